@@ -1,0 +1,165 @@
+"""Every error of the package, and the exit code each one stands for.
+
+::
+
+    PublishError                1  unexpected
+      ConfigError               2  usage or configuration
+      ChartError                3  invalid chart: path, key, line
+      ConflictError             4  the version exists with other content, or was not bumped
+      RegistryError             5  a registry answered with something unusable
+        NotFoundError           5  what had to be there is not
+        AuthError               6  not authenticated or not permitted
+      ForgeError                7  published, but reporting failed
+      VerificationError         8  bytes do not match their digest, or a rebuild differs
+
+A message says what we were doing to which thing and what came back; ``hint`` says what to do about it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """The stable exit codes of the command."""
+
+    DONE = 0
+    UNEXPECTED = 1
+    USAGE = 2
+    CHART = 3
+    CONFLICT = 4
+    REGISTRY = 5
+    AUTH = 6
+    FORGE = 7
+    VERIFICATION = 8
+    INTERRUPTED = 130
+
+
+# Several kinds at once: the first of these decides.
+PRECEDENCE = (
+    ExitCode.UNEXPECTED,
+    ExitCode.USAGE,
+    ExitCode.VERIFICATION,
+    ExitCode.CONFLICT,
+    ExitCode.CHART,
+    ExitCode.AUTH,
+    ExitCode.REGISTRY,
+    ExitCode.FORGE,
+)
+
+
+class PublishError(Exception):
+    """Base of all errors that are meant to be read by a user."""
+
+    exit_code = ExitCode.UNEXPECTED
+    kind = "unexpected"
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}\n{self.hint}" if self.hint else self.message
+
+
+class ConfigError(PublishError):
+    """The command line, an input, the environment or the settings file is wrong."""
+
+    exit_code = ExitCode.USAGE
+    kind = "usage"
+
+
+class ChartError(PublishError):
+    """A chart that cannot be published.
+
+    ``path`` names the file (or the folder), relative to what the user named; ``key`` is the dotted key in it
+    and ``line`` its line, counted from 1, where they are known.
+    """
+
+    exit_code = ExitCode.CHART
+    kind = "chart"
+
+    def __init__(
+        self, message: str, *, path: str = "", key: str = "", line: int | None = None, hint: str = ""
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.path = path
+        self.key = key
+        self.line = line
+
+    def __str__(self) -> str:
+        place = self.path + (f":{self.line}" if self.line else "")
+        parts = [place, f"'{self.key}'" if self.key else "", super().__str__()]
+        return ": ".join(part for part in parts if part)
+
+    def within(self, folder: str) -> ChartError:
+        """Return the same error with its path below ``folder`` (a POSIX path)."""
+        path = f"{folder}/{self.path}" if self.path else folder
+        return type(self)(self.message, path=path, key=self.key, line=self.line, hint=self.hint)
+
+
+class ConflictError(PublishError):
+    """A tag or version that exists already and holds something else."""
+
+    exit_code = ExitCode.CONFLICT
+    kind = "conflict"
+
+
+class RegistryError(PublishError):
+    """A registry (or a store of artifacts) that failed.
+
+    ``status`` is the HTTP status, 0 where there was no answer; ``codes`` are the error codes of the
+    distribution specification; ``temporary`` tells whether trying again later may help.
+    """
+
+    exit_code = ExitCode.REGISTRY
+    kind = "registry"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        status: int = 0,
+        codes: tuple[str, ...] = (),
+        temporary: bool = False,
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
+        self.codes = codes
+        self.temporary = temporary
+
+
+class NotFoundError(RegistryError):
+    """A name, manifest or blob that had to be in a store and is not."""
+
+    kind = "not-found"
+
+
+class AuthError(RegistryError):
+    """The registry wants other credentials, or the ones it got may not do this."""
+
+    exit_code = ExitCode.AUTH
+    kind = "auth"
+
+
+class ForgeError(PublishError):
+    """The code host failed after the registries had succeeded."""
+
+    exit_code = ExitCode.FORGE
+    kind = "forge"
+
+
+class VerificationError(PublishError):
+    """Bytes that do not have the digest or size they were promised with."""
+
+    exit_code = ExitCode.VERIFICATION
+    kind = "verification"
+
+
+def worst(codes: Iterable[ExitCode]) -> ExitCode:
+    """Return the exit code that stands for several: the first of 1 2 8 4 3 6 5 7, or 0 for none."""
+    found = set(codes)
+    return next((code for code in PRECEDENCE if code in found), ExitCode.DONE)

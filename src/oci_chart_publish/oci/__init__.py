@@ -1,0 +1,1 @@
+"""Nouns of the Open Container Initiative: digest, descriptor, manifest, reference; no word of Helm."""

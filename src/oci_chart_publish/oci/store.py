@@ -1,0 +1,63 @@
+"""The one small interface of both stores, the image layout and the registry, and the one algorithm over it.
+
+A store here is one *repository* of artifacts: manifests by digest or name, and blobs by digest. Saving,
+pushing, pulling and promoting are the same: copy an artifact from one store to another.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from oci_chart_publish.errors import NotFoundError
+from oci_chart_publish.oci import mediatype
+from oci_chart_publish.oci.descriptor import Descriptor
+from oci_chart_publish.oci.digest import Digest
+from oci_chart_publish.oci.manifest import Manifest
+
+
+class Source(Protocol):
+    """Where artifacts are read. Everything returned has been verified against its digest and size."""
+
+    @property
+    def title(self) -> str:
+        """How messages name this store."""
+
+    def resolve(self, name: str) -> Descriptor | None:
+        """Return the descriptor that a tag or name stands for; None only for a genuine "not found"."""
+
+    def manifest(self, target: str | Digest) -> Manifest | None:
+        """Read the manifest of a tag, name or digest; None only for a genuine "not found"."""
+
+    def blob(self, descriptor: Descriptor) -> bytes:
+        """Read a blob; NotFoundError or VerificationError where it is missing or differs."""
+
+
+class Target(Source, Protocol):
+    """Where artifacts are written. All writes are idempotent."""
+
+    def has(self, descriptor: Descriptor) -> bool:
+        """Tell whether a blob or manifest is stored."""
+
+    def put_blob(self, descriptor: Descriptor, data: bytes) -> None:
+        """Store a blob."""
+
+    def put_manifest(self, manifest: Manifest, name: str | None = None) -> None:
+        """Store a manifest whose blobs are stored, by digest alone or under a tag or name too."""
+
+
+def copy(source: Source, target: Target, manifest: Manifest, *, name: str | None = None) -> None:
+    """Copy ``manifest`` and all that it points to, blobs before manifests, children before an index."""
+    for child in manifest.manifests:
+        found = source.manifest(child.digest)
+        if found is None:
+            raise NotFoundError(f"{source.title}: {child.digest} of {manifest.descriptor.digest} is missing")
+        copy(source, target, found)
+    for blob in manifest.blobs:
+        if not target.has(blob):
+            target.put_blob(blob, source.blob(blob))
+    target.put_manifest(manifest, name)
+
+
+def is_index(descriptor: Descriptor) -> bool:
+    """Tell whether a descriptor is of an image index."""
+    return descriptor.media_type in mediatype.INDEXES
