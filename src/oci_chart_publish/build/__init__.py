@@ -1,0 +1,1 @@
+"""Stage 3: a chart becomes an artifact in the image layout."""

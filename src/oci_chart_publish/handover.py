@@ -1,0 +1,105 @@
+"""What each stage hands to the next.
+
+::
+
+    ChartSource -> VersionDecision -> ChartArtifact -> PushResult
+
+A chart that a stage cannot go on with becomes a ``Failure`` and travels on beside the others, so that one broken
+chart never hides the rest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from oci_chart_publish.chart.metadata import ChartMetadata
+from oci_chart_publish.errors import PublishError
+from oci_chart_publish.oci.descriptor import Descriptor
+from oci_chart_publish.oci.digest import Digest
+from oci_chart_publish.oci.manifest import Manifest
+from oci_chart_publish.oci.reference import Repository
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class ChartArtifact:
+    """A chart built into the layout: its manifest, config and layer are stored there.
+
+    ``path`` is the chart's folder relative to the repository root ("" for the root itself); ``dependencies``
+    are the names of charts of this run that have to be published before it.
+    """
+
+    path: str
+    metadata: ChartMetadata
+    manifest: Manifest
+    config: Descriptor
+    layer: Descriptor
+    warnings: tuple[str, ...] = ()
+    dependencies: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The chart's name."""
+        return self.metadata.name
+
+    @property
+    def version(self) -> str:
+        """The chart's version as written."""
+        return self.metadata.version
+
+    @property
+    def digest(self) -> Digest:
+        """The digest of the manifest."""
+        return self.manifest.descriptor.digest
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Failure:
+    """A chart that could not go on: its folder, its name and version where known, and why."""
+
+    path: str
+    error: PublishError
+    name: str = ""
+    version: str = ""
+    warnings: tuple[str, ...] = ()
+    dependencies: tuple[str, ...] = ()
+
+
+class TargetStatus(StrEnum):
+    """What became of one chart at one registry."""
+
+    PUBLISHED = "published"
+    WOULD_PUBLISH = "would-publish"
+    UNCHANGED = "unchanged"
+    CONFLICT = "conflict"
+    FAILED = "failed"
+    SKIPPED = "skipped"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TargetResult:
+    """One chart at one registry: where, what it holds there now, and what was done."""
+
+    registry: str
+    repository: Repository
+    tag: str
+    status: TargetStatus
+    digest: Digest | None = None
+    error: PublishError | None = None
+
+    @property
+    def reference(self) -> str:
+        """``host/path:tag``."""
+        return f"{self.repository}:{self.tag}"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PushResult:
+    """One chart at all its registries. ``published`` is the manifest that the registries hold, where they agree."""
+
+    artifact: ChartArtifact
+    targets: tuple[TargetResult, ...] = ()
+    published: Manifest | None = None
+    error: PublishError | None = None
+    warnings: tuple[str, ...] = field(default=())
