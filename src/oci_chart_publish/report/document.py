@@ -1,0 +1,177 @@
+"""The report: one JSON document that feeds outputs, comment, summary, release notes and ``--json``.
+
+Its JSON Schema, ``schema/report-v1.json``, is generated from these types. Sizes are bytes, digests are
+``sha256:...``, times are RFC 3339 in UTC. A consumer must ignore keys it does not know; a key is never renamed
+or given another meaning within schema 1.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+Status = Literal[
+    "published", "unchanged", "would-publish", "conflict", "drift", "failed", "skipped", "unknown"
+]
+Conclusion = Literal["success", "nothing", "conflict", "failure", "interrupted"]
+
+
+class Descriptor(Struct, frozen=True, kw_only=True):
+    """A blob of the artifact."""
+
+    media_type: str
+    digest: str
+    size: int
+
+
+class Bump(Struct, frozen=True, kw_only=True):
+    """How the version was chosen."""
+
+    level: Literal["none", "major", "minor", "patch", "explicit"]
+    reason: str
+
+
+class Problem(Struct, frozen=True, kw_only=True):
+    """Why something failed: a stable kind, what happened, what to do."""
+
+    kind: str
+    message: str
+    hint: str = ""
+    path: str = ""
+    line: int | None = None
+
+
+class Changes(Struct, frozen=True, kw_only=True):
+    """Files of the chart that differ from the version published before, by path inside the chart."""
+
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+
+
+class ValueChange(Struct, frozen=True, kw_only=True):
+    """A value of ``values.yaml`` or ``Chart.yaml`` that differs, by dotted key; None where there is none."""
+
+    file: str
+    key: str
+    old: str | None = None
+    new: str | None = None
+
+
+class Target(Struct, frozen=True, kw_only=True):
+    """One chart at one registry."""
+
+    registry: str
+    reference: str
+    status: Status
+    digest: str | None = None
+    error: Problem | None = None
+
+
+class Chart(Struct, frozen=True, kw_only=True):
+    """One chart of the run.
+
+    ``digest`` is of the manifest that the registries hold, or would hold; null where they disagree or where
+    nothing could be built. ``size`` is of the layer, the ``.tgz`` that users download.
+    """
+
+    name: str
+    path: str
+    version: str
+    status: Status
+    previous_version: str | None = None
+    app_version: str = ""
+    bump: Bump | None = None
+    digest: str | None = None
+    size: int | None = None
+    previous_size: int | None = None
+    previous_digest: str | None = None
+    release_size: int | None = None
+    config: Descriptor | None = None
+    layer: Descriptor | None = None
+    changes: Changes | None = None
+    value_changes: tuple[ValueChange, ...] = ()
+    next_version: str | None = None
+    version_line: int | None = None
+    git_tag: str | None = None
+    release_url: str | None = None
+    preview: str | None = None
+    dependencies: tuple[str, ...] = ()
+    targets: tuple[Target, ...] = ()
+    warnings: tuple[str, ...] = ()
+    error: Problem | None = None
+
+
+class Totals(Struct, frozen=True, kw_only=True):
+    """How many charts have each status, and the bytes of what was (or would be) published."""
+
+    charts: int = 0
+    published: int = 0
+    unchanged: int = 0
+    would_publish: int = 0
+    conflict: int = 0
+    drift: int = 0
+    failed: int = 0
+    skipped: int = 0
+    unknown: int = 0
+    size: int = 0
+
+
+class PullRequest(Struct, frozen=True, kw_only=True):
+    """The pull request that the run belongs to."""
+
+    number: int
+    head: str = ""
+    head_repository: str = ""
+
+
+class Report(Struct, frozen=True, kw_only=True):
+    """The whole run."""
+
+    schema: Literal[1] = 1
+    tool: str = "oci-chart-publish"
+    tool_version: str = ""
+    command: str
+    dry_run: bool
+    repository: str | None = None
+    revision: str | None = None
+    ref: str | None = None
+    pull_request: PullRequest | None = None
+    conclusion: Conclusion
+    exit_code: Annotated[int, Meta(ge=0, le=255)]
+    layout: str | None = None
+    charts: tuple[Chart, ...] = ()
+    totals: Totals = Totals()
+    notes: tuple[str, ...] = ()
+
+
+def encode(report: Report) -> bytes:
+    """Return the document as indented JSON with a final newline."""
+    return msgspec.json.format(msgspec.json.encode(report), indent=2) + b"\n"
+
+
+def decode(data: bytes) -> Report:
+    """Read a report; msgspec.ValidationError names the path of what is wrong."""
+    return msgspec.json.decode(data, type=Report)
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema of the document."""
+    schema = msgspec.json.schema(Report)
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "oci-chart-publish report, schema 1",
+        **schema,
+    }
+
+
+def count(charts: tuple[Chart, ...]) -> Totals:
+    """Count charts by status."""
+    numbers = {name: 0 for name in Totals.__struct_fields__}
+    for chart in charts:
+        numbers[chart.status.replace("-", "_")] += 1
+        if chart.status in {"published", "would-publish"}:
+            numbers["size"] += chart.size or 0
+    return Totals(**{**numbers, "charts": len(charts)})

@@ -1,0 +1,236 @@
+"""Every setting of the tool, once: its name, type, default and what it means.
+
+The command line, the action's inputs, the environment and the settings file are four layers over the same struct.
+A value comes from the option or input, else ``OCI_CHART_PUBLISH_*``, else ``.oci-chart-publish.yaml``, else the
+default. Names are kebab-case everywhere but in the environment.
+"""
+
+from __future__ import annotations
+
+import difflib
+import types
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+import msgspec
+from msgspec import Meta
+
+from oci_chart_publish.errors import ConfigError
+
+ENVIRONMENT_PREFIX = "OCI_CHART_PUBLISH_"
+FILES = (".oci-chart-publish.yaml", ".github/oci-chart-publish.yaml")
+
+Lines = tuple[str, ...]
+Level = Literal["major", "minor", "patch", "none"]
+
+
+class ChartSettings(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
+    """Settings for the charts whose name matches a name or glob under ``charts-settings``."""
+
+    tag_template: str | None = None
+    registries: Lines | None = None
+    extra_paths: Lines = ()
+    ignore_changes: Lines = ()
+
+
+def _about(description: str) -> Meta:
+    return Meta(description=description)
+
+
+class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
+    """All settings, with their defaults."""
+
+    charts: Annotated[
+        Lines,
+        _about("Folders or globs of charts, one a line; !GLOB leaves out. Default: charts/, else the root."),
+    ] = ()
+    registries: Annotated[
+        Lines,
+        _about("Where to publish, one HOST/PATH a line; the chart's name is added. None: the cache only."),
+    ] = ()
+    chart_settings: Annotated[
+        dict[str, ChartSettings], _about("Settings by chart name or glob (settings file only).")
+    ] = {}
+
+    registry_auth: Annotated[str, _about("Credentials, as a Docker config.json document.")] = ""
+    username: Annotated[str, _about("User for the one registry that has no other credential.")] = ""
+    password: Annotated[str, _about("Password or token for the same.")] = ""
+    github_token: Annotated[str, _about("Token for ghcr.io, comments, releases and missing history.")] = ""
+    plain_http: Annotated[
+        Lines, _about("Registries (HOST[:PORT]) spoken to without TLS, or * for all. Loopback needs none.")
+    ] = ()
+    ca_file: Annotated[
+        str, _about("PEM file with certificate authorities to trust besides the usual ones.")
+    ] = ""
+    insecure: Annotated[Lines, _about("Registries whose certificate is not checked.")] = ()
+
+    layout: Annotated[str, _about("Folder of the OCI image layout that is the cache.")] = ""
+    annotations: Annotated[
+        Literal["content", "helm", "git"],
+        _about("Manifest annotations: content (reproducible), helm (as helm push), git (revision and time)."),
+    ] = "content"
+    source: Annotated[str, _about("URL for org.opencontainers.image.source. Default: this repository's.")] = (
+        ""
+    )
+    include_untracked: Annotated[
+        Lines, _about("Globs of files that git does not track but that belong to a chart.")
+    ] = ()
+
+    bump: Annotated[
+        Literal["chart", "auto", "major", "minor", "patch"],
+        _about("Where versions come from: Chart.yaml, the history, or one step up."),
+    ] = "chart"
+    bump_dependents: Annotated[
+        bool | None, _about("Bump charts whose in-repository dependency changes. Default: with bump auto.")
+    ] = None
+    tag_template: Annotated[str, _about("Git tag of a release.")] = "{name}-{version}"
+    commit_types: Annotated[
+        dict[str, Level], _about("Patterns of commit subjects and the level each one asks for.")
+    ] = {}
+    untyped: Annotated[Level, _about("The level of a commit without a known type.")] = "patch"
+    squash: Annotated[bool, _about("Read the commits listed in the body of a squash merge.")] = False
+    ignore_changes: Annotated[
+        Lines, _about("Globs below a chart whose change needs no new version, such as README.md.")
+    ] = ()
+    conflicts: Annotated[
+        Literal["touched", "all", "warn"],
+        _about("Which content changes under a published version fail a push: touched by it, all, or none."),
+    ] = "touched"
+    changed_since: Annotated[str, _about("Only charts changed since this git revision.")] = ""
+
+    dependency: Annotated[
+        Literal["build", "update", "skip"],
+        _about("Dependencies: build (what the lock says), update (resolve anew, write the lock), skip."),
+    ] = "build"
+    offline: Annotated[bool, _about("Use only dependencies that are vendored or cached.")] = False
+    own_repositories: Annotated[Lines, _about("Chart repository URLs that mean this repository.")] = ()
+    repositories: Annotated[
+        dict[str, str], _about("Names for @NAME and alias:NAME in dependencies, and the URL of each.")
+    ] = {}
+    rewrite_dependencies: Annotated[str, _about("Rewrite in-repository dependencies to this oci:// URL.")] = (
+        ""
+    )
+
+    overwrite: Annotated[bool, _about("Overwrite versions that hold something else. Dangerous.")] = False
+    dry_run: Annotated[bool, _about("Read and build everything, write nothing.")] = False
+    jobs: Annotated[int, Meta(ge=1, le=128, description="Requests in flight to one registry.")] = 32
+
+    publish_refs: Annotated[Lines, _about("Globs of refs that publish, besides the default branch.")] = ()
+    comment: Annotated[
+        Literal["always", "changes", "failures", "off"], _about("When to comment on the pull request.")
+    ] = "always"
+    release: Annotated[
+        Literal["release", "tag", "off"],
+        _about("After publishing: a GitHub release, only its tag, or nothing."),
+    ] = "release"
+    latest: Annotated[bool, _about("Let releases become the repository's latest.")] = False
+    backfill: Annotated[bool, _about("Repair releases of versions published earlier too.")] = False
+    preview: Annotated[str, _about("Repository for previews of pull requests; empty: none.")] = ""
+    preview_template: Annotated[str, _about("Version of a preview.")] = "0.0.0-pr.{number}.g{sha7}"
+    size_budget: Annotated[
+        int, Meta(ge=0, description="Bytes of a release secret from which a warning is given.")
+    ] = 1024 * 1024 * 9 // 10
+    report: Annotated[str, _about("File for the JSON report.")] = ""
+    markdown: Annotated[str, _about("File for the Markdown report.")] = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """Values of one origin: ``title`` says where they come from, as messages name it ("input", "option --{}")."""
+
+    title: str
+    values: Mapping[str, Any]
+
+
+def fields() -> dict[str, msgspec.structs.FieldInfo]:
+    """Return the fields of Settings by their kebab-case name."""
+    return {field.encode_name: field for field in msgspec.structs.fields(Settings)}
+
+
+def resolve(layers: Iterable[Layer]) -> Settings:
+    """Merge layers, the first one winning, and convert every value; ConfigError names origin and key."""
+    known = fields()
+    merged: dict[str, Any] = {}
+    for layer in layers:
+        for key, value in layer.values.items():
+            if key not in known:
+                raise ConfigError(f"{layer.title}: unknown key {key!r}", hint=suggestion(key, known))
+            if known[key].name not in merged and value not in (None, ""):
+                merged[known[key].name] = _convert(value, known[key].type, f"{layer.title}: {key!r}")
+    return Settings(**merged)
+
+
+def suggestion(key: str, known: Iterable[str]) -> str:
+    """Return "did you mean ...?" or the list of known names."""
+    names = sorted(known)
+    close = difflib.get_close_matches(key, names, n=1)
+    return f"did you mean {close[0]!r}?" if close else "known: " + ", ".join(names)
+
+
+def from_environment(environment: Mapping[str, str]) -> Layer:
+    """Return the ``OCI_CHART_PUBLISH_*`` variables as a layer."""
+    names = {ENVIRONMENT_PREFIX + name.upper().replace("-", "_"): name for name in fields()}
+    return Layer(
+        "environment", {names[key]: value for key, value in environment.items() if key in names and value}
+    )
+
+
+def from_file(root: Path, explicit: str = "") -> Layer:
+    """Read the settings file: ``explicit``, or the first of FILES below ``root`` that exists."""
+    candidates = [Path(explicit)] if explicit else [root / name for name in FILES]
+    for path in candidates:
+        try:
+            text = path.read_bytes()
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise ConfigError(f"cannot read the settings file {path}: {error.strerror}") from error
+        return Layer(str(path), _document(text, path))
+    if explicit:
+        raise ConfigError(f"there is no settings file {explicit}")
+    return Layer("settings file", {})
+
+
+def _document(text: bytes, path: Path) -> Mapping[str, Any]:
+    import yaml  # noqa: PLC0415  (only where a settings file exists)
+
+    try:
+        document = yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError) as error:
+        raise ConfigError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
+    if document is None:
+        return {}
+    if not isinstance(document, dict) or not all(isinstance(key, str) for key in document):
+        raise ConfigError(f"{path}: expected a mapping of settings")
+    # `charts:` lists folders, or, as a mapping, gives settings by chart.
+    if isinstance(document.get("charts"), dict):
+        document["chart-settings"] = document.pop("charts")
+    return document
+
+
+def _convert(value: Any, wanted: Any, origin: str) -> Any:  # noqa: ANN401  (raw values of four origins)
+    if isinstance(value, str):
+        if _is(wanted, tuple):
+            value = [line.strip() for line in value.splitlines() if line.strip()]
+        elif _is(wanted, dict):
+            value = _document(value.encode(), Path(origin))
+    elif _is(wanted, tuple) and not isinstance(value, list | tuple):
+        value = [value]
+    try:
+        return msgspec.convert(value, wanted, strict=False)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{origin}: {error}", hint=_choices(wanted)) from error
+
+
+def _is(wanted: Any, kind: type) -> bool:  # noqa: ANN401
+    bare = get_args(wanted)[0] if get_origin(wanted) is Annotated else wanted
+    if isinstance(bare, types.UnionType):
+        return any(_is(part, kind) for part in get_args(bare))
+    return (get_origin(bare) or bare) is kind
+
+
+def _choices(wanted: Any) -> str:  # noqa: ANN401
+    bare = get_args(wanted)[0] if get_origin(wanted) is Annotated else wanted
+    return "expected one of: " + ", ".join(get_args(bare)) if get_origin(bare) is Literal else ""
