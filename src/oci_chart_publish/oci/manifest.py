@@ -62,13 +62,16 @@ def _type_of(document: Mapping[str, Any], media_type: str) -> str:
 
 def _read(data: bytes, document: Mapping[str, Any], media_type: str) -> Manifest:
     def several(key: str) -> tuple[Descriptor, ...]:
-        listed = document.get(key) or []
+        listed = document.get(key)
+        if listed is None:
+            return ()
         if not isinstance(listed, list):
             raise VerificationError(f"a manifest whose {key!r} is not a list")
         return tuple(Descriptor.parse(entry) for entry in listed)
 
     config, subject = document.get("config"), document.get("subject")
-    annotations = document.get("annotations") or {}
+    annotations = document.get("annotations")
+    annotations = {} if annotations is None else annotations
     if not isinstance(annotations, dict):
         raise VerificationError("a manifest whose annotations are not an object")
     artifact_type = document.get("artifactType")
