@@ -11,6 +11,7 @@
         AuthError               6  not authenticated or not permitted
       ForgeError                7  published, but reporting failed
       VerificationError         8  bytes do not match their digest, or a rebuild differs
+      SkippedError              0  left alone because of another chart, whose error counts
 
 A message says what we were doing to which thing and what came back; ``hint`` says what to do about it.
 """
@@ -157,6 +158,13 @@ class VerificationError(PublishError):
 
     exit_code = ExitCode.VERIFICATION
     kind = "verification"
+
+
+class SkippedError(PublishError):
+    """Not an error of its own: this chart was left alone because of another one."""
+
+    exit_code = ExitCode.DONE
+    kind = "skipped"
 
 
 def worst(codes: Iterable[ExitCode]) -> ExitCode:

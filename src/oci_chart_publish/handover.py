@@ -18,7 +18,6 @@ from oci_chart_publish.errors import PublishError
 from oci_chart_publish.oci.descriptor import Descriptor
 from oci_chart_publish.oci.digest import Digest
 from oci_chart_publish.oci.manifest import Manifest
-from oci_chart_publish.oci.reference import Repository
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -79,19 +78,13 @@ class TargetStatus(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class TargetResult:
-    """One chart at one registry: where, what it holds there now, and what was done."""
+    """One chart at one registry ("" for the layout): where, what it holds there now, and what was done."""
 
     registry: str
-    repository: Repository
-    tag: str
+    reference: str
     status: TargetStatus
     digest: Digest | None = None
     error: PublishError | None = None
-
-    @property
-    def reference(self) -> str:
-        """``host/path:tag``."""
-        return f"{self.repository}:{self.tag}"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

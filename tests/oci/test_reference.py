@@ -57,7 +57,7 @@ def test_what_no_registry_takes_is_refused_with_advice(text: str, message: str) 
 def test_child_is_checked_as_well() -> None:
     assert str(Repository.parse("ghcr.io/acme").child("web")) == "ghcr.io/acme/web"
     assert str(Repository.parse("localhost:5000").child("web")) == "localhost:5000/web"
-    with pytest.raises(ConfigError, match="lower case: ghcr.io/acme/web"):
+    with pytest.raises(ConfigError, match=r"lower case: ghcr\.io/acme/web"):
         Repository.parse("ghcr.io/acme").child("Web")
 
 

@@ -169,7 +169,7 @@ def json_schema() -> dict[str, Any]:
 
 def count(charts: tuple[Chart, ...]) -> Totals:
     """Count charts by status."""
-    numbers = {name: 0 for name in Totals.__struct_fields__}
+    numbers = dict.fromkeys(Totals.__struct_fields__, 0)
     for chart in charts:
         numbers[chart.status.replace("-", "_")] += 1
         if chart.status in {"published", "would-publish"}:

@@ -1,0 +1,161 @@
+"""From what the stages handed on to the report's document."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from oci_chart_publish.errors import ChartError, ExitCode, PublishError, worst
+from oci_chart_publish.handover import Failure, PushResult, TargetResult, TargetStatus
+from oci_chart_publish.oci import descriptor as oci
+from oci_chart_publish.report import document
+
+# A chart is shown by the worst of what happened to it anywhere.
+_ORDER: tuple[document.Status, ...] = (
+    "failed",
+    "conflict",
+    "unknown",
+    "would-publish",
+    "published",
+    "unchanged",
+    "skipped",
+)
+
+
+def problem(error: PublishError) -> document.Problem:
+    """Return an error as it stands in the report."""
+    place = (error.path, error.line) if isinstance(error, ChartError) else ("", None)
+    message = error.message
+    if isinstance(error, ChartError) and error.key:
+        message = f"'{error.key}': {message}"
+    return document.Problem(kind=error.kind, message=message, hint=error.hint, path=place[0], line=place[1])
+
+
+def failed(failure: Failure) -> document.Chart:
+    """Return the entry of a chart that could not be built."""
+    skipped = failure.error.kind == "skipped"
+    return document.Chart(
+        name=failure.name or failure.path.rpartition("/")[2] or ".",
+        path=failure.path,
+        version=failure.version,
+        status="skipped" if skipped else "failed",
+        warnings=failure.warnings,
+        dependencies=failure.dependencies,
+        error=problem(failure.error),
+    )
+
+
+def pushed(result: PushResult) -> document.Chart:
+    """Return the entry of a chart that was built and compared, and perhaps pushed."""
+    artifact = result.artifact
+    manifest = result.published
+    layer = (
+        next((x for x in manifest.layers if x.media_type == artifact.layer.media_type), None)
+        if manifest
+        else None
+    )
+    config = manifest.config if manifest else artifact.config
+    layer = layer or artifact.layer
+    return document.Chart(
+        name=artifact.name,
+        path=artifact.path,
+        version=artifact.version,
+        app_version=artifact.metadata.app_version,
+        status=_status(result),
+        digest=_digest(result),
+        size=layer.size,
+        config=_blob(config or artifact.config),
+        layer=_blob(layer),
+        dependencies=artifact.dependencies,
+        targets=tuple(_target(target) for target in result.targets if target.registry),
+        warnings=(*artifact.warnings, *result.warnings),
+        error=problem(result.error) if result.error else _first_problem(result.targets),
+    )
+
+
+def _status(result: PushResult) -> document.Status:
+    if result.error is not None:
+        return "failed"
+    found = {target.status.value for target in result.targets}
+    return next((status for status in _ORDER if status in found), "unchanged")
+
+
+def _digest(result: PushResult) -> str | None:
+    if result.published is not None:
+        return str(result.published.descriptor.digest)
+    held = {target.digest for target in result.targets if target.digest}
+    if len(held) == 1 and len(result.targets) == 1:
+        return str(next(iter(held)))
+    return None if held else str(result.artifact.digest)
+
+
+def _blob(blob: oci.Descriptor) -> document.Descriptor:
+    return document.Descriptor(media_type=blob.media_type, digest=str(blob.digest), size=blob.size)
+
+
+def _target(target: TargetResult) -> document.Target:
+    return document.Target(
+        registry=target.registry,
+        reference=target.reference,
+        status=target.status.value,
+        digest=str(target.digest) if target.digest else None,
+        error=problem(target.error) if target.error else None,
+    )
+
+
+def _first_problem(targets: Sequence[TargetResult]) -> document.Problem | None:
+    error = next((t.error for t in targets if t.error and t.status is not TargetStatus.UNKNOWN), None)
+    return problem(error) if error else None
+
+
+_CODES: dict[str, ExitCode] = {
+    "usage": ExitCode.USAGE,
+    "chart": ExitCode.CHART,
+    "conflict": ExitCode.CONFLICT,
+    "registry": ExitCode.REGISTRY,
+    "not-found": ExitCode.REGISTRY,
+    "auth": ExitCode.AUTH,
+    "forge": ExitCode.FORGE,
+    "verification": ExitCode.VERIFICATION,
+    "skipped": ExitCode.DONE,
+}
+
+
+def exit_code(charts: Sequence[document.Chart]) -> ExitCode:
+    """Return the exit code that the charts stand for; conflicts that became drift or unknown targets do not count."""
+    kinds: list[str] = []
+    for chart in charts:
+        if chart.status not in {"failed", "conflict"}:
+            continue
+        problems = [t.error for t in chart.targets if t.error and t.status in {"failed", "conflict"}]
+        kinds += [p.kind for p in ([chart.error] if chart.error else problems)] + [p.kind for p in problems]
+    return worst(_CODES.get(kind, ExitCode.UNEXPECTED) for kind in kinds)
+
+
+def conclusion(charts: Sequence[document.Chart], code: ExitCode) -> document.Conclusion:
+    """Sum the run up in one word."""
+    if code is ExitCode.INTERRUPTED:
+        return "interrupted"
+    if code is ExitCode.CONFLICT:
+        return "conflict"
+    if code is not ExitCode.DONE:
+        return "failure"
+    moved = any(chart.status in {"published", "would-publish"} for chart in charts)
+    return "success" if moved else "nothing"
+
+
+def report(
+    charts: Sequence[document.Chart], *, command: str, dry_run: bool, tool_version: str, layout: str = ""
+) -> document.Report:
+    """Put the charts together into the document, failures as they are and everything counted."""
+    entries = tuple(sorted(charts, key=lambda chart: (chart.path, chart.name)))
+    code = exit_code(entries)
+    return document.Report(
+        tool_version=tool_version,
+        command=command,
+        dry_run=dry_run,
+        conclusion=conclusion(entries, code),
+        exit_code=int(code),
+        layout=layout or None,
+        charts=entries,
+        totals=document.count(entries),
+    )

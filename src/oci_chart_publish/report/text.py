@@ -1,0 +1,72 @@
+"""Small pieces of text that all renderings share: sizes, changes of size, digests, escaping."""
+
+from __future__ import annotations
+
+import html
+import re
+import unicodedata
+
+_UNITS = ("B", "KiB", "MiB", "GiB")
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>()#!|~&$^@])")
+_INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
+
+
+def size(count: int | None) -> str:
+    """Return bytes for people: ``812 B``, ``12.3 KiB``."""
+    if count is None:
+        return ""
+    number, unit = float(count), 0
+    while abs(number) >= 1024 and unit < len(_UNITS) - 1:
+        number, unit = number / 1024, unit + 1
+    return f"{count} B" if unit == 0 else f"{number:.1f} {_UNITS[unit]}"
+
+
+def change(now: int | None, before: int | None) -> str:
+    """Return a change of size with its sign: ``+1.2 KiB``; ``±0`` for none, empty where it is unknown."""
+    if now is None or before is None:
+        return ""
+    if now == before:
+        return "±0"
+    return ("+" if now > before else "\u2212") + size(abs(now - before))
+
+
+def short(digest: str | None) -> str:
+    """Return the first 12 hexadecimal digits of a digest."""
+    return digest.partition(":")[2][:12] if digest else ""
+
+
+def plain(text: str, limit: int = 400) -> str:
+    """Return untrusted text on one line: no control, format or bidirectional characters, at most ``limit`` long."""
+    line = " ".join(text.split())
+    line = "".join(char for char in line if unicodedata.category(char) not in _INVISIBLE)
+    return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def escaped(text: str, limit: int = 400) -> str:
+    """Return untrusted text as Markdown that shows it as it is: no markup, mention, reference or link."""
+    line = _MARKDOWN.sub(r"\\\1", plain(text, limit))
+    # GitHub looks for mentions, references and addresses in the rendered text too: a zero-width joiner breaks them.
+    line = re.sub(r"(\\[@#])(?=\w)", "\\1\u2060", line)
+    return _broken_links(line)
+
+
+def markup(text: str, limit: int = 400) -> str:
+    """Return untrusted text for inside an HTML element, where Markdown is not looked at."""
+    line = html.escape(plain(text, limit))
+    return _broken_links(re.sub(r"([@#])(?=\w)", "\\1\u2060", line.replace("&#", "&\u0000"))).replace(
+        "&\u0000", "&#"
+    )
+
+
+def _broken_links(line: str) -> str:
+    line = re.sub(r"(?i)\b(https?|ftp):", "\\1\u2060:", line)
+    return re.sub(r"(?i)\bwww\.", "www\u2060.", line)
+
+
+def code(text: str, limit: int = 400) -> str:
+    """Return untrusted text as a code span that nothing in it can end, safe in a table cell."""
+    line = plain(text, limit).replace("|", "\u2223")
+    longest = max((len(run) for run in re.findall(r"`+", line)), default=0)
+    fence = "`" * (longest + 1)
+    padding = " " if line.startswith("`") or line.endswith("`") else ""
+    return f"{fence}{padding}{line}{padding}{fence}" if line else ""

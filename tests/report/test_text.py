@@ -1,0 +1,78 @@
+from __future__ import annotations
+
+import pytest
+from markdown_it import MarkdownIt
+
+from oci_chart_publish.report import text
+
+
+@pytest.mark.parametrize(
+    ("count", "expected"),
+    [(None, ""), (0, "0 B"), (1023, "1023 B"), (1024, "1.0 KiB"), (10871, "10.6 KiB"), (5 << 20, "5.0 MiB")],
+)
+def test_size_reads_as_helm_prints_it(count: int | None, expected: str) -> None:
+    assert text.size(count) == expected
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "expected"),
+    [(1, None, ""), (None, 1, ""), (5, 5, "±0"), (3000, 1000, "+2.0 KiB"), (1000, 1010, "\u221210 B")],
+)
+def test_change_of_size_has_a_sign(now: int | None, before: int | None, expected: str) -> None:
+    assert text.change(now, before) == expected
+
+
+HOSTILE = [
+    "a | b",
+    "<img src=x onerror=alert(1)>",
+    "[x](javascript:alert(1))",
+    "**bold** _it_ ~~no~~",
+    "</details><h1>",
+    "`code`",
+    "&lt;",
+    "# no heading",
+    "- no list",
+    "1 \\| 2",
+    "![i](https://example.com/i.png)",
+    "<!-- comment -->",
+    "line one\n\n# line two",
+]
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_escaped_text_renders_as_nothing_but_itself(hostile: str) -> None:
+    html = MarkdownIt("gfm-like", {"linkify": False}).render(f"| h |\n|---|\n| {text.escaped(hostile)} |\n")
+    inside = html.partition("<td>")[2].partition("</td>")[0]
+    assert "<" not in inside
+    assert html.count("<td") == 1
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_text_inside_an_element_stays_text(hostile: str) -> None:
+    html = MarkdownIt("gfm-like", {"linkify": False}).render(
+        f"<details><summary>{text.markup(hostile)}</summary>\n\nx\n\n</details>"
+    )
+    inside = html.partition("<summary>")[2].partition("</summary>")[0]
+    assert "<" not in inside
+
+
+@pytest.mark.parametrize("hostile", HOSTILE)
+def test_code_span_cannot_be_ended_from_inside(hostile: str) -> None:
+    html = MarkdownIt("gfm-like", {"linkify": False}).render(f"| h |\n|---|\n| {text.code(hostile)} |\n")
+    inside = html.partition("<td>")[2].partition("</td>")[0]
+    assert inside.startswith("<code>")
+    assert inside.endswith("</code>")
+    assert inside.count("<") == 2
+
+
+def test_mentions_references_and_links_are_broken() -> None:
+    escaped = text.escaped("@octocat fixes #12, see https://example.com and www.example.com, GH-3")
+    assert "@octocat" not in escaped
+    assert "#12" not in escaped
+    assert "https:" not in escaped
+    assert "www." not in escaped
+
+
+def test_invisible_characters_vanish_and_length_is_limited() -> None:
+    assert text.plain("a\u202eb\x1b[31mc\x00d\u200be") == "ab[31mcde"
+    assert text.plain("x" * 500, 10) == "x" * 9 + "…"
