@@ -28,9 +28,7 @@ class Artifact:
     blobs: Mapping[Digest, bytes]
 
 
-def assemble(
-    chart: Chart, *, annotations: Mapping[str, str] | None = None, legacy: bool = False
-) -> Artifact:
+def assemble(chart: Chart, *, annotations: Mapping[str, str] | None = None, legacy: bool = False) -> Artifact:
     """Build the artifact of ``chart``; ``legacy`` is the form of Helm 3.0 to 3.6: old layer type, no annotations."""
     layer = package.gzip(package.tar(package.entries(chart)))
     config = encode_config(chart.metadata)
@@ -42,9 +40,7 @@ def assemble(
     )
 
 
-def manifest_of(
-    config: Descriptor, layers: Sequence[Descriptor], annotations: Mapping[str, str]
-) -> Manifest:
+def manifest_of(config: Descriptor, layers: Sequence[Descriptor], annotations: Mapping[str, str]) -> Manifest:
     """Return the manifest of a config and layers, byte for byte as Helm would write it."""
     document: dict[str, Any] = {
         "schemaVersion": 2,

@@ -1,0 +1,111 @@
+"""Build one chart: load it from its tree, pack it, and store config, layer and manifest in the layout."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from oci_chart_publish.build.artifact import manifest_of
+from oci_chart_publish.chart import package
+from oci_chart_publish.chart.annotations import manifest_annotations
+from oci_chart_publish.chart.chart import Chart, load_chart
+from oci_chart_publish.chart.mediatype import CHART_LAYER, HELM_CONFIG
+from oci_chart_publish.chart.metadata import encode_config, traps
+from oci_chart_publish.chart.tree import Tree
+from oci_chart_publish.errors import ChartError
+from oci_chart_publish.handover import ChartArtifact
+from oci_chart_publish.oci.descriptor import Descriptor
+from oci_chart_publish.oci.digest import Digest
+from oci_chart_publish.oci.store import Target
+
+
+class Memo(Protocol):
+    """Remembers which layer a tar became, so that an unchanged chart is not compressed again."""
+
+    def get(self, kind: str, key: str) -> object | None:
+        """Return what was put under the key, or None."""
+
+    def put(self, kind: str, key: str, value: object) -> None:
+        """Remember a JSON value under the key."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Recipe:
+    """What of the artifact does not come from the chart's files.
+
+    ``source`` is the repository's URL; ``created`` (RFC 3339) and ``revision`` (commit) are empty unless asked for;
+    ``chart_source`` keeps Helm's choice of ``sources[0]``.
+    """
+
+    source: str = ""
+    created: str = ""
+    revision: str = ""
+    chart_source: bool = False
+    include_untracked: tuple[str, ...] = ()
+
+
+def build(tree: Tree, path: str, layout: Target, memo: Memo, recipe: Recipe) -> ChartArtifact:
+    """Build the chart in ``tree``, which is the folder ``path`` of the repository; ChartError says what is wrong."""
+    chart = load_chart(tree, include_untracked=recipe.include_untracked)
+    check_dependencies(chart)
+    tar = package.tar(package.entries(chart))
+    metadata, warnings = chart.metadata, warnings_of(chart)
+    del chart  # its files are in the tar now; a large chart is held once
+    layer = _store_layer(tar, layout, memo)
+    config_bytes = encode_config(metadata)
+    config = Descriptor.of(HELM_CONFIG, config_bytes)
+    layout.put_blob(config, config_bytes)
+    annotations = manifest_annotations(
+        metadata,
+        source=recipe.source,
+        created=recipe.created,
+        revision=recipe.revision,
+        chart_source=recipe.chart_source,
+    )
+    manifest = manifest_of(config, [layer], annotations)
+    layout.put_manifest(manifest)
+    return ChartArtifact(
+        path=path, metadata=metadata, manifest=manifest, config=config, layer=layer, warnings=warnings
+    )
+
+
+def _store_layer(tar: bytearray, layout: Target, memo: Memo) -> Descriptor:
+    key = f"{package.COMPRESSOR}-{Digest.of(tar).hex}"
+    known = _known_layer(memo.get("layer", key))
+    if known is not None and layout.has(known):
+        return known
+    data = package.gzip(tar)
+    layer = Descriptor.of(CHART_LAYER, data)
+    layout.put_blob(layer, data)
+    memo.put("layer", key, {"digest": str(layer.digest), "size": layer.size})
+    return layer
+
+
+def _known_layer(value: object) -> Descriptor | None:
+    match value:
+        case {"digest": str(digest), "size": int(size)}:
+            return Descriptor(media_type=CHART_LAYER, digest=Digest.parse(digest), size=size)
+        case _:
+            return None
+
+
+def check_dependencies(chart: Chart) -> None:
+    """Raise ChartError unless every declared dependency is in ``charts/`` (Helm ``pkg/action/package.go``)."""
+    present = {subchart.name for subchart in chart.subcharts}
+    missing = [dependency.name for dependency in chart.metadata.dependencies if dependency.name not in present]
+    if missing:
+        raise ChartError(
+            f"declared, but missing in charts/: {', '.join(dict.fromkeys(missing))}",
+            path="Chart.yaml",
+            key="dependencies",
+            hint="run `helm dependency build`, or commit the subcharts",
+        )
+
+
+def warnings_of(chart: Chart) -> tuple[str, ...]:
+    """Return what a user should know of a chart that is valid all the same."""
+    left_out = (
+        f"{path} is not tracked by git and was left out; commit it, or name it in include-untracked"
+        for path in chart.left_out
+    )
+    return (*chart.warnings, *traps(chart.metadata), *left_out)

@@ -1,0 +1,305 @@
+"""The whole run, as it reads in the README.
+
+1. discover: which charts there are, and which of them this run is about
+2. bump: the version of each
+3. build: each chart becomes an artifact in the layout
+4. push: what the registries lack is copied to them
+5. report: one document for people and programs
+
+``plan`` is the same run without a single write outside the cache.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from graphlib import CycleError, TopologicalSorter
+from typing import Protocol
+
+from oci_chart_publish.build.build import Recipe, build
+from oci_chart_publish.chart.metadata import ChartMetadata, decode_metadata
+from oci_chart_publish.chart.tree import Tree
+from oci_chart_publish.errors import ChartError, ConfigError, PublishError, SkippedError
+from oci_chart_publish.handover import Failure
+from oci_chart_publish.oci.descriptor import Descriptor
+from oci_chart_publish.oci.reference import Repository, check_tag
+from oci_chart_publish.oci.store import Target
+from oci_chart_publish.progress import Progress, Silent
+from oci_chart_publish.push import publish as protocol
+from oci_chart_publish.push.reconcile import Action, Plan, Site, decide, look_up
+from oci_chart_publish.report import compose, document
+from oci_chart_publish.workers import Workers
+
+
+class ChartSource(Protocol):
+    """A chart that was discovered: its folder below the repository root, and the tree its files come from."""
+
+    @property
+    def path(self) -> str:
+        """POSIX path of the folder, "" for the root."""
+
+    @property
+    def tree(self) -> Tree:
+        """The chart's files."""
+
+
+class NamedTarget(Target, Protocol):
+    """The layout: a store with names."""
+
+    def name_all(self, names: Mapping[str, Descriptor]) -> None:
+        """Name several manifests at once."""
+
+
+class Memo(Protocol):
+    """Remembers layers and verdicts between runs."""
+
+    def get(self, kind: str, key: str) -> object | None:
+        """Return what was put under the key, or None."""
+
+    def put(self, kind: str, key: str, value: object) -> None:
+        """Remember a JSON value under the key."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Run:
+    """All that a run needs: where to, with what, and how."""
+
+    layout: NamedTarget
+    memo: Memo
+    connect: Callable[[Repository], Target]
+    recipe: Callable[[str], Recipe]
+    registries: tuple[str, ...] = ()
+    jobs: int = 32
+    overwrite: bool = False
+    progress: Progress = field(default_factory=Silent)
+    stopping: threading.Event = field(default_factory=threading.Event)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Surveyed:
+    """A source whose Chart.yaml has been read."""
+
+    source: ChartSource
+    metadata: ChartMetadata
+    dependencies: tuple[str, ...] = ()
+
+
+Outcome = Plan | Failure
+
+
+def plan(sources: Iterable[ChartSource], run: Run) -> tuple[document.Chart, ...]:
+    """Build everything, compare it with the registries, and say what would be published."""
+    surveyed, broken = survey(sources)
+    run.progress.start(len(surveyed))
+    with Workers(run.jobs) as workers:
+        outcomes = workers.each(partial(_prepare, run=run, workers=workers), surveyed)
+    run.progress.stop()
+    return _entries([*broken, *outcomes], wrote=False)
+
+
+def publish(sources: Iterable[ChartSource], run: Run) -> tuple[document.Chart, ...]:
+    """Publish what the registries lack; the order is that of the publish protocol."""
+    surveyed, broken = survey(sources)
+    run.progress.start(len(surveyed))
+    with Workers(run.jobs) as workers:
+        outcomes = workers.each(partial(_prepare_and_upload, run=run, workers=workers), surveyed)
+        plans = [outcome for outcome in outcomes if isinstance(outcome, Plan)]
+        failures = [outcome for outcome in outcomes if isinstance(outcome, Failure)]
+        plans = workers.each(partial(protocol.put_manifest, gather=workers.gather), plans)
+        finished = _tag_in_order(plans, [*broken, *failures], run, workers)
+    _name_in_layout(finished, run)
+    run.progress.stop()
+    return _entries([*broken, *failures, *finished], wrote=True)
+
+
+def survey(sources: Iterable[ChartSource]) -> tuple[list[Surveyed], list[Failure]]:
+    """Read each Chart.yaml: names, versions, and who depends on whom in this run. Two charts of one name are refused."""
+    found: list[Surveyed] = []
+    broken: list[Failure] = []
+    for source in sources:
+        try:
+            found.append(Surveyed(source=source, metadata=_metadata(source.tree)))
+        except ChartError as error:
+            broken.append(
+                Failure(path=source.path, error=error.within(source.path) if source.path else error)
+            )
+    _refuse_twins(found)
+    names = {one.metadata.name for one in found}
+    ordered = [replace(one, dependencies=_inside(one, names)) for one in found]
+    circle = _circle(ordered)
+    broken += [_in_circle(one, circle) for one in ordered if one.metadata.name in circle]
+    return [one for one in ordered if one.metadata.name not in circle], broken
+
+
+def _circle(found: Sequence[Surveyed]) -> tuple[str, ...]:
+    try:
+        TopologicalSorter({one.metadata.name: one.dependencies for one in found}).prepare()
+    except CycleError as error:
+        return tuple(error.args[1])
+    return ()
+
+
+def _in_circle(one: Surveyed, circle: tuple[str, ...]) -> Failure:
+    error = ChartError(
+        f"charts that depend on each other: {' -> '.join(reversed(circle))}",
+        path="Chart.yaml",
+        key="dependencies",
+        hint="take one of these dependencies out",
+    )
+    return _failure(one, error)
+
+
+def _metadata(tree: Tree) -> ChartMetadata:
+    present = {entry.name for entry in tree.entries("") if not entry.is_dir}
+    if "Chart.yaml" not in present:
+        raise ChartError("there is no such file", path="Chart.yaml")
+    requirements = tree.read("requirements.yaml") if "requirements.yaml" in present else None
+    return decode_metadata(tree.read("Chart.yaml"), requirements=requirements)
+
+
+def _refuse_twins(found: Sequence[Surveyed]) -> None:
+    by_name: dict[str, list[str]] = {}
+    for one in found:
+        by_name.setdefault(one.metadata.name, []).append(one.source.path or ".")
+    twins = {name: paths for name, paths in by_name.items() if len(paths) > 1}
+    if twins:
+        listed = "; ".join(f"{name!r} in {' and '.join(paths)}" for name, paths in sorted(twins.items()))
+        raise ConfigError(
+            f"two charts of one name would be published to one place: {listed}",
+            hint="rename one, or leave it out with charts: and !GLOB",
+        )
+
+
+def _inside(one: Surveyed, names: set[str]) -> tuple[str, ...]:
+    declared = (dependency.name for dependency in one.metadata.dependencies)
+    return tuple(dict.fromkeys(name for name in declared if name in names and name != one.metadata.name))
+
+
+def _prepare(one: Surveyed, run: Run, workers: Workers) -> Outcome:
+    """Build a chart, look at all its sites, and decide."""
+    try:
+        sites = _sites(one.metadata, run)
+        with workers.building:
+            artifact = build(
+                one.source.tree, one.source.path, run.layout, run.memo, run.recipe(one.source.path)
+            )
+    except PublishError as error:
+        return _failure(one, error)
+    artifact = replace(artifact, dependencies=one.dependencies)
+    run.progress.step(artifact.name, "built")
+    findings = workers.gather([partial(look_up, artifact, site, run.layout, run.memo) for site in sites])
+    # Names in the layout move freely: a cache never conflicts.
+    return decide(artifact, tuple(findings), overwrite=run.overwrite or not run.registries)
+
+
+def _prepare_and_upload(one: Surveyed, run: Run, workers: Workers) -> Outcome:
+    outcome = _prepare(one, run, workers)
+    if isinstance(outcome, Failure):
+        return outcome
+    return protocol.upload(outcome, run.layout, workers.gather)
+
+
+def _failure(one: Surveyed, error: PublishError) -> Failure:
+    if isinstance(error, ChartError) and one.source.path:
+        error = error.within(one.source.path)
+    return Failure(
+        path=one.source.path,
+        error=error,
+        name=one.metadata.name,
+        version=one.metadata.version,
+        dependencies=one.dependencies,
+    )
+
+
+def _sites(metadata: ChartMetadata, run: Run) -> list[Site]:
+    if not run.registries:
+        name = f"{metadata.name}:{metadata.version}"
+        return [Site(registry="", reference=name, name=name, store=run.layout)]
+    tag = metadata.version.replace("+", "_")
+    sites = []
+    for registry in run.registries:
+        repository = Repository.parse(registry).child(metadata.name)
+        reference = f"{repository}:{check_tag(tag, f'{repository}:{tag}')}"
+        sites.append(Site(registry=registry, reference=reference, name=tag, store=run.connect(repository)))
+    return sites
+
+
+def _tag_in_order(
+    plans: Sequence[Plan], failures: Sequence[Failure], run: Run, workers: Workers
+) -> list[Outcome]:
+    """Write tags, dependencies first; a chart whose dependency failed is left alone."""
+    by_name = {plan.artifact.name: plan for plan in plans}
+    bad = {failure.name for failure in failures}
+    finished: list[Outcome] = []
+    sorter = TopologicalSorter(
+        {name: set(p.artifact.dependencies) & set(by_name) for name, p in by_name.items()}
+    )
+    sorter.prepare()
+    while sorter.is_active():
+        ready = sorter.get_ready()
+        wave = [_unless_blocked(by_name[name], bad) for name in ready]
+        outcomes = workers.each(partial(_tag, run=run, workers=workers), wave)
+        bad |= {name for name, outcome in zip(ready, outcomes, strict=True) if _failed(outcome)}
+        finished += outcomes
+        sorter.done(*ready)
+    return finished
+
+
+def _unless_blocked(plan: Plan, bad: set[str]) -> Outcome:
+    blocking = [name for name in plan.artifact.dependencies if name in bad]
+    if not blocking or not plan.going:
+        return plan
+    return Failure(
+        path=plan.artifact.path,
+        error=SkippedError(f"not published, because its dependency {', '.join(blocking)} was not"),
+        name=plan.artifact.name,
+        version=plan.artifact.version,
+        warnings=plan.artifact.warnings,
+        dependencies=plan.artifact.dependencies,
+    )
+
+
+def _tag(outcome: Outcome, run: Run, workers: Workers) -> Outcome:
+    if isinstance(outcome, Failure) or not outcome.going:
+        return outcome
+    if run.stopping.is_set():
+        error = SkippedError("not published: the run was interrupted")
+        return outcome.failed(outcome.missing[0], error)
+    tagged = protocol.put_tags(outcome, workers.gather, overwrite=run.overwrite)
+    run.progress.step(outcome.artifact.name, "published" if tagged.done else "failed")
+    return tagged
+
+
+def _failed(outcome: Outcome) -> bool:
+    if isinstance(outcome, Failure):
+        return True
+    return bool(outcome.failures) or outcome.action not in {Action.PUBLISH, Action.NOTHING}
+
+
+def _name_in_layout(outcomes: Iterable[Outcome], run: Run) -> None:
+    """Name in the layout, by its full reference, what a registry now holds."""
+    names = {
+        finding.site.reference: outcome.manifest.descriptor
+        for outcome in outcomes
+        if isinstance(outcome, Plan) and not _failed(outcome)
+        for finding in outcome.findings
+        if finding.site.registry and _stored(outcome, run)
+    }
+    if names:
+        run.layout.name_all(names)
+
+
+def _stored(plan: Plan, run: Run) -> bool:
+    # What somebody else packed and published is only here if it had to be copied.
+    return plan.manifest is plan.artifact.manifest or run.layout.has(plan.manifest.descriptor)
+
+
+def _entries(outcomes: Iterable[Outcome], *, wrote: bool) -> tuple[document.Chart, ...]:
+    return tuple(
+        compose.failed(outcome)
+        if isinstance(outcome, Failure)
+        else compose.pushed(protocol.result(outcome, wrote=wrote))
+        for outcome in outcomes
+    )

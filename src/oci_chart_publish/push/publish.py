@@ -1,0 +1,168 @@
+"""The publish protocol: blobs, manifests everywhere, then tags; every step can be repeated.
+
+(1) blobs go up as charts are built; (2) the manifest by digest to every registry; (3) referrers; (4) tags. A failure
+before (4) leaves no tag of that chart anywhere. With one registry and nothing to attach, (2) and (4) are one request.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+from oci_chart_publish.errors import ConflictError, PublishError, RegistryError
+from oci_chart_publish.handover import PushResult, TargetResult, TargetStatus
+from oci_chart_publish.oci.descriptor import Descriptor
+from oci_chart_publish.oci.store import Target, copy
+from oci_chart_publish.push.reconcile import Action, Finding, Plan, Site, State, conflict
+
+T = TypeVar("T")
+Gather = Callable[[Sequence[Callable[[], T]]], Sequence[T]]
+"""Run several calls, possibly at the same time, and return their results in order."""
+
+FRESH = 2.0
+"""Seconds for which a look-up counts as "just before": a later tag is read again before it is written."""
+
+
+def upload(plan: Plan, layout: Target, gather: Gather[PublishError | None]) -> Plan:
+    """Bring all blobs to all sites that lack the chart."""
+    if not plan.going:
+        return plan
+    if plan.origin is not None:
+        try:
+            copy(plan.origin.store, layout, plan.manifest)
+        except PublishError as error:
+            return plan.failed(plan.origin, error)
+    steps = [
+        (site, blob) for site in plan.missing if site.store is not layout for blob in plan.manifest.blobs
+    ]
+    outcomes = gather([_step(lambda s=site, b=blob: _send(s, b, layout)) for site, blob in steps])  # type: ignore[misc]
+    return _with_failures(plan, [site for site, _ in steps], outcomes)
+
+
+def _send(site: Site, blob: Descriptor, layout: Target) -> None:
+    site.store.put_blob(blob, layout.blob(blob))
+
+
+def needs_manifest_first(plan: Plan) -> bool:
+    """Whether the manifest has to be everywhere, untagged, before any tag is written."""
+    return len(plan.missing) > 1
+
+
+def put_manifest(plan: Plan, gather: Gather[PublishError | None]) -> Plan:
+    """Store the manifest by digest at all sites that lack the chart."""
+    if not plan.going or not needs_manifest_first(plan):
+        return plan
+    steps = [_step(lambda s=site: s.store.put_manifest(plan.manifest)) for site in plan.missing]  # type: ignore[misc]
+    return _with_failures(plan, plan.missing, gather(steps))
+
+
+def put_tags(plan: Plan, gather: Gather[PublishError | None], *, overwrite: bool = False) -> Plan:
+    """Write the chart's tag at all sites that lack it."""
+    if not plan.going:
+        return plan
+    found = {finding.site.reference: finding for finding in plan.findings}
+    steps = [
+        _step(lambda s=site: _tag(plan, s, found[s.reference], overwrite=overwrite))  # type: ignore[misc]
+        for site in plan.missing
+    ]
+    outcomes = gather(steps)
+    done = tuple(s.reference for s, error in zip(plan.missing, outcomes, strict=True) if error is None)
+    return replace(_with_failures(plan, plan.missing, outcomes), done=done)
+
+
+def _tag(plan: Plan, site: Site, finding: Finding, *, overwrite: bool) -> None:
+    digest = plan.manifest.descriptor.digest
+    stale = time.monotonic() - finding.looked_up > FRESH
+    if stale and not overwrite and _holds(plan, site):
+        return
+    started = time.monotonic()
+    try:
+        site.store.put_manifest(plan.manifest, site.name)
+    except RegistryError as error:
+        # A tag that cannot be changed, or an answer that was lost: what the tag holds now decides.
+        if error.status in {401, 404} or not _holds(plan, site):
+            raise
+    # Registries have no create-only write. The read before and the digest in the answer leave a window; where it was
+    # long enough for another writer, a read after closes it.
+    if stale or time.monotonic() - started > FRESH:
+        now = site.store.resolve(site.name)
+        if now is None or now.digest != digest:
+            raise ConflictError(
+                f"{site.reference} was written by somebody else at the same time: it holds "
+                f"{now.digest if now else 'nothing'}, we wrote {digest}",
+                hint="let one job at a time publish (`concurrency:` in the workflow), then run again",
+            )
+
+
+def _holds(plan: Plan, site: Site) -> bool:
+    """Read the tag: True where it holds our manifest, False where it is absent, ConflictError otherwise."""
+    now = site.store.resolve(site.name)
+    if now is None:
+        return False
+    if now.digest == plan.manifest.descriptor.digest:
+        return True
+    found = Finding(site=site, state=State.DIFFERENT, manifest=site.store.manifest(now.digest))
+    raise conflict(plan.artifact, found)
+
+
+def _step(call: Callable[[], None]) -> Callable[[], PublishError | None]:
+    def run() -> PublishError | None:
+        try:
+            call()
+        except PublishError as error:
+            return error
+        return None
+
+    return run
+
+
+def _with_failures(plan: Plan, sites: Iterable[Site], outcomes: Iterable[PublishError | None]) -> Plan:
+    for site, error in zip(sites, outcomes, strict=True):
+        if error is not None:
+            plan = plan.failed(site, error)
+    return plan
+
+
+def result(plan: Plan, *, wrote: bool) -> PushResult:
+    """Sum a plan up, after it was carried out (``wrote``) or only made."""
+    targets = tuple(_target(plan, finding, wrote=wrote) for finding in plan.findings)
+    held = {target.digest for target in targets if target.digest is not None}
+    agreed = len(held) <= 1 and plan.action in {Action.PUBLISH, Action.NOTHING}
+    return PushResult(artifact=plan.artifact, targets=targets, published=plan.manifest if agreed else None)
+
+
+def _target(plan: Plan, finding: Finding, *, wrote: bool) -> TargetResult:
+    site = finding.site
+    status, error = _status(plan, finding, wrote=wrote)
+    digest = finding.manifest.descriptor.digest if finding.manifest else None
+    if status in {TargetStatus.PUBLISHED, TargetStatus.WOULD_PUBLISH}:
+        digest = plan.manifest.descriptor.digest
+    return TargetResult(
+        registry=site.registry,
+        reference=site.reference,
+        status=status,
+        digest=digest,
+        error=error,
+    )
+
+
+def _status(plan: Plan, finding: Finding, *, wrote: bool) -> tuple[TargetStatus, PublishError | None]:
+    here = dict(plan.failures).get(finding.site.reference)
+    if here is not None:
+        kind = TargetStatus.CONFLICT if isinstance(here, ConflictError) else TargetStatus.FAILED
+        return kind, here
+    if finding.state is State.FAILED:
+        return TargetStatus.FAILED, finding.error
+    if finding.state is State.UNKNOWN:
+        return TargetStatus.FAILED if wrote else TargetStatus.UNKNOWN, finding.error
+    if plan.action is Action.CONFLICT and finding.state is State.DIFFERENT:
+        return TargetStatus.CONFLICT, conflict(plan.artifact, finding)
+    if finding.site.reference in plan.done:
+        return TargetStatus.PUBLISHED, None
+    if finding.site in plan.missing and plan.action is Action.PUBLISH and not wrote:
+        return TargetStatus.WOULD_PUBLISH, None
+    if finding.state is State.SAME:
+        return TargetStatus.UNCHANGED, None
+    return TargetStatus.SKIPPED, None

@@ -1,0 +1,179 @@
+"""What each registry holds of a chart, and what therefore has to be done: three states, fail closed.
+
+Looking up is one request; deciding is a pure function of what was found.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Protocol
+
+from oci_chart_publish.errors import AuthError, ConflictError, NotFoundError, PublishError
+from oci_chart_publish.handover import ChartArtifact
+from oci_chart_publish.oci.manifest import Manifest
+from oci_chart_publish.oci.store import Source, Target
+from oci_chart_publish.push.same import chart_layer, same
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Site:
+    """A place for one chart.
+
+    ``registry`` is what the user named ("" for the layout, which is then the only site), ``reference`` the full name
+    for people, and ``name`` what it is called in its store: a tag, or in the layout the full name again.
+    """
+
+    registry: str
+    reference: str
+    name: str
+    store: Target
+
+
+class State(StrEnum):
+    """What a site holds under the chart's tag."""
+
+    ABSENT = "absent"
+    SAME = "same"
+    DIFFERENT = "different"
+    UNKNOWN = "unknown"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Finding:
+    """The state of one site, the manifest found there, and when (monotonic seconds) it was looked up."""
+
+    site: Site
+    state: State
+    manifest: Manifest | None = None
+    error: PublishError | None = None
+    looked_up: float = field(default_factory=time.monotonic)
+
+
+class Verdicts(Protocol):
+    """Remembers for pairs of manifest digests whether they are the same chart."""
+
+    def get(self, kind: str, key: str) -> object | None:
+        """Return what was put under the key, or None."""
+
+    def put(self, kind: str, key: str, value: object) -> None:
+        """Remember a JSON value under the key."""
+
+
+class Action(StrEnum):
+    """What is to be done with a chart."""
+
+    PUBLISH = "publish"
+    NOTHING = "nothing"
+    CONFLICT = "conflict"
+    FAIL = "fail"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Plan:
+    """What is to be done with one chart.
+
+    ``manifest`` is what the missing sites are to receive: the published one where there is one (``origin`` is then
+    the site that has it), else ours. ``missing`` are the sites to write to. ``failures`` collects, by reference, what
+    went wrong at a site while the plan was carried out, and ``done`` the references that have been tagged.
+    """
+
+    artifact: ChartArtifact
+    action: Action
+    findings: tuple[Finding, ...]
+    manifest: Manifest
+    origin: Site | None = None
+    missing: tuple[Site, ...] = ()
+    failures: tuple[tuple[str, PublishError], ...] = ()
+    done: tuple[str, ...] = ()
+
+    @property
+    def going(self) -> bool:
+        """Whether this chart is being published and nothing has failed so far."""
+        return self.action is Action.PUBLISH and not self.failures
+
+    def failed(self, site: Site, error: PublishError) -> Plan:
+        """Return the plan with a failure at ``site``."""
+        return replace(self, failures=(*self.failures, (site.reference, error)))
+
+
+def look_up(artifact: ChartArtifact, site: Site, here: Source, verdicts: Verdicts) -> Finding:
+    """Ask ``site`` what it holds under the chart's tag. Never raises: every error is a finding."""
+    try:
+        return _found(artifact, site, here, verdicts)
+    except AuthError as error:
+        return Finding(site=site, state=State.UNKNOWN, error=error)
+    except PublishError as error:
+        return Finding(site=site, state=State.FAILED, error=error)
+
+
+def _found(artifact: ChartArtifact, site: Site, here: Source, verdicts: Verdicts) -> Finding:
+    found = site.store.resolve(site.name)
+    if found is None:
+        return Finding(site=site, state=State.ABSENT)
+    if found.digest == artifact.digest:
+        return Finding(site=site, state=State.SAME, manifest=artifact.manifest)
+    theirs = site.store.manifest(found.digest)
+    if theirs is None:
+        raise NotFoundError(f"{site.reference} names {found.digest}, and no manifest of that digest is there")
+    state = State.SAME if _verdict(artifact, theirs, site, here, verdicts) else State.DIFFERENT
+    return Finding(site=site, state=state, manifest=theirs)
+
+
+def _verdict(artifact: ChartArtifact, theirs: Manifest, site: Site, here: Source, verdicts: Verdicts) -> bool:
+    key = f"{artifact.digest.hex}-{theirs.descriptor.digest.hex}"
+    known = verdicts.get("same", key)
+    if isinstance(known, bool):
+        return known
+    verdict = same(artifact.manifest, here, theirs, site.store)
+    verdicts.put("same", key, verdict)
+    return verdict
+
+
+def decide(artifact: ChartArtifact, findings: tuple[Finding, ...], *, overwrite: bool = False) -> Plan:
+    """Decide what to do with a chart from what its sites hold."""
+
+    def plan(action: Action, manifest: Manifest = artifact.manifest, **more: object) -> Plan:
+        return Plan(artifact=artifact, action=action, findings=findings, manifest=manifest, **more)  # type: ignore[arg-type]
+
+    states = {finding.state for finding in findings}
+    if State.FAILED in states:
+        return plan(Action.FAIL)
+    if State.UNKNOWN in states:
+        return plan(Action.UNKNOWN)
+    if overwrite:
+        wrong = tuple(f.site for f in findings if f.state is not State.SAME)
+        return plan(Action.PUBLISH if wrong else Action.NOTHING, missing=wrong)
+    if State.DIFFERENT in states:
+        return plan(Action.CONFLICT)
+    published = next((finding for finding in findings if finding.state is State.SAME), None)
+    missing = tuple(finding.site for finding in findings if finding.state is State.ABSENT)
+    if published is None or published.manifest is None:
+        return plan(Action.PUBLISH if missing else Action.NOTHING, missing=missing)
+    ours = published.manifest.descriptor.digest == artifact.digest
+    return plan(
+        Action.PUBLISH if missing else Action.NOTHING,
+        published.manifest,
+        origin=None if ours else published.site,
+        missing=missing,
+    )
+
+
+def conflict(artifact: ChartArtifact, finding: Finding) -> ConflictError:
+    """Say what is wrong where a site holds something else under the chart's tag."""
+    where = finding.site.reference
+    manifest = finding.manifest
+    if manifest is not None and chart_layer(manifest) is None:
+        kind = manifest.config.media_type if manifest.config else manifest.descriptor.media_type
+        return ConflictError(
+            f"{where} holds something that is no Helm chart ({kind})",
+            hint="an image and a chart must not share repository and tag: publish charts below a path of their own",
+        )
+    held = manifest.descriptor.digest if manifest else "something else"
+    return ConflictError(
+        f"{where} is published with other content: it holds {held}, this tree builds {artifact.digest}",
+        hint=f"raise 'version' in {artifact.path or '.'}/Chart.yaml, or restore what was published",
+    )

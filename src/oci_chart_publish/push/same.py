@@ -1,0 +1,89 @@
+"""Whether two artifacts are the same chart, whoever packed them.
+
+Equal manifest digests; else equal config and chart layer digests; else configs that are equal as JSON values and files
+that are equal as Helm loads them: subchart archives exploded, byte order marks stripped, the last of duplicate members,
+``Chart.yaml`` and locks compared decoded and without ``generated``. A lock that our tree lacks and a provenance layer
+do not count. So a registry filled by ``helm push`` is "unchanged" on the first day.
+"""
+
+from __future__ import annotations
+
+import json
+
+from oci_chart_publish.chart.archive import load_archive
+from oci_chart_publish.chart.chart import Chart
+from oci_chart_publish.chart.lock import Lock
+from oci_chart_publish.chart.mediatype import CHART_LAYERS
+from oci_chart_publish.errors import ChartError, VerificationError
+from oci_chart_publish.oci.descriptor import Descriptor
+from oci_chart_publish.oci.manifest import Manifest
+from oci_chart_publish.oci.store import Source
+
+_BOM = b"\xef\xbb\xbf"
+_NOT_COMPARED_AS_BYTES = frozenset({"Chart.yaml", "Chart.lock", "requirements.lock"})
+
+
+def chart_layer(manifest: Manifest) -> Descriptor | None:
+    """Return the layer that holds the chart. With several Helm takes the last (``pkg/registry/client.go``)."""
+    found = [layer for layer in manifest.layers if layer.media_type in CHART_LAYERS]
+    return found[-1] if found else None
+
+
+def same(ours: Manifest, here: Source, theirs: Manifest, there: Source) -> bool:
+    """Tell whether ``theirs``, stored ``there``, is the same chart as ``ours``, stored ``here``."""
+    if ours.descriptor.digest == theirs.descriptor.digest:
+        return True
+    our_layer, their_layer = chart_layer(ours), chart_layer(theirs)
+    if not our_layer or not their_layer or not ours.config or not theirs.config:
+        return False
+    if ours.config.digest != theirs.config.digest and not _same_config(
+        here.blob(ours.config), there.blob(theirs.config)
+    ):
+        return False
+    if our_layer.digest == their_layer.digest:
+        return True
+    try:
+        published = load_archive(there.blob(their_layer), title=f"{there.title}@{theirs.descriptor.digest}")
+    except ChartError:
+        return False  # what is published there is no chart that Helm would load
+    return same_files(load_archive(here.blob(our_layer), title="this build"), published)
+
+
+def same_files(ours: Chart, theirs: Chart) -> bool:
+    """Compare two charts as Helm loads them."""
+    if ours.metadata != theirs.metadata:
+        return False
+    our_lock, their_lock = _lock(ours), _lock(theirs)
+    if our_lock is not None and our_lock != their_lock:
+        return False
+    if _files(ours) != _files(theirs):
+        return False
+    our_subcharts = {chart.name: chart for chart in ours.subcharts}
+    their_subcharts = {chart.name: chart for chart in theirs.subcharts}
+    return our_subcharts.keys() == their_subcharts.keys() and all(
+        same_files(chart, their_subcharts[name]) for name, chart in our_subcharts.items()
+    )
+
+
+def _files(chart: Chart) -> dict[str, bytes]:
+    # With apiVersion v2 Helm folds requirements.yaml into Chart.yaml and drops it.
+    dropped = {"requirements.yaml"} if chart.metadata.api_version == "v2" else set()
+    return {
+        file.path: file.data.removeprefix(_BOM)
+        for file in chart.files
+        if file.path not in _NOT_COMPARED_AS_BYTES and file.path not in dropped
+    }
+
+
+def _lock(chart: Chart) -> Lock | None:
+    # Helm never packs the Chart.lock of a v1 chart (``pkg/chart/v2/util/save.go``).
+    if chart.lock is None or (chart.metadata.api_version != "v2" and chart.file("requirements.lock") is None):
+        return None
+    return Lock(dependencies=chart.lock.dependencies, digest=chart.lock.digest, generated="")
+
+
+def _same_config(ours: bytes, theirs: bytes) -> bool:
+    try:
+        return bool(json.loads(ours) == json.loads(theirs))
+    except ValueError as error:
+        raise VerificationError(f"a config that is not JSON: {error}") from error
