@@ -1,0 +1,108 @@
+"""The command group, loaded piece by piece, and the one place where errors become messages and exit codes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+
+import click
+
+from oci_chart_publish import __version__
+from oci_chart_publish.errors import ExitCode, PublishError, worst
+
+COMMANDS = {
+    "plan": "oci_chart_publish.cli.flow:plan",
+    "publish": "oci_chart_publish.cli.flow:publish",
+    "verify": "oci_chart_publish.cli.flow:verify",
+    "diff": "oci_chart_publish.cli.diff:diff",
+    "save": "oci_chart_publish.cli.cache:save",
+    "list": "oci_chart_publish.cli.cache:list_",
+    "push": "oci_chart_publish.cli.cache:push",
+    "pull": "oci_chart_publish.cli.cache:pull",
+    "export": "oci_chart_publish.cli.cache:export",
+    "remove": "oci_chart_publish.cli.cache:remove",
+    "gc": "oci_chart_publish.cli.cache:gc",
+}
+
+
+class Commands(click.Group):
+    """Loads a command's module when it is used: start-up pays only for what runs."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  (click's signature)
+        """Return the names, in the order of the flow."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        """Load a command by its name, or by a prefix that fits only one."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, attribute = COMMANDS[cmd_name].partition(":")
+        command = getattr(import_module(module), attribute)
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{COMMANDS[cmd_name]} is no command")
+        return command
+
+
+@click.group(
+    cls=Commands,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="Exit codes: 0 done, 1 unexpected, 2 usage, 3 invalid chart, 4 conflict, 5 registry, 6 not permitted, "
+    "7 reporting failed, 8 verification, 130 interrupted. The settings file is .oci-chart-publish.yaml.",
+)
+@click.version_option(__version__, prog_name="oci-chart-publish")
+def group() -> None:
+    """Publish a repository of Helm charts to OCI registries.
+
+    discover -> bump -> build -> push -> report
+
+    \b
+    See what would come out:    oci-chart-publish plan --registry ghcr.io/acme/charts
+    Publish what is missing:    oci-chart-publish publish --registry ghcr.io/acme/charts
+    Only into the local cache:  oci-chart-publish publish charts/
+    """
+
+
+def run(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
+    """Run the command line and return its exit code; every error is printed on stderr, without a traceback."""
+    try:
+        outcome = group.main(list(arguments), prog_name="oci-chart-publish", standalone_mode=False, obj=dict(environment))
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.ClickException as error:
+        error.show(sys.stderr)
+        return int(ExitCode.USAGE)
+    except (KeyboardInterrupt, click.Abort):
+        print("interrupted", file=sys.stderr)
+        return int(ExitCode.INTERRUPTED)
+    except PublishError as error:
+        show(error)
+        return int(error.exit_code)
+    except ExceptionGroup as several:
+        return int(show_several(several))
+    except BrokenPipeError:
+        # The reader has gone (`| head`): nobody is left to tell.
+        sys.stderr.close()
+        return int(ExitCode.DONE)
+    return outcome if isinstance(outcome, int) else int(ExitCode.DONE)
+
+
+def show(error: PublishError) -> None:
+    """Print one error: what happened, then what to do."""
+    lines = str(error).splitlines() or [error.kind]
+    print(f"error: {lines[0]}", file=sys.stderr)
+    for line in lines[1:]:
+        print(f"  -> {line}", file=sys.stderr)
+
+
+def show_several(several: ExceptionGroup[Exception]) -> ExitCode:
+    """Print all errors of a group and return the code that stands for them; a foreign error is raised again."""
+    matched, rest = several.split(PublishError)
+    if rest is not None or matched is None:
+        raise several
+    codes = []
+    for error in matched.exceptions:
+        if isinstance(error, PublishError):
+            show(error)
+            codes.append(error.exit_code)
+    return worst(codes)

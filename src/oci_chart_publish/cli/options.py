@@ -1,0 +1,79 @@
+"""Command-line options made from the settings, so that a setting is described once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Annotated, Any, Literal, get_args, get_origin
+
+import click
+from msgspec import Meta
+
+from oci_chart_publish.settings import Layer, fields
+
+# Options that may be repeated read better in the singular.
+_FLAGS = {
+    "registries": "--registry",
+    "own-repositories": "--own-repository",
+    "ignore-changes": "--ignore-change",
+    "include-untracked": "--include-untracked",
+    "publish-refs": "--publish-ref",
+}
+_METAVARS = {
+    "registries": "HOST/PATH",
+    "layout": "DIR",
+    "report": "FILE",
+    "markdown": "FILE",
+    "ca-file": "FILE",
+    "changed-since": "REV",
+    "source": "URL",
+    "include-untracked": "GLOB",
+    "ignore-changes": "GLOB",
+    "jobs": "N",
+}
+
+Command = Callable[..., Any]
+
+
+def setting_options(*names: str) -> Callable[[Command], Command]:
+    """Decorate a command with the options of these settings."""
+
+    def decorate(command: Command) -> Command:
+        for name in reversed(names):
+            command = _option(name)(command)
+        return command
+
+    return decorate
+
+
+def _option(name: str) -> Callable[[Command], Command]:
+    field = fields()[name]
+    bare, help_text = _parts(field.type)
+    flag = _FLAGS.get(name, "--" + name)
+    parameter = field.name
+    if name == "plain-http":
+        # A flag for all registries of the command, as in Helm; the setting can name single ones.
+        return click.option(flag, parameter, flag_value="*", default=None, help="Speak HTTP without TLS.")
+    if bare is bool or bool in get_args(bare):
+        return click.option(f"{flag}/--no-{flag[2:]}", parameter, default=None, help=help_text, show_default=False)
+    if get_origin(bare) is Literal:
+        return click.option(flag, parameter, type=click.Choice(get_args(bare)), default=None, help=help_text)
+    if get_origin(bare) is tuple:
+        return click.option(flag, parameter, multiple=True, metavar=_METAVARS.get(name, "TEXT"), help=help_text)
+    kind = int if bare is int else str
+    return click.option(flag, parameter, type=kind, default=None, metavar=_METAVARS.get(name), help=help_text)
+
+
+def _parts(kind: Any) -> tuple[Any, str]:  # noqa: ANN401
+    if get_origin(kind) is Annotated:
+        bare, meta = get_args(kind)[:2]
+        return bare, meta.description or "" if isinstance(meta, Meta) else ""
+    return kind, ""
+
+
+def given(values: dict[str, Any]) -> Layer:
+    """Return the options that were given as the first layer of the settings."""
+    by_field = {field.name: name for name, field in fields().items()}
+    return Layer(
+        "command line",
+        {by_field[key]: value for key, value in values.items() if key in by_field and value not in (None, ())},
+    )
