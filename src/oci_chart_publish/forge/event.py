@@ -1,0 +1,132 @@
+"""What started the run: the event of a GitHub workflow, read from the environment and the event file.
+
+Nothing of it is trusted to be there; an absent value is empty.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from oci_chart_publish.errors import ConfigError
+
+EVENT_LIMIT = 32 * 1024 * 1024
+"""Bytes of the largest event file that is read; GitHub caps webhook payloads at 25 MB."""
+
+_NO_COMMIT = "0" * 40
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PullRequestEvent:
+    """The pull request of an event. ``head_repository`` is empty where the fork has been deleted."""
+
+    number: int
+    action: str = ""
+    head: str = ""
+    head_ref: str = ""
+    head_repository: str = ""
+    base: str = ""
+    base_ref: str = ""
+    merged: bool = False
+    closed: bool = False
+    labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Event:
+    """The event: ``before`` is the commit before a push, ``url`` the repository's page."""
+
+    name: str = ""
+    repository: str = ""
+    revision: str = ""
+    ref: str = ""
+    default_branch: str = ""
+    before: str = ""
+    url: str = ""
+    api_url: str = ""
+    run_id: str = ""
+    run_attempt: str = ""
+    pull_request: PullRequestEvent | None = None
+    workflow_run: Mapping[str, Any] | None = None
+
+    @property
+    def on_default_branch(self) -> bool:
+        """Whether the ref is the default branch."""
+        return bool(self.default_branch) and self.ref == f"refs/heads/{self.default_branch}"
+
+    @property
+    def from_fork(self) -> bool:
+        """Whether the pull request comes from another repository (or one that is gone)."""
+        return self.pull_request is not None and self.pull_request.head_repository != self.repository
+
+
+def read_event(environment: Mapping[str, str]) -> Event:
+    """Read the event of this run; outside a workflow everything is empty."""
+    document = _document(environment.get("GITHUB_EVENT_PATH", ""))
+    repository = environment.get("GITHUB_REPOSITORY", "")
+    server = environment.get("GITHUB_SERVER_URL", "").rstrip("/")
+    pull_request = _mapping(document, "pull_request")
+    before = _text(document, "before")
+    return Event(
+        name=environment.get("GITHUB_EVENT_NAME", ""),
+        repository=repository,
+        revision=environment.get("GITHUB_SHA", ""),
+        ref=environment.get("GITHUB_REF", ""),
+        default_branch=_text(_mapping(document, "repository"), "default_branch"),
+        before="" if before == _NO_COMMIT else before,
+        url=f"{server}/{repository}" if server and repository else "",
+        api_url=environment.get("GITHUB_API_URL", ""),
+        run_id=environment.get("GITHUB_RUN_ID", ""),
+        run_attempt=environment.get("GITHUB_RUN_ATTEMPT", ""),
+        pull_request=_pull_request(document, pull_request) if pull_request else None,
+        workflow_run=_mapping(document, "workflow_run") or None,
+    )
+
+
+def _document(path: str) -> Mapping[str, Any]:
+    if not path:
+        return {}
+    try:
+        with Path(path).open("rb") as file:
+            data = file.read(EVENT_LIMIT + 1)
+        document = json.loads(data) if len(data) <= EVENT_LIMIT else None
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError, RecursionError) as error:
+        raise ConfigError(f"cannot read the event file {path}: {error}") from error
+    return document if isinstance(document, dict) else {}
+
+
+def _pull_request(document: Mapping[str, Any], pull_request: Mapping[str, Any]) -> PullRequestEvent | None:
+    number = pull_request.get("number")
+    if not isinstance(number, int) or isinstance(number, bool):
+        return None
+    head, base = _mapping(pull_request, "head"), _mapping(pull_request, "base")
+    labels = pull_request.get("labels")
+    return PullRequestEvent(
+        number=number,
+        action=_text(document, "action"),
+        head=_text(head, "sha"),
+        head_ref=_text(head, "ref"),
+        head_repository=_text(_mapping(head, "repo"), "full_name"),
+        base=_text(base, "sha"),
+        base_ref=_text(base, "ref"),
+        merged=pull_request.get("merged") is True,
+        closed=_text(pull_request, "state") == "closed",
+        labels=tuple(_text(label, "name") for label in labels if isinstance(label, dict))
+        if isinstance(labels, list)
+        else (),
+    )
+
+
+def _mapping(document: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    value = document.get(key)
+    return value if isinstance(value, dict) else {}
+
+
+def _text(document: Mapping[str, Any], key: str) -> str:
+    value = document.get(key)
+    return value if isinstance(value, str) else ""
