@@ -1,0 +1,1 @@
+"""A store of artifacts: the client of the OCI distribution specification."""

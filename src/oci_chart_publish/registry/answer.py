@@ -1,0 +1,64 @@
+"""What a server answered, read in full under a limit; and the failure to get any answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from oci_chart_publish.errors import RegistryError
+from oci_chart_publish.registry.address import redact
+
+
+class Headers(Protocol):
+    """Header fields by name, upper or lower case."""
+
+    def get(self, key: str, default: str, /) -> str:
+        """Return the value of a field, several joined by a comma."""
+
+    def getlist(self, key: str, /) -> list[str]:
+        """Return the values of a field, one an occurrence."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """Status, headers and body of one exchange; ``whole`` is False where the body went past the limit.
+
+    The body is what was on the wire: no ``Content-Encoding`` is undone.
+    """
+
+    method: str
+    url: str
+    status: int
+    headers: Headers
+    body: bytes = b""
+    whole: bool = True
+
+    def header(self, name: str) -> str:
+        """Return the value of a header field, or nothing."""
+        return self.headers.get(name, "")
+
+    @property
+    def encoded(self) -> bool:
+        """Whether the body is compressed although it was not asked to be."""
+        return self.header("Content-Encoding").strip().lower() not in ("", "identity")
+
+
+class NoAnswer(RegistryError):  # noqa: N818 - it says what happened
+    """There was no usable answer: no connection, a broken one, a time limit, a bad certificate."""
+
+    def __init__(self, method: str, url: str, reason: str, *, hint: str = "", temporary: bool = True) -> None:
+        super().__init__(f"{method} {redact(url)}: {reason}", hint=hint, temporary=temporary)
+        self.reason = reason
+
+
+class Sender(Protocol):
+    """Sends one request and nothing more: no redirect, no retry, no credentials of its own."""
+
+    def send(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, *, limit: int
+    ) -> Answer:
+        """Send and return the answer with at most ``limit`` bytes of body; NoAnswer where there is none."""
+
+    def close(self) -> None:
+        """Close all connections."""

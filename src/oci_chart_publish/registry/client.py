@@ -1,0 +1,312 @@
+"""A repository of a registry as a store of artifacts (OCI distribution specification)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from oci_chart_publish.errors import AuthError, NotFoundError, RegistryError, VerificationError
+from oci_chart_publish.oci import mediatype
+from oci_chart_publish.oci.descriptor import Descriptor
+from oci_chart_publish.oci.digest import Digest
+from oci_chart_publish.oci.manifest import MANIFEST_LIMIT, Manifest
+from oci_chart_publish.oci.reference import Repository
+from oci_chart_publish.registry import faults, listing
+from oci_chart_publish.registry.address import redact
+from oci_chart_publish.registry.answer import Answer
+from oci_chart_publish.registry.auth import Authorizer, Scope
+from oci_chart_publish.registry.host import SMALL, Call, Host
+from oci_chart_publish.registry.uploads import Upload
+
+_ACCEPT = {"Accept": ", ".join(mediatype.MANIFESTS)}
+_ANY = {"Accept": "*/*"}
+_NOTHING_THERE = frozenset({"MANIFEST_UNKNOWN", "NAME_UNKNOWN", "NOT_FOUND", "UNKNOWN", "BLOB_UNKNOWN"})
+_READS_AFTER_WRITE = 4
+
+
+class Presence(StrEnum):
+    """What a look-up showed."""
+
+    PRESENT = "present"
+    ABSENT = "absent"
+    HIDDEN = "hidden"
+    """401 or 403: the registry does not say."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Lookup:
+    """The outcome of looking a tag or digest up.
+
+    ``error`` is the refusal of a hidden one; ``maybe_absent`` is set where the registry is known to answer so
+    for what does not exist.
+    """
+
+    presence: Presence
+    descriptor: Descriptor | None = None
+    maybe_absent: bool = False
+    error: AuthError | None = None
+
+
+class RegistryRepository:
+    """One repository of a registry; implements ``oci.store.Target``. Safe for threads."""
+
+    def __init__(
+        self,
+        repository: Repository,
+        *,
+        host: Host,
+        auth: Authorizer,
+        actions: str,
+        cross_host_uploads: bool = True,
+    ) -> None:
+        self.repository = repository
+        self.host = host
+        self._auth = auth
+        self._scope = Scope(repository.path, actions)
+        self._path = f"/v2/{repository.path}"
+        self._upload = Upload(host, auth, self._scope, cross_host=cross_host_uploads)
+        self._opened: dict[Digest, str] = {}
+
+    @property
+    def title(self) -> str:
+        """How messages name this repository."""
+        return str(self.repository)
+
+    def resolve(self, name: str) -> Descriptor | None:
+        """Return the descriptor of a tag (or digest); None only for a genuine "not found".
+
+        AuthError where the registry does not say, unless it is known to answer so for what is not there.
+        """
+        found = self.lookup(name)
+        if found.error is not None and not found.maybe_absent:
+            raise found.error
+        return found.descriptor
+
+    def lookup(self, name: str) -> Lookup:
+        """Look a tag (or digest) up and tell present, absent and hidden apart; RegistryError for the rest."""
+        answer = self._ask("HEAD", f"/manifests/{name}", _ACCEPT)
+        if answer.status == 200:
+            return Lookup(presence=Presence.PRESENT, descriptor=self._described(answer, name))
+        if self._is_absent(answer, f"/manifests/{name}"):
+            return Lookup(presence=Presence.ABSENT)
+        error = self._explained(answer, f"/manifests/{name}")
+        if isinstance(error, AuthError):
+            known = error.status in self.host.kind.absent
+            return Lookup(presence=Presence.HIDDEN, maybe_absent=known, error=error)
+        raise error
+
+    def manifest(self, target: str | Digest) -> Manifest | None:
+        """Read the manifest of a tag or digest and check it; None only for a genuine "not found"."""
+        path = f"/manifests/{target}"
+        answer = self._ask("GET", path, _ACCEPT, limit=MANIFEST_LIMIT)
+        if answer.status != 200:
+            if self._is_absent(answer, path):
+                return None
+            raise self._refusal(answer)
+        return self._manifest(answer, target)
+
+    def blob(self, descriptor: Descriptor) -> bytes:
+        """Read a blob: never more than its descriptor says, and checked against it."""
+        answer = self._ask("GET", f"/blobs/{descriptor.digest}", _ANY, limit=descriptor.size)
+        if answer.status != 200:
+            raise self._refusal(answer)
+        self._plain(answer)
+        origin = f"GET {redact(answer.url)}"
+        if not answer.whole:
+            raise VerificationError(
+                f"{origin}: {descriptor.digest} has more than its {descriptor.size} bytes"
+            )
+        descriptor.check(answer.body, origin)
+        return answer.body
+
+    def has(self, descriptor: Descriptor) -> bool:
+        """Tell whether a blob or manifest is stored."""
+        kind = "manifests" if descriptor.media_type in mediatype.MANIFESTS else "blobs"
+        path = f"/{kind}/{descriptor.digest}"
+        answer = self._ask("HEAD", path, _ACCEPT if kind == "manifests" else _ANY)
+        if answer.status == 200:
+            return True
+        if self._is_absent(answer, path):
+            return False
+        raise self._explained(answer, path)
+
+    def put_blob(self, descriptor: Descriptor, data: bytes) -> None:
+        """Upload a blob."""
+        self._upload.put(
+            descriptor, data, lambda: self.has(descriptor), self._opened.pop(descriptor.digest, "")
+        )
+
+    def mount(self, descriptor: Descriptor, source: Repository) -> bool:
+        """Take a blob over from a sibling repository; False where it has to be uploaded.
+
+        The upload that the registry opens instead is used by the next ``put_blob`` of the same blob.
+        """
+        if source.registry != self.repository.registry:
+            return False
+        target = f"/blobs/uploads/?mount={descriptor.digest}&from={source.path}"
+        answer = self._ask("POST", target, {}, body=b"")
+        if answer.status == 201:
+            return True
+        if answer.status == 202:
+            self._opened[descriptor.digest] = self._upload.location(answer)
+        elif answer.status in (401, 403) or answer.status >= 500:
+            raise self._refusal(answer)
+        return False
+
+    def put_manifest(self, manifest: Manifest, name: str | None = None) -> None:
+        """Store a manifest under its digest, and under the tag ``name``; checked from the answer."""
+        digest = manifest.descriptor.digest
+        path = f"/manifests/{name or digest}"
+        answer = self.host.request(
+            Call(
+                method="PUT",
+                target=self._path + path,
+                scope=self._scope,
+                headers={"Content-Type": manifest.descriptor.media_type},
+                body=manifest.data,
+                recheck=lambda: self._stored(path, digest),
+            ),
+            self._auth,
+        )
+        if answer.status not in (200, 201, 202, 204):
+            raise self._refusal(answer)
+        stated = answer.header("Docker-Content-Digest")
+        if not stated:
+            stated = self._read_back(path)
+        if stated != str(digest):
+            raise VerificationError(
+                f"PUT {redact(answer.url)}: {digest} was sent, the registry has {stated[:100]}"
+            )
+
+    def tags(self) -> tuple[str, ...]:
+        """Return all tags of the repository; none where it does not exist."""
+        return listing.tags(self._page, f"{self._path}/tags/list?n=1000")
+
+    def referrers(self, digest: Digest, artifact_type: str = "") -> tuple[Descriptor, ...]:
+        """Return the descriptors of what refers to ``digest``: by the API, else by the tag ``sha256-…``."""
+        return listing.referrers(self, digest, artifact_type)
+
+    def delete(self, target: str | Digest) -> bool:
+        """Delete a tag, or a manifest by digest; False where it is not there."""
+        path = f"/manifests/{target}"
+        answer = self._ask("DELETE", path, {})
+        if answer.status in (200, 202, 204):
+            return True
+        if answer.status == 404 and self._is_absent(answer, path):
+            return False
+        raise self._refusal(answer)
+
+    def get(self, path: str, accept: str, limit: int) -> Answer:
+        """Read ``path`` below the repository, whatever the status."""
+        return self._ask("GET", path, {"Accept": accept}, limit=limit)
+
+    def refusal(self, answer: Answer) -> RegistryError:
+        """Return the typed error for an answer that is not what was asked for."""
+        return self._refusal(answer)
+
+    def is_absent(self, answer: Answer) -> bool:
+        """Tell whether a 404 with a body comes from the registry and means "not there"."""
+        return self._is_absent(answer, "")
+
+    def _ask(
+        self,
+        method: str,
+        path: str,
+        headers: dict[str, str],
+        *,
+        body: bytes | None = None,
+        limit: int = SMALL,
+    ) -> Answer:
+        call = Call(
+            method=method,
+            target=self._path + path,
+            scope=self._scope,
+            headers=headers,
+            body=body,
+            limit=max(limit, SMALL) if method != "GET" else limit,
+        )
+        return self.host.request(call, self._auth)
+
+    def _page(self, target: str) -> Answer | None:
+        call = Call(method="GET", target=target, scope=self._scope, limit=MANIFEST_LIMIT)
+        answer = self.host.request(call, self._auth)
+        if answer.status == 200:
+            return answer
+        if self._is_absent(answer, ""):
+            return None
+        raise self._refusal(answer)
+
+    def _described(self, answer: Answer, name: str) -> Descriptor:
+        """Return the descriptor from the headers of a HEAD, else read the manifest to know it."""
+        stated, size = answer.header("Docker-Content-Digest"), answer.header("Content-Length")
+        media_type = answer.header("Content-Type").partition(";")[0].strip()
+        if stated and size.isdigit() and media_type in mediatype.MANIFESTS:
+            digest = Digest.parse(stated)
+            if ":" in name and stated != name:
+                raise VerificationError(f"HEAD {redact(answer.url)}: asked for {name}, got {digest}")
+            return Descriptor(media_type=media_type, digest=digest, size=int(size))
+        found = self.manifest(Digest.parse(name) if ":" in name else name)
+        if found is None:
+            raise NotFoundError(f"GET {redact(answer.url)}: not found, although HEAD found it", status=404)
+        return found.descriptor
+
+    def _manifest(self, answer: Answer, target: str | Digest) -> Manifest:
+        self._plain(answer)
+        origin = f"GET {redact(answer.url)}"
+        if not answer.whole:
+            raise VerificationError(f"{origin}: a manifest of more than {MANIFEST_LIMIT} bytes")
+        stated = answer.header("Docker-Content-Digest")
+        wanted = target if isinstance(target, Digest) else Digest.parse(stated) if stated else None
+        if wanted is not None and not wanted.matches(answer.body):
+            raise VerificationError(f"{origin}: the bytes do not have the digest {wanted}")
+        media_type = answer.header("Content-Type").partition(";")[0].strip()
+        return Manifest.parse(answer.body, media_type)
+
+    def _is_absent(self, answer: Answer, path: str) -> bool:
+        """Tell whether an answer means "not there": a 404 of the registry, not of a page before it."""
+        if answer.status != 404:
+            return False
+        if set(faults.codes_of(answer)) & _NOTHING_THERE:
+            return True
+        if answer.method == "HEAD" and "json" in answer.header("Content-Type").lower():
+            return self.host.speaks() or self._says_absent(path)
+        return self.host.speaks()
+
+    def _says_absent(self, path: str) -> bool:
+        answer = self._ask("GET", path, _ACCEPT)
+        return answer.status == 404 and bool(set(faults.codes_of(answer)) & _NOTHING_THERE)
+
+    def _explained(self, answer: Answer, path: str) -> RegistryError:
+        """Return the error for a refused HEAD, which has no body: a GET says why."""
+        if answer.body or not path:
+            return self._refusal(answer)
+        told = self._ask("GET", path, _ACCEPT if "/manifests/" in path else _ANY)
+        return self._refusal(told if told.status == answer.status else answer)
+
+    def _stored(self, path: str, digest: Digest) -> Answer | None:
+        answer = self._ask("HEAD", path, _ACCEPT)
+        stated = answer.header("Docker-Content-Digest")
+        return answer if answer.status == 200 and stated == str(digest) else None
+
+    def _read_back(self, path: str) -> str:
+        """Return the digest a registry now has under ``path``; some answer 404 right after a 201."""
+        for attempt in range(_READS_AFTER_WRITE):
+            if attempt:
+                self.host.patience.sleep(self.host.patience.base * attempt)
+            head = self._ask("HEAD", path, _ACCEPT)
+            if head.status == 200 and (stated := head.header("Docker-Content-Digest")):
+                return stated
+            if head.status == 200 and (found := self.manifest(path.removeprefix("/manifests/"))):
+                return str(found.descriptor.digest)
+        return "nothing"
+
+    def _plain(self, answer: Answer) -> None:
+        if answer.encoded:
+            encoding = answer.header("Content-Encoding")[:50]
+            raise VerificationError(
+                f"{answer.method} {redact(answer.url)}: sent with Content-Encoding {encoding!r}, unasked",
+                hint="a proxy between here and the registry compresses; digests are of the bytes as stored",
+            )
+
+    def _refusal(self, answer: Answer) -> RegistryError:
+        return faults.refusal(answer, kind=self.host.kind, path=self.repository.path)

@@ -1,0 +1,142 @@
+"""All registries of a run: connections, tokens and what was learned of each host, shared by every repository."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from oci_chart_publish import __version__
+from oci_chart_publish.oci.reference import Repository
+from oci_chart_publish.registry.answer import Sender
+from oci_chart_publish.registry.client import RegistryRepository
+from oci_chart_publish.registry.credentials import Credentials
+from oci_chart_publish.registry.host import Host
+from oci_chart_publish.registry.pace import Pace
+from oci_chart_publish.registry.retry import Budget, Patience
+from oci_chart_publish.registry.trust import Trust, is_http_allowed
+
+_LOG = logging.getLogger(__name__)
+PULL = "pull"
+PULL_PUSH = "pull,push"
+_MOST = 32
+
+
+def _log_wait(message: str) -> None:
+    _LOG.warning("%s", message)
+
+
+def _keep_quiet(_text: str) -> None:
+    return None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class RegistryOptions:
+    """How registries are reached.
+
+    ``jobs``: requests under way to one host at most (1 to 32). ``plain_http``: hosts (``host[:port]``) asked
+    for by name; ``plain_http_everywhere`` reaches every host so, but sends credentials to named ones only.
+    ``trust``: TLS and proxies. ``on_wait`` gets a line for each longer wait, ``on_secret`` each secret that
+    arises during the run. ``trusted_realms``: hosts of token services that may be private addresses.
+    """
+
+    jobs: int = 16
+    plain_http: frozenset[str] = frozenset()
+    plain_http_everywhere: bool = False
+    trust: Trust = field(default_factory=Trust)
+    cross_host_uploads: bool = True
+    trusted_realms: frozenset[str] = frozenset()
+    patience: Patience = field(default_factory=Patience)
+    connect_timeout: float = 10.0
+    read_timeout: float = 60.0
+    whole_timeout: float = 300.0
+    on_wait: Callable[[str], None] = _log_wait
+    on_secret: Callable[[str], None] = _keep_quiet
+
+
+class Registries:
+    """One per process. ``repository`` gives clients that share everything a host has in common."""
+
+    def __init__(
+        self, credentials: Credentials | None = None, options: RegistryOptions | None = None
+    ) -> None:
+        self._credentials = credentials or Credentials()
+        self._options = options or RegistryOptions()
+        self._jobs = min(max(1, self._options.jobs), _MOST)
+        self._budget = Budget(self._options.patience.total_asked)
+        self._hosts: dict[str, Host] = {}
+        self._sender: Sender | None = None
+        self._secrets: set[str] = set()
+        self._lock = threading.RLock()
+
+    def repository(self, repository: Repository, *, actions: str = PULL_PUSH) -> RegistryRepository:
+        """Return the client of a repository; ``actions`` is ``PULL`` where nothing will be written."""
+        repository.check()
+        credential = self._credentials.find(repository)
+        for secret in credential.secrets() if credential else ():
+            self._remember(secret)
+        host = self._host(repository.registry)
+        return RegistryRepository(
+            repository,
+            host=host,
+            auth=host.authorizer(credential),
+            actions=actions,
+            cross_host_uploads=self._options.cross_host_uploads,
+        )
+
+    def secrets(self) -> frozenset[str]:
+        """Return every secret seen so far: password lines, Basic values, tokens. For masking."""
+        with self._lock:
+            return frozenset(self._secrets)
+
+    def close(self) -> None:
+        """Close all connections."""
+        with self._lock:
+            if self._sender is not None:
+                self._sender.close()
+                self._sender = None
+
+    def _remember(self, secret: str) -> None:
+        with self._lock:
+            new = secret not in self._secrets
+            self._secrets.add(secret)
+        if new:
+            self._options.on_secret(secret)
+
+    def _host(self, name: str) -> Host:
+        options = self._options
+        with self._lock:
+            if name not in self._hosts:
+                everywhere = options.plain_http_everywhere
+                self._hosts[name] = Host(
+                    name,
+                    sender=self._transport,
+                    plain_http=is_http_allowed(name, options.plain_http, everywhere=everywhere),
+                    prefer_https=options.trust.knows(name) and name not in options.plain_http,
+                    credentials_in_clear=name in options.plain_http,
+                    pace=Pace(self._jobs),
+                    patience=options.patience,
+                    budget=self._budget,
+                    on_wait=options.on_wait,
+                    on_secret=self._remember,
+                    trusted_realms=options.trusted_realms,
+                    user_agent=f"oci-chart-publish/{__version__}",
+                )
+            return self._hosts[name]
+
+    def _transport(self) -> Sender:
+        if self._sender is None:
+            with self._lock:
+                if self._sender is None:
+                    # requests takes 90 ms to import; a run that asks no registry does not pay for it.
+                    from oci_chart_publish.registry.transport import Transport  # noqa: PLC0415
+
+                    self._sender = Transport(
+                        connections=self._jobs,
+                        trust=self._options.trust,
+                        connect=self._options.connect_timeout,
+                        read=self._options.read_timeout,
+                        whole=self._options.whole_timeout,
+                    )
+        return self._sender

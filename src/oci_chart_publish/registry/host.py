@@ -1,0 +1,340 @@
+"""One registry host: the state all its repositories share, and the life of one request to it.
+
+Send; on a 401 answer the challenge once; follow redirects by our own rules; on a transient refusal wait and
+send again; everything else goes to the caller. Every body is bytes, so every request can be sent again.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from oci_chart_publish.errors import AuthError, RegistryError
+from oci_chart_publish.oci.reference import DOCKER_HUB
+from oci_chart_publish.registry import challenge, hints
+from oci_chart_publish.registry.address import Origin, is_private_literal, join, origin_of, redact
+from oci_chart_publish.registry.answer import Answer, NoAnswer, Sender
+from oci_chart_publish.registry.auth import TOKEN_LIMIT, Authorizer, Scope
+from oci_chart_publish.registry.credentials import Credential
+from oci_chart_publish.registry.pace import Pace
+from oci_chart_publish.registry.retry import SLOW_DOWN, Budget, Patience, is_transient, retry_after
+
+_LOG = logging.getLogger(__name__)
+_HOPS = 5
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+SMALL = 64 * 1024
+"""Bytes read of an answer whose body only explains."""
+
+_TLS_EXPECTED = (b"HTTP request to an HTTPS server", b"HTTP request was sent to HTTPS port")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Call:
+    """One request to a registry. ``target`` is a path from ``/v2/`` on, or the URL of an earlier answer.
+
+    ``limit`` caps the bytes of a body that is wanted. ``recheck`` is asked before a request whose answer
+    was lost is sent again: what it returns, if anything, is the answer.
+    """
+
+    method: str
+    target: str
+    scope: Scope
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes | None = None
+    limit: int = SMALL
+    recheck: Callable[[], Answer | None] | None = None
+    tries: int = 0
+
+
+class Features:
+    """What has been learned of a host. None: not known yet."""
+
+    def __init__(self) -> None:
+        self.single_post: bool | None = None
+        self.referrers: bool | None = None
+        self.speaks = False
+        self._lock = threading.Lock()
+        self._trying = False
+
+    def claim_trial(self) -> bool:
+        """Return True to the one caller that may find out whether a single POST works."""
+        with self._lock:
+            if self.single_post is not None or self._trying:
+                return False
+            self._trying = True
+            return True
+
+    def settle_trial(self, *, works: bool | None) -> None:
+        """Say what the trial showed; None for nothing."""
+        with self._lock:
+            self._trying = False
+            self.single_post = works
+
+
+class Host:
+    """A registry and everything known about it. Safe for threads."""
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        sender: Callable[[], Sender],
+        plain_http: bool,
+        prefer_https: bool,
+        credentials_in_clear: bool,
+        pace: Pace,
+        patience: Patience,
+        budget: Budget,
+        on_wait: Callable[[str], None],
+        on_secret: Callable[[str], None],
+        trusted_realms: frozenset[str] = frozenset(),
+        user_agent: str = "oci-chart-publish",
+    ) -> None:
+        self.name = name
+        self._sender = sender
+        self._address = "registry-1.docker.io" if name == DOCKER_HUB else name
+        scheme = "http" if plain_http and not prefer_https else "https"
+        self.base = f"{scheme}://{self._address}"
+        self._origin = origin_of(self.base)
+        self._undecided = scheme == "http" and self._origin.loopback
+        self._credentials_in_clear = credentials_in_clear
+        self.pace = pace
+        self.patience = patience
+        self._budget = budget
+        self._on_wait = on_wait
+        self._on_secret = on_secret
+        self._trusted_realms = trusted_realms
+        self._headers = {"User-Agent": user_agent, "Accept-Encoding": "identity"}
+        self.features = Features()
+        self.kind = hints.kind_of(name)
+        self._lock = threading.RLock()
+        self._authorizers: dict[Credential | None, Authorizer] = {}
+
+    @property
+    def origin(self) -> Origin:
+        """Where the registry is."""
+        return self._origin
+
+    def authorizer(self, credential: Credential | None) -> Authorizer:
+        """Return the authorizer for ``credential``, one for all that share it."""
+        with self._lock:
+            if credential not in self._authorizers:
+                eager = credential is not None or not self._origin.loopback
+                self._authorizers[credential] = Authorizer(
+                    credential=credential,
+                    probe=self._probe if eager else None,
+                    fetch=self._fetch_token,
+                    on_secret=self._on_secret,
+                    trusted_realms=self._trusted_realms,
+                )
+            return self._authorizers[credential]
+
+    def request(self, call: Call, auth: Authorizer) -> Answer:
+        """Send ``call`` until there is an answer that waiting will not change, or patience ends.
+
+        Returns answers of every status; NoAnswer where the last try had none.
+        """
+        tries = call.tries or self.patience.tries
+        for attempt in range(tries):
+            last = attempt + 1 == tries
+            try:
+                answer = self._authorized(call, auth)
+            except NoAnswer as failure:
+                if last or not failure.temporary:
+                    raise
+                self._wait(self.patience.backoff(attempt), failure.message)
+            else:
+                if not is_transient(answer.status, answer.body) or last or not self._later(answer, attempt):
+                    return answer
+                if answer.status in SLOW_DOWN:
+                    continue
+            if call.recheck is not None and (found := call.recheck()) is not None:
+                return found
+        raise AssertionError("unreachable")
+
+    def speaks(self) -> bool:
+        """Tell whether this host was ever seen speaking the registry API, asking ``/v2/`` if need be."""
+        if not self.features.speaks:
+            answer = self.request(Call(method="GET", target="/v2/", scope=Scope("", "")), _NOBODY)
+            self._notice(answer)
+            if answer.status == 200 and answer.body.lstrip()[:1] in (b"", b"{"):
+                self.features.speaks |= "html" not in answer.header("Content-Type").lower()
+        return self.features.speaks
+
+    def _authorized(self, call: Call, auth: Authorizer) -> Answer:
+        header = auth.header(call.scope) if call.scope.name else ""
+        answer = self._follow(call, header)
+        if answer.status == 401 or (answer.status == 403 and not header and call.scope.name):
+            asked = challenge.parse(answer.headers.getlist("WWW-Authenticate"))
+            if asked is None and answer.status == 401 and call.scope.name and not header:
+                auth.learn(again=True)
+            if call.scope.name and auth.refused(answer, header, asked):
+                return self._follow(call, auth.header(call.scope))
+        return answer
+
+    def _follow(self, call: Call, authorization: str) -> Answer:
+        url = call.target if "://" in call.target[:8] else self.base + call.target
+        method, body = call.method, call.body
+        answer = self._once(call, method, url, body, authorization)
+        for _ in range(_HOPS):
+            if answer.status not in _REDIRECTS:
+                return answer
+            location = answer.header("Location")
+            if not location or (answer.status in (301, 302, 303) and method not in ("GET", "HEAD")):
+                return answer
+            url = self._redirected(answer, location)
+            answer = self._once(call, method, url, body, authorization)
+        raise RegistryError(f"{call.method} {redact(url)}: more than {_HOPS} redirects")
+
+    def _redirected(self, answer: Answer, location: str) -> str:
+        try:
+            url = join(answer.url, location)
+        except RegistryError as error:
+            raise RegistryError(
+                f"{answer.method} {redact(answer.url)}: {answer.status} to a place that is refused: {error.message}"
+            ) from error
+        return self.allowed(url, answer)
+
+    def allowed(self, url: str, answer: Answer) -> str:
+        """Return ``url``, named by ``answer``, if a request may go there; https for http on this host."""
+        target, here = origin_of(url), origin_of(answer.url)
+        if target.scheme == "http" and here.scheme == "https":
+            if target.host != self._origin.host:
+                raise RegistryError(
+                    f"{answer.method} {redact(answer.url)}: it points from https to {redact(url)}; refused"
+                )
+            # A registry behind a TLS proxy does not know its own scheme.
+            port = "" if self._origin.port == 443 else f":{self._origin.port}"
+            host = f"[{target.host}]" if ":" in target.host else target.host
+            rest = url.split("/", 3)
+            url = f"https://{host}{port}/{rest[3] if len(rest) > 3 else ''}"
+            target = origin_of(url)
+        if (is_private_literal(target.host) or target.loopback) and not self._origin.private:
+            raise RegistryError(
+                f"{answer.method} {redact(answer.url)}: it points to the private address {redact(url)}; refused"
+            )
+        return url
+
+    def _once(self, call: Call, method: str, url: str, body: bytes | None, authorization: str) -> Answer:
+        headers = {**self._headers, **call.headers}
+        if authorization and origin_of(url) == self._origin:
+            if self._origin.scheme == "http" and not self._origin.loopback and not self._credentials_in_clear:
+                raise AuthError(
+                    f"{method} {redact(url)}: credentials do not go over plain http",
+                    hint=f"ask for plain http to {self.name} by name, if that is meant",
+                )
+            headers["Authorization"] = authorization
+        sender = self._sender()
+        self.pace.enter()
+        success = False
+        try:
+            answer = sender.send(method, url, headers, body, limit=call.limit)
+            success = answer.status < 400 or answer.status == 404
+        except NoAnswer:
+            if self._undecided and self._is_tls():
+                return self._again_with_tls(call, method, url, body, authorization)
+            raise
+        finally:
+            self.pace.leave(success=success)
+        if self._undecided:
+            if answer.status == 400 and any(text in answer.body for text in _TLS_EXPECTED):
+                return self._again_with_tls(call, method, url, body, authorization)
+            self._undecided = False
+        self._notice(answer)
+        return answer
+
+    def _again_with_tls(
+        self, call: Call, method: str, url: str, body: bytes | None, authorization: str
+    ) -> Answer:
+        with self._lock:
+            if self._undecided:
+                _LOG.debug("%s speaks TLS", self.name)
+                self.base = f"https://{self._address}"
+                self._origin = origin_of(self.base)
+                self._undecided = False
+        return self._once(call, method, "https" + url.removeprefix("http"), body, authorization)
+
+    def _is_tls(self) -> bool:
+        """Find out whether a loopback registry that gave no answer to plain HTTP wants TLS."""
+        try:
+            self._sender().send("GET", f"https://{self._address}/v2/", self._headers, None, limit=SMALL)
+        except NoAnswer as failure:
+            return "certificate" in failure.reason
+        return True
+
+    def _notice(self, answer: Answer) -> None:
+        if not self.features.speaks and (
+            answer.header("Docker-Distribution-Api-Version")
+            or answer.header("Docker-Content-Digest")
+            or (answer.status == 401 and answer.header("WWW-Authenticate"))
+        ):
+            self.features.speaks = True
+            if self.kind is hints.GENERIC:
+                marks = " ".join(f"{key}={answer.header(key)}" for key in _MARKS)
+                self.kind = hints.kind_of(self.name, marks)
+
+    def _probe(self) -> tuple[challenge.Challenge | None, str]:
+        call = Call(method="GET", target="/v2/", scope=Scope("", ""))
+        answer = self.request(call, _NOBODY)
+        return challenge.parse(answer.headers.getlist("WWW-Authenticate")), answer.url
+
+    def _fetch_token(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
+        wanted = {**self._headers, **headers}
+        for attempt in range(self.patience.tries):
+            last = attempt + 1 == self.patience.tries
+            try:
+                answer = self._sender().send(method, url, wanted, body, limit=TOKEN_LIMIT)
+            except NoAnswer as failure:
+                if last or not failure.temporary:
+                    raise
+                self._wait(self.patience.backoff(attempt), failure.message)
+            else:
+                if last or not is_transient(answer.status, answer.body):
+                    return answer
+                asked = retry_after(answer.header("Retry-After"))
+                wait = self.patience.backoff(attempt) if asked is None else asked
+                if wait > self.patience.longest_asked or not self._budget.spend(wait):
+                    return answer
+                self._wait(wait, f"{redact(url)}: {answer.status}")
+        raise AssertionError("unreachable")
+
+    def _later(self, answer: Answer, attempt: int) -> bool:
+        """Wait as long as a transient answer asks; False where it asks for too much."""
+        asked = retry_after(answer.header("Retry-After"))
+        wait = self.patience.backoff(attempt) if asked is None else asked
+        if wait > self.patience.longest_asked:
+            return False
+        if answer.status not in SLOW_DOWN and asked is None:
+            self._wait(wait, f"{answer.method} {redact(answer.url)}: {answer.status}")
+            return True
+        added = self.pace.slower(wait)
+        if not self._budget.spend(added):
+            return False
+        if added:
+            self._on_wait(f"{self.name} answered {answer.status}; waiting {wait:.1f} s")
+        return True
+
+    def _wait(self, seconds: float, reason: str) -> None:
+        _LOG.debug("%s; again in %.1f s", reason, seconds)
+        if seconds >= 1:
+            self._on_wait(f"{reason}; again in {seconds:.0f} s")
+        self.patience.sleep(seconds)
+
+
+_MARKS = (
+    "Server",
+    "WWW-Authenticate",
+    "X-JFrog-Version",
+    "X-Artifactory-Id",
+    "X-Harbor-Csrf-Token",
+    "X-Gitlab-Meta",
+)
+
+
+def _no_fetch(method: str, url: str, _headers: Mapping[str, str], _body: bytes | None) -> Answer:
+    raise AuthError(f"{method} {redact(url)}: no credentials are used here")
+
+
+_NOBODY = Authorizer(credential=None, probe=None, fetch=_no_fetch, on_secret=lambda _text: None)

@@ -1,0 +1,100 @@
+"""Lists a registry gives out in pages: tags and referrers (distribution-spec, content discovery)."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from oci_chart_publish.errors import RegistryError
+from oci_chart_publish.oci import mediatype
+from oci_chart_publish.oci.descriptor import Descriptor
+from oci_chart_publish.oci.digest import Digest
+from oci_chart_publish.oci.manifest import Manifest
+from oci_chart_publish.registry.address import join, origin_of, redact
+from oci_chart_publish.registry.answer import Answer
+
+_NEXT = re.compile(r'<([^>]*)>\s*;[^,]*\brel\s*=\s*"?next"?(?![\w-])', re.IGNORECASE)
+_PAGES = 10_000
+_REFERRER_TAG = re.compile(r"sha(256|512)-[0-9a-f]{64,128}(\.[a-z0-9]+)?")
+
+Page = Callable[[str], Answer | None]
+"""Reads one page, by path or URL; None for a genuine "not found"."""
+
+
+class ReferrerSource(Protocol):
+    """What is needed to find referrers."""
+
+    def get(self, path: str, accept: str, limit: int) -> Answer:
+        """Read a path below the repository."""
+
+    def manifest(self, target: str | Digest) -> Manifest | None:
+        """Read a manifest."""
+
+
+def tags(page: Page, first: str) -> tuple[str, ...]:
+    """Return all tags, without those that only hold signatures and the like (``sha256-<hex>…``)."""
+    found: dict[str, None] = {}
+    for answer in _pages(page, first):
+        listed = _object(answer).get("tags") or []
+        if not isinstance(listed, list):
+            raise RegistryError(f"GET {redact(answer.url)}: 'tags' is not a list")
+        found.update((tag, None) for tag in listed if isinstance(tag, str))
+    return tuple(tag for tag in found if not _REFERRER_TAG.fullmatch(tag))
+
+
+def referrers(source: ReferrerSource, digest: Digest, artifact_type: str) -> tuple[Descriptor, ...]:
+    """Return what refers to ``digest``, of one type if given; the tag index serves where the API does not."""
+    answer = source.get(f"/referrers/{digest}", mediatype.OCI_INDEX, 4 * 1024 * 1024)
+    media_type = answer.header("Content-Type").partition(";")[0].strip()
+    if answer.status == 200 and media_type == mediatype.OCI_INDEX and answer.whole:
+        listed = Manifest.parse(answer.body, media_type).manifests
+    else:
+        index = source.manifest(f"{digest.algorithm}-{digest.hex}")
+        listed = index.manifests if index else ()
+    return tuple(entry for entry in listed if not artifact_type or _type(source, entry) == artifact_type)
+
+
+def _type(source: ReferrerSource, entry: Descriptor) -> str:
+    """Return the artifact type; old indexes have none, or the empty type, so the manifest is asked."""
+    if entry.artifact_type and entry.artifact_type != mediatype.OCI_EMPTY:
+        return entry.artifact_type
+    found = source.manifest(entry.digest)
+    if found is None:
+        return ""
+    return found.artifact_type or (found.config.media_type if found.config else "")
+
+
+def _pages(page: Page, first: str) -> Iterable[Answer]:
+    seen: set[str] = set()
+    target: str | None = first
+    while target is not None:
+        answer = page(target)
+        if answer is None:
+            return
+        yield answer
+        seen.add(target)
+        target = _next(answer)
+        if target in seen or len(seen) > _PAGES:
+            raise RegistryError(f"GET {redact(answer.url)}: the pages of the list never end")
+
+
+def _next(answer: Answer) -> str | None:
+    found = _NEXT.search(answer.header("Link"))
+    if not found:
+        return None
+    url = join(answer.url, found.group(1))
+    if origin_of(url) != origin_of(answer.url):
+        raise RegistryError(f"GET {redact(answer.url)}: the next page is on another host, {redact(url)}")
+    return url
+
+
+def _object(answer: Answer) -> dict[str, object]:
+    try:
+        document = json.loads(answer.body) if answer.whole else None
+    except (ValueError, RecursionError):
+        document = None
+    if not isinstance(document, dict):
+        raise RegistryError(f"GET {redact(answer.url)}: not the list that was asked for")
+    return document

@@ -1,0 +1,78 @@
+"""When a request is sent again, and after how long (registry answers, ``Retry-After``, backoff, budget)."""
+
+from __future__ import annotations
+
+import random
+import re
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+TRANSIENT = frozenset({408, 429, 499, 500, 502, 503, 504, 522})
+"""Statuses that say "later"; everything else is an answer."""
+
+SLOW_DOWN = frozenset({429, 503})
+"""Statuses that speak for the whole host, not for one request."""
+
+# GHCR answers 403 with this text when it means 429.
+SECONDARY_LIMIT = b"secondary rate limit"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Patience:
+    """Numbers of the retry policy; times are in seconds."""
+
+    tries: int = 6
+    base: float = 0.5
+    cap: float = 60.0
+    longest_asked: float = 300.0
+    total_asked: float = 900.0
+    sleep: Callable[[float], None] = time.sleep
+
+    def backoff(self, attempt: int) -> float:
+        """Return the wait after ``attempt`` (0 for the first) failed: exponential with full jitter."""
+        return random.uniform(0, min(self.cap, self.base * 2**attempt))  # noqa: S311 - not a secret
+
+
+class Budget:
+    """The seconds of waiting that servers may ask of one run, all hosts together."""
+
+    def __init__(self, total: float) -> None:
+        self._left = total
+        self._lock = threading.Lock()
+
+    def spend(self, seconds: float) -> bool:
+        """Take ``seconds`` and return True, or False where they are not left."""
+        with self._lock:
+            if seconds > self._left:
+                return False
+            self._left -= max(0.0, seconds)
+            return True
+
+
+def is_transient(status: int, body: bytes) -> bool:
+    """Tell whether an answer asks for the same request again later."""
+    return status in TRANSIENT or (status == 403 and SECONDARY_LIMIT in body[:4096].lower())
+
+
+def retry_after(value: str | None, now: datetime | None = None) -> float | None:
+    """Read a ``Retry-After`` header: seconds or an HTTP date; None for nothing and for rubbish.
+
+    ``880µs`` and ``1.5s`` have been seen: a number with a unit of time is read as what it says.
+    """
+    text = (value or "").strip()
+    if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", text):
+        return float(text)
+    if found := re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*(ns|[uµμ]s|ms|s|m|h)", text):
+        scale = {"n": 1e-9, "u": 1e-6, "µ": 1e-6, "μ": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
+        unit = found.group(2)
+        return float(found.group(1)) * (scale.get(unit) or scale[unit[0]])
+    try:
+        when = parsedate_to_datetime(text)
+    except (ValueError, TypeError):
+        return None
+    when = when if when.tzinfo else when.replace(tzinfo=UTC)
+    return max(0.0, (when - (now or datetime.now(UTC))).total_seconds())
