@@ -1,0 +1,109 @@
+"""The blobs of a layout: content by digest, in plain read-only files, checked on reading."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from oci_chart_publish.errors import ConfigError, NotFoundError, VerificationError
+from oci_chart_publish.layout import files
+from oci_chart_publish.oci.descriptor import Descriptor
+from oci_chart_publish.oci.digest import Digest
+from oci_chart_publish.oci.manifest import MANIFEST_LIMIT
+
+_MODE = 0o444
+
+
+@dataclass(frozen=True, slots=True)
+class Blobs:
+    """``blobs/`` of the layout at ``root``."""
+
+    root: Path
+
+    def path(self, digest: Digest) -> Path:
+        """Return the file of a blob. A digest is letters and digits only, so it cannot lead elsewhere."""
+        return Path(f"{self.root}/blobs/{digest.algorithm}/{digest.hex}")
+
+    def present(self, descriptor: Descriptor) -> bool:
+        """Tell whether a file of the right size is there."""
+        return files.regular_size(self.path(descriptor.digest)) == descriptor.size
+
+    def whole(self, descriptor: Descriptor) -> bool:
+        """Tell whether the blob is there, undamaged, and keep ``gc`` from it for a while.
+
+        A damaged one counts as missing, so that whoever asks before writing writes it again.
+        """
+        path = self.path(descriptor.digest)
+        if files.regular_size(path) != descriptor.size:
+            return False
+        with path.open("rb") as file:
+            if hashlib.file_digest(file, descriptor.digest.algorithm).hexdigest() != descriptor.digest.hex:
+                return False
+        _touch(path)
+        return True
+
+    def read(self, descriptor: Descriptor) -> bytes:
+        """Read a blob; NotFoundError where it is missing, VerificationError where it is damaged."""
+        path = self.path(descriptor.digest)
+        size = files.regular_size(path)
+        if size is not None and size != descriptor.size:
+            raise _damaged(VerificationError(f"{path}: expected {descriptor.size} bytes, found {size}"), path)
+        data = files.read(path, limit=descriptor.size)
+        if data is None:
+            raise NotFoundError(
+                f"{self.root}: the blob {descriptor.digest} is missing",
+                hint="save or pull the artifact again",
+            )
+        try:
+            descriptor.check(data, str(path))
+        except VerificationError as error:
+            raise _damaged(error, path) from error
+        return data
+
+    def read_manifest(self, digest: Digest) -> bytes | None:
+        """Read a blob small enough to be a manifest, by its digest; None where there is none."""
+        path = self.path(digest)
+        data = files.read(path, limit=MANIFEST_LIMIT)
+        if data is not None and not digest.matches(data):
+            raise _damaged(VerificationError(f"{path}: its {len(data)} bytes have another digest"), path)
+        return data
+
+    def write(self, descriptor: Descriptor, data: bytes) -> None:
+        """Store a blob, unless these bytes are there already; a damaged one is replaced.
+
+        Not flushed to the disk: that takes longer than building the chart. A power failure can lose or empty a blob
+        whose name was kept; the size gives that away, and the next ``save``, ``pull`` or ``publish`` writes it again.
+        """
+        path = self.path(descriptor.digest)
+        descriptor.check(data, f"writing {path}")
+        if self._holds(path, data):
+            _touch(path)
+            return
+        try:
+            files.write(self.root, path, data, mode=_MODE, durable=False)
+        except OSError as error:
+            raise ConfigError(f"cannot write {path}: {error.strerror}") from error
+
+    def _holds(self, path: Path, data: bytes) -> bool:
+        if files.regular_size(path) != len(data):
+            return False
+        try:
+            return files.read(path, limit=len(data)) == data
+        except VerificationError:
+            return False
+
+
+def _touch(path: Path) -> None:
+    # Another user's blob cannot be touched, but then this user's gc cannot delete it either.
+    with suppress(OSError):
+        os.utime(path)
+
+
+def _damaged(error: VerificationError, path: Path) -> VerificationError:
+    return VerificationError(
+        f"{error.message}: the file is damaged",
+        hint=f"delete {path}, then save or pull the artifact again",
+    )

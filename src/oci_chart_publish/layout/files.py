@@ -1,0 +1,85 @@
+"""Files of a layout: read without following links, written whole or not at all."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import stat
+from contextlib import suppress
+from pathlib import Path
+
+from oci_chart_publish.errors import VerificationError
+
+INGEST = "ingest"
+
+# A link or a pipe in the place of a file is refused, not followed or waited for.
+_READ = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+_CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+
+
+def regular_size(path: Path) -> int | None:
+    """Return the size in bytes of a regular file, None where there is none (a link is none)."""
+    try:
+        found = path.lstat()
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    return found.st_size if stat.S_ISREG(found.st_mode) else None
+
+
+def read(path: Path, *, limit: int) -> bytes | None:
+    """Read a regular file of at most ``limit`` bytes; None where it does not exist, VerificationError for a link."""
+    try:
+        handle = os.open(path, _READ)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError as error:
+        if path.is_symlink():
+            raise VerificationError(
+                f"{path} is a symbolic link; a layout holds plain files", hint="delete it"
+            ) from error
+        raise VerificationError(f"cannot read {path}: {error.strerror}") from error
+    with os.fdopen(handle, "rb", buffering=0) as file:
+        found = os.fstat(handle)
+        if not stat.S_ISREG(found.st_mode):
+            raise VerificationError(f"{path} is not a plain file", hint="delete it")
+        if found.st_size > limit:
+            raise VerificationError(f"{path} has {found.st_size} bytes; at most {limit} are expected")
+        return file.readall()
+
+
+def write(root: Path, path: Path, data: bytes | bytearray | memoryview, *, mode: int, durable: bool) -> None:
+    """Put ``data`` at ``path`` in the layout ``root``: written to ``ingest/``, then renamed into place.
+
+    Whoever reads ``path`` sees the old file or the new one. With ``durable`` the bytes are on the disk before the
+    rename; without, a power failure may leave an empty file, never another's bytes under this name.
+    """
+    temporary = root / INGEST / secrets.token_hex(12)
+    handle = _create(temporary, mode)
+    try:
+        with os.fdopen(handle, "wb", buffering=0) as file:
+            rest = memoryview(data)
+            while rest:
+                rest = rest[file.write(rest) :]
+            if durable:
+                os.fsync(handle)
+        _replace(temporary, path)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
+
+
+def _create(path: Path, mode: int) -> int:
+    try:
+        return os.open(path, _CREATE, mode)
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return os.open(path, _CREATE, mode)
+
+
+def _replace(source: Path, target: Path) -> None:
+    try:
+        source.replace(target)
+    except FileNotFoundError:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        source.replace(target)

@@ -1,0 +1,145 @@
+"""Which blobs nothing refers to any more, and their removal."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import stat
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from oci_chart_publish.errors import VerificationError
+from oci_chart_publish.layout.blobs import Blobs
+from oci_chart_publish.layout.files import INGEST
+from oci_chart_publish.layout.lock import LOCK
+from oci_chart_publish.oci.digest import Digest
+from oci_chart_publish.oci.manifest import MANIFEST_LIMIT
+
+_DIGEST = re.compile(rb"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}")
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """What was removed: how many blobs, and their bytes in all."""
+
+    blobs: int = 0
+    size: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    path: Path
+    size: int
+    modified: float
+
+
+def sweep(root: Path, roots: Iterable[Digest], *, before: float) -> Collected:
+    """Remove blobs that ``roots`` do not lead to and left-over temporary files, if last written ``before`` (epoch).
+
+    The caller holds the lock. A writer touches a blob it finds instead of writing, and names it under the same lock
+    after looking for it again, so nothing is swept from under a name.
+    """
+    blobs = Blobs(root)
+    stored = dict(_stored(root))
+    kept = _reachable(blobs, stored, roots)
+    count = size = 0
+    for digest, blob in stored.items():
+        if digest not in kept and blob.modified < before and _unlink(blob.path):
+            count += 1
+            size += blob.size
+    _sweep_ingest(root, before)
+    return Collected(count, size)
+
+
+def _stored(root: Path) -> Iterator[tuple[Digest, _Stored]]:
+    for algorithm in ("sha256", "sha512"):
+        for path, found in _files(root / "blobs" / algorithm):
+            with suppress(VerificationError):  # another tool's file
+                digest = Digest.parse(f"{algorithm}:{path.name}")
+                yield digest, _Stored(path, found.st_size, found.st_mtime)
+
+
+def _files(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                with suppress(FileNotFoundError):
+                    found = entry.stat(follow_symlinks=False)
+                    if stat.S_ISREG(found.st_mode):
+                        yield Path(entry.path), found
+    except FileNotFoundError:
+        return
+
+
+def _reachable(blobs: Blobs, stored: dict[Digest, _Stored], roots: Iterable[Digest]) -> set[Digest]:
+    """Follow every digest that a JSON blob mentions, and from a manifest to those that name it as their subject.
+
+    Any mention counts, whatever the media type: to keep too much costs disk, to delete too much costs an artifact.
+    """
+    seen: set[Digest] = set()
+    waiting = list(roots)
+    referrers: dict[Digest, list[Digest]] | None = None
+    while True:
+        while waiting:
+            digest = waiting.pop()
+            if digest not in seen:
+                seen.add(digest)
+                waiting.extend(_mentioned(_json(blobs, stored, digest)))
+                if referrers is not None:
+                    waiting.extend(referrers.get(digest, ()))
+        if referrers is not None:
+            return seen
+        referrers = _referrers(blobs, stored, seen)
+        waiting.extend(referrer for digest in seen for referrer in referrers.get(digest, ()))
+
+
+def _json(blobs: Blobs, stored: dict[Digest, _Stored], digest: Digest) -> bytes:
+    blob = stored.get(digest)
+    if blob is None or blob.size > MANIFEST_LIMIT or not _opens_object(blob.path):
+        return b""
+    # Damaged or not, its mentions are the best there is.
+    with suppress(OSError):
+        return blobs.path(digest).read_bytes()
+    return b""
+
+
+def _opens_object(path: Path) -> bool:
+    try:
+        with path.open("rb", buffering=0) as file:
+            return file.read(64).lstrip()[:1] == b"{"
+    except OSError:
+        return False
+
+
+def _mentioned(data: bytes) -> Iterator[Digest]:
+    for text in _DIGEST.findall(data):
+        yield Digest.parse(text.decode())
+
+
+def _referrers(blobs: Blobs, stored: dict[Digest, _Stored], known: set[Digest]) -> dict[Digest, list[Digest]]:
+    found: dict[Digest, list[Digest]] = defaultdict(list)
+    for digest in stored.keys() - known:
+        data = _json(blobs, stored, digest)
+        if b'"subject"' in data:
+            with suppress(VerificationError, ValueError, RecursionError, TypeError, KeyError, AttributeError):
+                found[Digest.parse(json.loads(data)["subject"]["digest"])].append(digest)
+    return found
+
+
+def _sweep_ingest(root: Path, before: float) -> None:
+    # What a killed writer left; a living one has just written its file.
+    for path, found in _files(root / INGEST):
+        if path.name != LOCK and found.st_mtime < before:
+            _unlink(path)
+
+
+def _unlink(path: Path) -> bool:
+    try:
+        path.unlink()
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,134 @@
+"""``index.json`` of a layout as a value: names and the descriptors they stand for.
+
+The names are the full reference texts in ``org.opencontainers.image.ref.name``. Whatever else other tools wrote,
+entries without a name, unknown keys, foreign annotations, stays as it is and where it is.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from oci_chart_publish.errors import VerificationError
+from oci_chart_publish.oci.descriptor import Descriptor
+from oci_chart_publish.oci.mediatype import REF_NAME
+
+INDEX_LIMIT = 256 * 1024 * 1024
+"""Bytes of the largest ``index.json`` that is read: a million names."""
+
+_HINT = (
+    "restore it, or delete the whole layout: what registries hold can be pulled, the rest can be built again"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """The decoded ``document`` of an ``index.json``; its ``manifests`` are all objects."""
+
+    document: Mapping[str, Any]
+
+    @classmethod
+    def empty(cls) -> Index:
+        """Return an index of nothing, as Helm 3.0 to 3.6 wrote it: without ``mediaType``, which is optional."""
+        return cls({"schemaVersion": 2, "manifests": []})
+
+    @classmethod
+    def parse(cls, data: bytes, origin: str) -> Index:
+        """Read the bytes of the file ``origin``; VerificationError where they are no image index."""
+        try:
+            document = json.loads(data, parse_constant=_refuse)
+        except (ValueError, RecursionError) as error:
+            raise VerificationError(f"{origin} is not JSON: {error}", hint=_HINT) from error
+        if not isinstance(document, dict):
+            raise VerificationError(f"{origin} is not a JSON object", hint=_HINT)
+        manifests = document.get("manifests", [])
+        if manifests is None:  # Go writes an empty list so
+            manifests = []
+        if not isinstance(manifests, list) or not all(isinstance(entry, dict) for entry in manifests):
+            raise VerificationError(f"{origin}: 'manifests' is not a list of objects", hint=_HINT)
+        version = document.get("schemaVersion")
+        if version != 2:
+            raise VerificationError(f"{origin}: 'schemaVersion' is {version!r}, expected 2", hint=_HINT)
+        return cls({**document, "manifests": manifests})
+
+    @property
+    def data(self) -> bytes:
+        """The bytes of the file."""
+        return json.dumps(self.document, separators=(",", ":")).encode()
+
+    @property
+    def entries(self) -> Sequence[Mapping[str, Any]]:
+        """The descriptors as written."""
+        entries: Sequence[Mapping[str, Any]] = self.document["manifests"]
+        return entries
+
+    def descriptors(self) -> Iterator[Descriptor]:
+        """Yield every entry that is a legal descriptor, named or not."""
+        for entry in self.entries:
+            descriptor = _descriptor(entry)
+            if descriptor is not None:
+                yield descriptor
+
+    def names(self) -> dict[str, Descriptor]:
+        """Return what each name stands for, in the order of the file; of two entries with one name, the first."""
+        found: dict[str, Descriptor] = {}
+        for entry in self.entries:
+            name = _name(entry)
+            if name is not None and name not in found:
+                descriptor = _descriptor(entry)
+                if descriptor is not None:
+                    found[name] = descriptor
+        return found
+
+    def named(self, names: Mapping[str, Descriptor]) -> Index:
+        """Return the index where ``names`` stand for these manifests: known names in place, new ones at the end."""
+        left = dict(names)
+        entries: list[Mapping[str, Any]] = []
+        for entry in self.entries:
+            name = _name(entry)
+            if name is None or name not in names:
+                entries.append(entry)
+            elif name in left:
+                entries.append(_moved(entry, name, left.pop(name)))
+        entries.extend(_entry(name, descriptor) for name, descriptor in left.items())
+        return Index({**self.document, "manifests": entries})
+
+    def without(self, name: str) -> Index:
+        """Return the index without ``name``."""
+        return Index(
+            {**self.document, "manifests": [entry for entry in self.entries if _name(entry) != name]}
+        )
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is not a JSON value")
+
+
+def _name(entry: Mapping[str, Any]) -> str | None:
+    annotations = entry.get("annotations")
+    name = annotations.get(REF_NAME) if isinstance(annotations, dict) else None
+    return name if isinstance(name, str) else None
+
+
+def _descriptor(entry: Mapping[str, Any]) -> Descriptor | None:
+    try:
+        return Descriptor.parse(entry)
+    except VerificationError:
+        return None  # another tool's business: kept, never opened
+
+
+def _moved(entry: Mapping[str, Any], name: str, descriptor: Descriptor) -> Mapping[str, Any]:
+    # What other tools said of the entry was said of the manifest, so it stays only as long as that does.
+    return entry if entry.get("digest") == str(descriptor.digest) else _entry(name, descriptor)
+
+
+def _entry(name: str, descriptor: Descriptor) -> Mapping[str, Any]:
+    document = descriptor.document()
+    annotations = {**descriptor.annotations, REF_NAME: name}
+    return {
+        **{key: document[key] for key in ("mediaType", "digest", "size")},
+        "annotations": annotations,
+        **({"artifactType": descriptor.artifact_type} if descriptor.artifact_type else {}),
+    }

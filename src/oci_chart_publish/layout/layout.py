@@ -1,0 +1,246 @@
+"""An OCI image layout (image-spec, image-layout.md) as a store of artifacts that many processes share.
+
+``oci-layout``, ``index.json`` and ``blobs/`` are exactly the specification's; ``ingest/`` holds the lock and what is
+being written. Blobs and index are written whole and renamed into place, so that a process killed at any moment leaves
+a layout that every OCI tool reads. Names move freely: a cache never conflicts.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Self
+
+from oci_chart_publish.errors import ConfigError, NotFoundError, VerificationError
+from oci_chart_publish.layout import files
+from oci_chart_publish.layout.blobs import Blobs
+from oci_chart_publish.layout.gc import Collected, sweep
+from oci_chart_publish.layout.index import INDEX_LIMIT, Index
+from oci_chart_publish.layout.lock import exclusive
+from oci_chart_publish.oci.descriptor import Descriptor
+from oci_chart_publish.oci.digest import Digest
+from oci_chart_publish.oci.manifest import Manifest
+
+MARKER = "oci-layout"
+_MARKER_DATA = b'{"imageLayoutVersion":"1.0.0"}'
+_INDEX = "index.json"
+_PARTS = frozenset({MARKER, _INDEX, "blobs", files.INGEST, "memo"})
+_MODE = 0o644
+HOUR = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageLayout:
+    """The layout in the folder ``root``; made by ``create`` or ``open``. Safe to use from several threads."""
+
+    root: Path
+
+    @classmethod
+    def create(cls, root: Path) -> Self:
+        """Open the layout ``root``, making an empty one where there is none yet."""
+        layout = cls(root)
+        try:
+            if not _is_layout(root):
+                layout._initialise()
+        except OSError as error:
+            raise ConfigError(
+                f"cannot make the image layout {root}: {error.strerror}",
+                hint="choose another folder with --layout",
+            ) from error
+        return layout
+
+    @classmethod
+    def open(cls, root: Path) -> Self:
+        """Open a layout that exists; nothing is written by opening or reading it."""
+        if not _is_layout(root):
+            raise ConfigError(f"{root} is not an image layout: it has no file {MARKER}")
+        return cls(root)
+
+    @property
+    def title(self) -> str:
+        """The folder, as messages name it."""
+        return str(self.root)
+
+    @property
+    def _blobs(self) -> Blobs:
+        return Blobs(self.root)
+
+    def names(self) -> Mapping[str, Descriptor]:
+        """Return all names and the manifest each stands for, in the order of ``index.json``."""
+        return self._index().names()
+
+    def resolve(self, name: str) -> Descriptor | None:
+        """Return what a name, or the text of a digest, stands for; None if nothing here has it."""
+        index = self._index()
+        found = index.names().get(name)
+        if found is not None:
+            return found
+        try:
+            digest = Digest.parse(name)
+        except VerificationError:
+            return None
+        return self._by_digest(index, digest)
+
+    def manifest(self, target: str | Digest) -> Manifest | None:
+        """Read the manifest of a name or digest; None if nothing here has it.
+
+        NotFoundError where a name is here and its manifest is not, VerificationError where it is damaged.
+        """
+        if isinstance(target, Digest):
+            data = self._blobs.read_manifest(target)
+            return None if data is None else _parse(data, "", self._blobs.path(target))
+        descriptor = self.resolve(target)
+        if descriptor is None:
+            return None
+        return _parse(
+            self._blobs.read(descriptor), descriptor.media_type, self._blobs.path(descriptor.digest)
+        )
+
+    def blob(self, descriptor: Descriptor) -> bytes:
+        """Read a blob; NotFoundError where it is missing, VerificationError where it is damaged."""
+        return self._blobs.read(descriptor)
+
+    def modified(self, descriptor: Descriptor) -> float | None:
+        """Return when a blob was last written or asked for (seconds since the epoch), None where it is missing."""
+        try:
+            return self._blobs.path(descriptor.digest).lstat().st_mtime
+        except FileNotFoundError:
+            return None
+
+    def has(self, descriptor: Descriptor) -> bool:
+        """Tell whether a blob or manifest is stored and undamaged; ``gc`` then leaves it for an hour."""
+        return self._blobs.whole(descriptor)
+
+    def put_blob(self, descriptor: Descriptor, data: bytes) -> None:
+        """Store a blob; VerificationError if ``data`` is not what the descriptor says."""
+        self._blobs.write(descriptor, data)
+
+    def put_manifest(self, manifest: Manifest, name: str | None = None) -> None:
+        """Store a manifest, and let ``name`` stand for it; what it points to has to be stored already."""
+        self._blobs.write(manifest.descriptor, manifest.data)
+        if name is not None:
+            self.name_all({name: manifest.descriptor})
+
+    def name_all(self, names: Mapping[str, Descriptor]) -> None:
+        """Let each name stand for a stored manifest, with one rewrite of the index.
+
+        NotFoundError, and nothing is named, if a manifest or something it points to is not stored.
+        """
+        for name in names:
+            _check_name(name)
+        if not names:
+            return
+        with self._writing() as index:
+            # Under the lock, so that gc, which holds it too, cannot remove what is being named.
+            for name, descriptor in names.items():
+                self._check_stored(name, descriptor)
+            self._write_index(index, index.named(names))
+
+    def remove(self, name: str) -> Descriptor | None:
+        """Drop a name and return what it stood for, None if it was not here; blobs stay until ``gc``."""
+        with self._writing() as index:
+            found = index.names().get(name)
+            if found is not None:
+                self._write_index(index, index.without(name))
+        return found
+
+    def gc(self, older_than: timedelta = HOUR) -> Collected:
+        """Remove blobs that no entry of the index leads to and that nobody wrote or asked for since ``older_than``.
+
+        Kept are nested indexes, configs, layers, and the referrers of what is kept.
+        """
+        with self._writing() as index:
+            roots = [descriptor.digest for descriptor in index.descriptors()]
+            return sweep(self.root, roots, before=time.time() - older_than.total_seconds())
+
+    def _initialise(self) -> None:
+        self.root.mkdir(parents=True, exist_ok=True)
+        foreign = sorted(entry.name for entry in self.root.iterdir() if entry.name not in _PARTS)
+        if foreign:
+            raise ConfigError(
+                f"{self.root} is not an image layout and holds other things: {', '.join(foreign[:3])}",
+                hint="choose an empty or new folder with --layout",
+            )
+        (self.root / "blobs" / "sha256").mkdir(parents=True, exist_ok=True)
+        with exclusive(self.root):
+            # The marker comes last: a folder that has it is a whole layout.
+            if not (self.root / _INDEX).exists():
+                self._write(_INDEX, Index.empty().data)
+            if not (self.root / MARKER).exists():
+                self._write(MARKER, _MARKER_DATA)
+
+    @contextmanager
+    def _writing(self) -> Iterator[Index]:
+        """Hold the lock and yield the index as it is now, whoever wrote it last."""
+        try:
+            with exclusive(self.root):
+                yield self._index()
+        except OSError as error:
+            raise ConfigError(f"cannot write to the image layout {self.root}: {error.strerror}") from error
+
+    def _index(self) -> Index:
+        path = self.root / _INDEX
+        data = files.read(path, limit=INDEX_LIMIT)
+        # Helm 3.0 to 3.6 wrote it with the first chart only.
+        return Index.empty() if data is None else Index.parse(data, str(path))
+
+    def _write_index(self, old: Index, new: Index) -> None:
+        if new.entries != old.entries:
+            self._write(_INDEX, new.data)
+
+    def _write(self, name: str, data: bytes) -> None:
+        files.write(self.root, self.root / name, data, mode=_MODE, durable=True)
+
+    def _by_digest(self, index: Index, digest: Digest) -> Descriptor | None:
+        listed = next((entry for entry in index.descriptors() if entry.digest == digest), None)
+        if listed is not None:
+            return listed
+        manifest = self.manifest(digest)
+        return None if manifest is None else manifest.descriptor
+
+    def _check_stored(self, name: str, descriptor: Descriptor) -> None:
+        manifest = _parse(
+            self._blobs.read(descriptor), descriptor.media_type, self._blobs.path(descriptor.digest)
+        )
+        for part in (*manifest.blobs, *manifest.manifests):
+            if not self._blobs.present(part):
+                raise NotFoundError(
+                    f"{self.root}: cannot name {name}: {part.digest}, which its manifest points to, is not stored",
+                    hint="save or pull it again",
+                )
+
+
+def _is_layout(root: Path) -> bool:
+    path = root / MARKER
+    data = files.read(path, limit=64 * 1024)
+    if data is None:
+        return False
+    try:
+        version = json.loads(data)["imageLayoutVersion"]
+    except (ValueError, TypeError, KeyError, RecursionError) as error:
+        raise VerificationError(
+            f"{path} is damaged: no JSON object with 'imageLayoutVersion'",
+            hint=f"if {root} is a layout, delete this one file and it is written again",
+        ) from error
+    if not isinstance(version, str) or not version.startswith("1."):
+        raise ConfigError(f"{path}: image layout version {version!r}; this program knows 1.0.0")
+    return True
+
+
+def _parse(data: bytes, media_type: str, path: Path) -> Manifest:
+    try:
+        return Manifest.parse(data, media_type)
+    except VerificationError as error:
+        raise VerificationError(f"{path}: {error.message}", hint=error.hint) from error
+
+
+def _check_name(name: str) -> None:
+    if not name or not name.isprintable() or " " in name:
+        raise ConfigError(
+            f"{name!r} cannot name an artifact in an image layout", hint="expected HOST/PATH:TAG or NAME:TAG"
+        )
