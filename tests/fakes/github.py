@@ -1,0 +1,326 @@
+"""A stateful stand-in of GitHub's API on a loopback socket, for one repository.
+
+Every request and every answer is validated against GitHub's own description (``github_contract``). A violation is
+answered with 418, kept in ``violations``, and raised again when the stand-in is closed, so that no test passes over
+it. Tests look at ``state`` (what GitHub would now hold) and at ``requests`` (what was asked), and script failures with
+``fail``, ``hold`` and the permissions of a token.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Literal, NamedTuple, Self
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
+
+from tests.fakes.github_answers import Answers
+from tests.fakes.github_contract import ContractError, Sent, contract
+from tests.fakes.github_routes import READ_ONLY, ROUTES, Call, Route, Token, graphql
+from tests.fakes.github_state import Asset, Comment, PackageVersion, Pull, Refused, Release, State
+
+__all__ = ["Asset", "Comment", "FakeGitHub", "PackageVersion", "Pull", "Release", "State", "Token"]
+
+SECONDARY = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."
+
+
+class Request(NamedTuple):
+    """One request as it came in, without the prefix of the API."""
+
+    method: str
+    path: str
+    body: Any
+    headers: Mapping[str, str]
+
+
+@dataclass
+class Fault:
+    """One scripted answer; ``effect`` says what happened on the server all the same."""
+
+    method: str
+    pattern: str
+    status: int
+    message: str
+    headers: Mapping[str, str]
+    effect: Literal["none", "done", "starter"]
+    times: int
+    drop: bool
+    delay: float
+
+
+@dataclass
+class Gate:
+    """Requests that wait for each other, so that a race happens every time."""
+
+    method: str
+    pattern: str
+    barrier: threading.Barrier
+    left: int = field(default=0)
+
+
+class FakeGitHub:
+    """The server; use it as a context manager. ``api_url`` is what GITHUB_API_URL would hold."""
+
+    def __init__(
+        self, owner: str = "acme", name: str = "charts", *, prefix: Literal["", "/api/v3"] = ""
+    ) -> None:
+        self.state = State(owner, name)
+        self.tokens = {"t0ken": Token()}
+        self.requests: list[Request] = []
+        self.violations: list[str] = []
+        self._prefix = prefix
+        self._graphql = "/api/graphql" if prefix else "/graphql"
+        self._uploads = "/api/uploads" if prefix else "/uploads"
+        self._faults: list[Fault] = []
+        self._gates: list[Gate] = []
+        self._lock = threading.RLock()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self.api_url = self.url + prefix
+        self.answers = Answers(self.state, api=self.api_url, web=self.url, uploads=self.url + self._uploads)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: object, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+        if self.violations:
+            raise ContractError("\n".join(self.violations))
+
+    # What a test arranges.
+
+    def add_pull(
+        self, number: int, *, head_sha: str = "", head_repository: str | None = "acme/charts", **more: Any
+    ) -> Pull:
+        """Open a pull request; its head is a new commit on top of ``main`` unless given."""
+        if not head_sha:
+            head_sha = self.state.commit(f"head of {number}")
+        elif head_sha not in self.state.commits:
+            self.state.commit(f"head of {number}", sha=head_sha)
+        pull = Pull(number, head_sha, head_repository, **more)
+        self.state.pulls[number] = pull
+        return pull
+
+    def merge(self, number: int) -> str:
+        """Merge a pull request as one commit on its base; return that commit."""
+        pull = self.state.pulls[number]
+        pull.merge_sha = self.state.commit(f"{pull.title} (#{number})", branch=pull.base_ref)
+        pull.merged, pull.state = True, "closed"
+        return pull.merge_sha
+
+    def fail(
+        self,
+        method: str,
+        pattern: str,
+        status: int = 502,
+        *,
+        message: str = "Server Error",
+        headers: Mapping[str, str] | None = None,
+        effect: Literal["none", "done", "starter"] = "none",
+        times: int = 1,
+        drop: bool = False,
+        delay: float = 0,
+    ) -> None:
+        """Answer the next ``times`` requests whose path matches with a failure.
+
+        ``effect="done"``: the work was done before the failure. ``"starter"``: an upload left half an asset.
+        ``drop``: the connection is closed without an answer. ``status`` 0: only ``delay``.
+        """
+        self._faults.append(
+            Fault(method, pattern, status, message, headers or {}, effect, times, drop, delay)
+        )
+
+    def limit(self, method: str, pattern: str, *, times: int = 1, retry_after: int | None = None) -> None:
+        """Answer with a secondary rate limit (403)."""
+        headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
+        self.fail(method, pattern, 403, message=SECONDARY, headers=headers, times=times)
+
+    def hold(self, method: str, pattern: str, *, parties: int) -> None:
+        """Let the next ``parties`` matching requests wait for each other before they are carried out."""
+        self._gates.append(Gate(method, pattern, threading.Barrier(parties), parties))
+
+    def sent(self, method: str, pattern: str = "") -> list[Request]:
+        """Return the requests of one method whose path matches."""
+        return [one for one in self.requests if one.method == method and re.search(pattern, one.path)]
+
+    def forget(self) -> None:
+        """Forget the requests so far."""
+        self.requests.clear()
+
+    # How a request is answered.
+
+    def _take_fault(self, method: str, path: str) -> Fault | None:
+        with self._lock:
+            for fault in self._faults:
+                if fault.method == method and fault.times > 0 and re.search(fault.pattern, path):
+                    fault.times -= 1
+                    return fault
+        return None
+
+    def _wait(self, method: str, path: str) -> None:
+        for gate in self._gates:
+            with self._lock:
+                waits = gate.method == method and gate.left > 0 and bool(re.search(gate.pattern, path))
+                gate.left -= waits
+            if waits:
+                gate.barrier.wait(timeout=10)
+
+    def handle(self, method: str, target: str, headers: Mapping[str, str], raw: bytes) -> _Answer | None:
+        """Answer one request; None closes the connection."""
+        parts = urlsplit(target)
+        path, query = parts.path, dict(parse_qsl(parts.query, keep_blank_values=True))
+        media_type = headers.get("Content-Type", "").split(";")[0]
+        body = json.loads(raw) if raw and media_type == "application/json" else None
+        short = self._shorten(path)
+        with self._lock:
+            self.requests.append(Request(method, short, body, headers))
+        self._wait(method, short)
+        fault = self._take_fault(method, short)
+        if fault and fault.delay:
+            time.sleep(fault.delay)
+        answer = None
+        if fault is None or fault.effect != "none" or fault.status == 0:
+            try:
+                token = self.tokens.get(headers.get("Authorization", "").partition(" ")[2])
+                call = Call(self.state, self.answers, token, {}, query, body, raw, media_type)
+                answer = self._carry_out(method, path, call, fault)
+            except (AssertionError, KeyError, ValueError, TypeError) as error:
+                self.violations.append(f"{method} {target}: {type(error).__name__}: {error}")
+                answer = _Answer(418, {"message": f"stand-in: {error}"})  # nobody repeats a 418
+        if fault and fault.drop:
+            return None
+        if fault and fault.status:
+            return _Answer(fault.status, {"message": fault.message}, fault.headers)
+        return answer
+
+    def _shorten(self, path: str) -> str:
+        for prefix in (self._uploads, self._prefix):
+            if prefix and path.startswith(prefix + "/"):
+                return path.removeprefix(prefix)
+        return path
+
+    def _carry_out(self, method: str, path: str, call: Call, fault: Fault | None) -> _Answer:
+        if call.token is None:
+            return _Answer(
+                401, {"message": "Bad credentials", "documentation_url": self.url, "status": "401"}
+            )
+        if path == self._graphql:
+            with self._lock:
+                return _Answer(200, graphql(call))
+        found, call.values = self._find(method, path)
+        here = {"owner": self.state.owner, "repo": self.state.name}
+        if any(call.values.get(name, value) != value for name, value in here.items()):
+            return _Answer(404, {"message": "Not Found"})
+        contract().check_request(
+            Sent(method, found.template, call.values, call.query, call.raw, call.media_type)
+        )
+        if found.needs and not call.token.writes.intersection(found.needs):
+            needs = "; ".join(f"{name}=write" for name in found.needs)
+            return _Answer(403, {"message": READ_ONLY}, {"X-Accepted-GitHub-Permissions": needs})
+        return self._apply(found, call, fault)
+
+    def _find(self, method: str, path: str) -> tuple[Route, dict[str, str]]:
+        short = self._shorten(path)
+        uploading = path.startswith(self._uploads + "/")
+        if not uploading and not path.startswith(self._prefix):
+            raise ContractError(f"a path outside of {self._prefix}")
+        for candidate in ROUTES:
+            if candidate.method == method and (match := _pattern(candidate.template).fullmatch(short)):
+                if uploading != (candidate.handle.__name__ == "_upload"):
+                    raise ContractError("uploads go to the host of upload_url, and nothing else does")
+                return candidate, {name: unquote(value) for name, value in match.groupdict().items()}
+        raise ContractError("no such operation")
+
+    def _apply(self, found: Route, call: Call, fault: Fault | None) -> _Answer:
+        with self._lock:
+            try:
+                status, data = found.handle(call)
+            except Refused as refused:
+                status, data = refused.status, _refusal(refused, self.url)
+            if fault and fault.effect == "starter":
+                asset = next(one for one in self._all_assets() if one.id == data["id"])
+                asset.state, asset.data = "starter", b""
+        raw = b"" if data is None else json.dumps(data).encode()
+        contract().check_answer(found.method, found.template, call.values, status, raw)
+        return _Answer(status, data, _links(self.api_url, found, call))
+
+    def _all_assets(self) -> list[Asset]:
+        return [asset for release in self.state.releases.values() for asset in release.assets]
+
+
+@dataclass(frozen=True)
+class _Answer:
+    status: int
+    data: Any
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+def _refusal(refused: Refused, url: str) -> dict[str, Any]:
+    data: dict[str, Any] = {
+        "message": refused.message,
+        "documentation_url": url,
+        "status": str(refused.status),
+    }
+    if refused.errors:
+        data["errors"] = [dict(error) for error in refused.errors]
+    return data
+
+
+def _links(api_url: str, found: Route, call: Call) -> dict[str, str]:
+    path = found.template
+    for name, value in call.values.items():
+        path = path.replace(f"{{{name}}}", quote(value, safe=""))
+    links = [
+        f'<{api_url}{path}?{urlencode({**call.query, "page": number})}>; rel="{name}"'
+        for name, number in call.pages
+    ]
+    return {"Link": ", ".join(links)} if links else {}
+
+
+def _pattern(template: str) -> re.Pattern[str]:
+    """Return the pattern of a path; a ref and a comparison may hold slashes."""
+    parts = re.split(r"\{(\w+)\}", template)
+    pattern = "".join(
+        re.escape(part)
+        if index % 2 == 0
+        else f"(?P<{part}>{'.+' if part in ('ref', 'basehead') else '[^/]+'})"
+        for index, part in enumerate(parts)
+    )
+    return re.compile(pattern)
+
+
+def _handler(fake: FakeGitHub) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
+
+        def _answer(self) -> None:
+            raw = self.rfile.read(int(self.headers.get("Content-Length", "0")))
+            answer = fake.handle(self.command, self.path, dict(self.headers), raw)
+            if answer is None:
+                self.close_connection = True
+                return
+            data = b"" if answer.data is None else json.dumps(answer.data).encode()
+            self.send_response(answer.status)
+            self.send_header("Content-Type", "application/json; charset=utf-8")
+            self.send_header("Content-Length", str(len(data)))
+            for name, value in answer.headers.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(data)
+
+        do_GET = do_POST = do_PATCH = do_DELETE = do_PUT = _answer  # noqa: N815 - the server's naming
+
+        def log_message(self, *_: object) -> None:
+            """Be quiet: the tests read ``requests``."""
+
+    return Handler
