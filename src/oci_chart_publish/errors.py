@@ -10,6 +10,8 @@
         NotFoundError           5  what had to be there is not
         AuthError               6  not authenticated or not permitted
       ForgeError                7  published, but reporting failed
+        ReadOnlyError           7  the token may not write; for a fork's job that is no failure
+        StaleHeadError          7  the branch moved since its head was read
       VerificationError         8  bytes do not match their digest, or a rebuild differs
       SkippedError              0  left alone because of another chart, whose error counts
 
@@ -147,10 +149,40 @@ class AuthError(RegistryError):
 
 
 class ForgeError(PublishError):
-    """The code host failed after the registries had succeeded."""
+    """The code host failed after the registries had succeeded.
+
+    ``status`` is the HTTP status, 0 where there was no answer; ``codes`` are the code host's own words for
+    what was wrong (``already_exists``); ``temporary`` tells whether trying again later may help.
+    """
 
     exit_code = ExitCode.FORGE
     kind = "forge"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        status: int = 0,
+        codes: tuple[str, ...] = (),
+        temporary: bool = False,
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.status = status
+        self.codes = codes
+        self.temporary = temporary
+
+
+class ReadOnlyError(ForgeError):
+    """The token may read but not write; callers turn it into a notice, and the exit code stays 0."""
+
+    kind = "read-only"
+
+
+class StaleHeadError(ForgeError):
+    """A commit was refused because its branch no longer ends where we looked."""
+
+    kind = "stale-head"
 
 
 class VerificationError(PublishError):
