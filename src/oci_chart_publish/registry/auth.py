@@ -1,7 +1,8 @@
 """Authorization for one registry with one credential: Basic, or Bearer tokens fetched ahead (docker token spec).
 
-Tokens are held in memory only. One thread fetches a token, the others wait for it. A token is tried for
-another repository only where it is known to be good for it.
+Tokens are held in memory only. One thread fetches a token, the others wait for it. Whether a token is good for
+the whole host is learned without a refusal: a JWT says what it is for; two tokens that are alike are good for
+both; any other is tried once for a second repository, and only a success proves it.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ _LOG = logging.getLogger(__name__)
 TOKEN_LIMIT = 64 * 1024
 _SHORTEST = 60.0
 _EARLY = 10.0
+_TRIALS = 2
 _CLIENT = "oci-chart-publish"
 _NO_OAUTH = frozenset({400, 401, 403, 404, 405, 415, 501})
 
@@ -43,6 +45,10 @@ class Scope:
         return f"repository:{self.name}:{self.actions}"
 
 
+NO_SCOPE = Scope("", "")
+"""Of a request that belongs to no repository."""
+
+
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Token:
     text: str = field(repr=False)
@@ -53,14 +59,27 @@ class _Token:
         return self.actions.startswith(actions) and time.monotonic() < self.good_until
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Grant:
+    """The value of ``Authorization``, empty for none; ``trial`` marks a token of another repository."""
+
+    value: str = field(default="", repr=False)
+    trial: bool = False
+
+
 class Authorizer:
-    """What to send as ``Authorization`` to one registry with one credential (or none)."""
+    """What to send as ``Authorization`` to one registry with one credential (or none).
+
+    ``probe`` asks the registry for its challenge; with ``eager`` that happens before the first request,
+    otherwise a refusal has to bring the challenge. Safe for threads.
+    """
 
     def __init__(
         self,
         *,
         credential: Credential | None,
-        probe: Callable[[], tuple[Challenge | None, str]] | None,
+        probe: Callable[[], tuple[Challenge | None, str]],
+        eager: bool,
         fetch: Fetch,
         on_secret: Callable[[str], None],
         trusted_realms: frozenset[str] = frozenset(),
@@ -72,59 +91,117 @@ class Authorizer:
         self._trusted_realms = trusted_realms
         self._challenge: Challenge | None = None
         self._base = ""
-        self._known = probe is None
+        self._known = not eager
         self._tokens: dict[str, _Token] = {}
         self._shared: _Token | None = None
         self._reusable: bool | None = None
+        self._trials_left = _TRIALS
         self._lock = threading.RLock()
+        self._learning = threading.Lock()
         self._locks: dict[str, threading.Lock] = {}
 
-    def header(self, scope: Scope) -> str:
-        """Return the value of ``Authorization`` for ``scope``, empty for an anonymous request."""
+    def grant(self, scope: Scope) -> Grant:
+        """Return what to send for ``scope``. A trial has to be settled, whatever becomes of the request."""
         if not self._known:
             self.learn()
-        challenge = self._challenge
-        if challenge is None or challenge.scheme == "basic":
-            return self.credential.basic if self.credential and self.credential.password else ""
-        return f"Bearer {self._token(scope)}"
+        if not self._bearer:
+            return Grant(value=self._password())
+        if (found := self._held(scope)) is not None:
+            return Grant(value=f"Bearer {found.text}")
+        with self._lock:
+            lock = self._locks.setdefault(scope.name, threading.Lock())
+        with lock:
+            return self._obtained(scope)
+
+    def own(self, scope: Scope) -> str:
+        """Return what to send for ``scope`` where another repository's token will not do."""
+        if not self._bearer:
+            return self._password()
+        with self._lock:
+            lock = self._locks.setdefault(scope.name, threading.Lock())
+        with lock:
+            found = self._tokens.get(scope.name)
+            if found is None or not found.serves(scope.actions):
+                found = self._ask(scope)
+                self._judge(found)
+            return f"Bearer {found.text}"
+
+    @property
+    def _bearer(self) -> bool:
+        return self._challenge is not None and self._challenge.scheme == "bearer"
+
+    def _password(self) -> str:
+        usable = self.credential is not None and self.credential.password
+        return self.credential.basic if self.credential is not None and usable else ""
+
+    def settle(self, grant: Grant, status: int) -> bool:
+        """Take in the status that a trial ended with; return whether to send again with a token of its own.
+
+        Only a success proves anything: a 404 may hide what another token would show.
+        """
+        if not grant.trial:
+            return False
+        works = 200 <= status < 400
+        with self._lock:
+            if works:
+                self._reusable = True
+                tokens = self._tokens.values()
+                self._shared = next(
+                    (token for token in tokens if grant.value == f"Bearer {token.text}"), None
+                )
+            elif status in (401, 403):
+                self._reusable = False
+        self._learning.release()
+        return not works and status != 0
 
     def learn(self, *, again: bool = False) -> None:
         """Ask the registry for its challenge, once for all threads."""
         with self._lock:
-            if self._probe is not None and (again or not self._known):
+            if again or not self._known:
                 self._challenge, self._base = self._probe()
             self._known = True
 
-    def refused(self, answer: Answer, used: str, challenge: Challenge | None) -> bool:
+    def refused(self, answer: Answer, grant: Grant, challenge: Challenge | None) -> bool:
         """Take in a 401 (or a 403 without credentials); return whether sending again can help."""
+        if challenge is None and answer.status == 401 and not grant.value:
+            self.learn(again=True)
         with self._lock:
             if challenge is not None:
                 self._challenge, self._base, self._known = challenge, answer.url, True
-            scheme = self._challenge.scheme if self._challenge else ""
-            if scheme != "bearer":
-                return not used and self.credential is not None and bool(self.credential.password)
+            if self._challenge is None or self._challenge.scheme != "bearer":
+                return not grant.value and self.credential is not None and bool(self.credential.password)
             for name, token in list(self._tokens.items()):
-                if used == f"Bearer {token.text}":
+                if grant.value == f"Bearer {token.text}":
                     del self._tokens[name]
-            if self._shared is not None and used == f"Bearer {self._shared.text}":
+            if self._shared is not None and grant.value == f"Bearer {self._shared.text}":
                 self._shared, self._reusable = None, None
         return True
 
-    def _token(self, scope: Scope) -> str:
-        found = self._held(scope)
-        if found is not None:
-            return found.text
-        with self._lock:
-            lock = self._locks.setdefault(scope.name, threading.Lock())
-        with lock:
-            if (found := self._held(scope)) is not None:
-                return found.text
-            if self._reusable is not None:
-                return self._ask(scope).text
-            with self._lock:  # until it is known what a token is good for, one at a time
-                found = self._held(scope) or self._ask(scope)
+    def _obtained(self, scope: Scope) -> Grant:
+        """Return a token of the cache or of the token service, or begin a trial."""
+        if (found := self._held(scope)) is None and self._reusable is not None:
+            found = self._ask(scope)
+        if found is None:
+            self._learning.acquire()  # until it is known what a token is good for, one at a time
+            try:
+                found = self._held(scope)
+                if found is None and (other := self._candidate(scope)) is not None:
+                    return Grant(value=f"Bearer {other.text}", trial=True)
+                found = found or self._ask(scope)
                 self._judge(found)
-                return found.text
+            except BaseException:
+                self._learning.release()
+                raise
+            self._learning.release()
+        return Grant(value=f"Bearer {found.text}")
+
+    def _candidate(self, scope: Scope) -> _Token | None:
+        """Return the token of another repository that is worth a trial."""
+        if self._reusable is not None or not self._trials_left:
+            return None
+        other = next((token for token in self._tokens.values() if token.serves(scope.actions)), None)
+        self._trials_left -= other is not None
+        return other
 
     def _held(self, scope: Scope) -> _Token | None:
         for token in (self._tokens.get(scope.name), self._shared):
@@ -134,12 +211,14 @@ class Authorizer:
 
     def _judge(self, token: _Token) -> None:
         """Learn whether tokens are good for the whole host: two alike are, one that names a scope is not."""
-        others = [other for other in self._tokens.values() if other is not token]
-        if _names_repositories(token.text):
-            self._reusable = False
-        elif others:
-            self._reusable = any(other.text == token.text for other in others)
-            self._shared = token if self._reusable else None
+        with self._lock:
+            others = [other for other in self._tokens.values() if other is not token]
+            if _names_repositories(token.text):
+                self._reusable = False
+            elif any(other.text == token.text for other in others):
+                self._reusable, self._shared = True, token
+            elif others and not self._trials_left:
+                self._reusable = False
 
     def _ask(self, scope: Scope) -> _Token:
         challenge = self._challenge
@@ -154,9 +233,10 @@ class Authorizer:
         answer = self._request(realm, challenge.service, wanted)
         token = self._read(answer, scope)
         self._on_secret(token.text)
-        self._tokens[scope.name] = token
-        if self._reusable:
-            self._shared = token
+        with self._lock:
+            self._tokens[scope.name] = token
+            if self._reusable:
+                self._shared = token
         return token
 
     def _request(self, realm: str, service: str, scope: str) -> Answer:

@@ -102,7 +102,7 @@ class RegistryRepository:
         if answer.status != 200:
             if self._is_absent(answer, path):
                 return None
-            raise self._refusal(answer)
+            raise self._explained(answer, path)
         return self._manifest(answer, target)
 
     def blob(self, descriptor: Descriptor) -> bytes:
@@ -170,9 +170,7 @@ class RegistryRepository:
         )
         if answer.status not in (200, 201, 202, 204):
             raise self._refusal(answer)
-        stated = answer.header("Docker-Content-Digest")
-        if not stated:
-            stated = self._read_back(path)
+        stated = answer.header("Docker-Content-Digest") or self._read_back(path)
         if stated != str(digest):
             raise VerificationError(
                 f"PUT {redact(answer.url)}: {digest} was sent, the registry has {stated[:100]}"
@@ -234,14 +232,14 @@ class RegistryRepository:
             return answer
         if self._is_absent(answer, ""):
             return None
-        raise self._refusal(answer)
+        raise self._explained(answer, "")
 
     def _described(self, answer: Answer, name: str) -> Descriptor:
         """Return the descriptor from the headers of a HEAD, else read the manifest to know it."""
         stated, size = answer.header("Docker-Content-Digest"), answer.header("Content-Length")
         media_type = answer.header("Content-Type").partition(";")[0].strip()
-        if stated and size.isdigit() and media_type in mediatype.MANIFESTS:
-            digest = Digest.parse(stated)
+        digest = _digest(stated)
+        if digest is not None and size.isdigit() and media_type in mediatype.MANIFESTS:
             if ":" in name and stated != name:
                 raise VerificationError(f"HEAD {redact(answer.url)}: asked for {name}, got {digest}")
             return Descriptor(media_type=media_type, digest=digest, size=int(size))
@@ -255,8 +253,7 @@ class RegistryRepository:
         origin = f"GET {redact(answer.url)}"
         if not answer.whole:
             raise VerificationError(f"{origin}: a manifest of more than {MANIFEST_LIMIT} bytes")
-        stated = answer.header("Docker-Content-Digest")
-        wanted = target if isinstance(target, Digest) else Digest.parse(stated) if stated else None
+        wanted = target if isinstance(target, Digest) else _digest(answer.header("Docker-Content-Digest"))
         if wanted is not None and not wanted.matches(answer.body):
             raise VerificationError(f"{origin}: the bytes do not have the digest {wanted}")
         media_type = answer.header("Content-Type").partition(";")[0].strip()
@@ -278,7 +275,13 @@ class RegistryRepository:
 
     def _explained(self, answer: Answer, path: str) -> RegistryError:
         """Return the error for a refused HEAD, which has no body: a GET says why."""
-        if answer.body or not path:
+        if answer.status == 404:
+            return RegistryError(
+                f"{answer.method} {redact(answer.url)}: 404, and nothing there speaks the registry API",
+                status=404,
+                hint=f"is {self.host.name} the registry, and is no proxy before it?",
+            )
+        if answer.method != "HEAD":
             return self._refusal(answer)
         told = self._ask("GET", path, _ACCEPT if "/manifests/" in path else _ANY)
         return self._refusal(told if told.status == answer.status else answer)
@@ -310,3 +313,11 @@ class RegistryRepository:
 
     def _refusal(self, answer: Answer) -> RegistryError:
         return faults.refusal(answer, kind=self.host.kind, path=self.repository.path)
+
+
+def _digest(stated: str) -> Digest | None:
+    """Read a digest header; None where it is missing or rubbish, so that the bytes are asked."""
+    try:
+        return Digest.parse(stated)
+    except VerificationError:
+        return None

@@ -37,8 +37,9 @@ class RegistryOptions:
 
     ``jobs``: requests under way to one host at most (1 to 32). ``plain_http``: hosts (``host[:port]``) asked
     for by name; ``plain_http_everywhere`` reaches every host so, but sends credentials to named ones only.
-    ``trust``: TLS and proxies. ``on_wait`` gets a line for each longer wait, ``on_secret`` each secret that
-    arises during the run. ``trusted_realms``: hosts of token services that may be private addresses.
+    ``trust``: TLS and proxies. ``on_wait`` gets a line for each longer wait, ``on_warning`` each warning of a
+    registry, ``on_secret`` each secret that arises during the run. Timeouts are in seconds: to connect, for
+    one read, for the whole of an answer, for the whole run. ``trusted_realms``: hosts of token services that may be private addresses.
     """
 
     jobs: int = 16
@@ -52,7 +53,9 @@ class RegistryOptions:
     read_timeout: float = 60.0
     whole_timeout: float = 300.0
     on_wait: Callable[[str], None] = _log_wait
+    on_warning: Callable[[str], None] = _log_wait
     on_secret: Callable[[str], None] = _keep_quiet
+    run_timeout: float = float("inf")
 
 
 class Registries:
@@ -64,7 +67,7 @@ class Registries:
         self._credentials = credentials or Credentials()
         self._options = options or RegistryOptions()
         self._jobs = min(max(1, self._options.jobs), _MOST)
-        self._budget = Budget(self._options.patience.total_asked)
+        self._budget = Budget(self._options.patience.total_asked, self._options.run_timeout)
         self._hosts: dict[str, Host] = {}
         self._sender: Sender | None = None
         self._secrets: set[str] = set()
@@ -119,6 +122,7 @@ class Registries:
                     patience=options.patience,
                     budget=self._budget,
                     on_wait=options.on_wait,
+                    on_warning=options.on_warning,
                     on_secret=self._remember,
                     trusted_realms=options.trusted_realms,
                     user_agent=f"oci-chart-publish/{__version__}",

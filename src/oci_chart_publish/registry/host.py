@@ -7,6 +7,7 @@ send again; everything else goes to the caller. Every body is bytes, so every re
 from __future__ import annotations
 
 import logging
+import re
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -16,10 +17,10 @@ from oci_chart_publish.oci.reference import DOCKER_HUB
 from oci_chart_publish.registry import challenge, hints
 from oci_chart_publish.registry.address import Origin, is_private_literal, join, origin_of, redact
 from oci_chart_publish.registry.answer import Answer, NoAnswer, Sender
-from oci_chart_publish.registry.auth import TOKEN_LIMIT, Authorizer, Scope
+from oci_chart_publish.registry.auth import NO_SCOPE, TOKEN_LIMIT, Authorizer, Grant, Scope
 from oci_chart_publish.registry.credentials import Credential
 from oci_chart_publish.registry.pace import Pace
-from oci_chart_publish.registry.retry import SLOW_DOWN, Budget, Patience, is_transient, retry_after
+from oci_chart_publish.registry.retry import Budget, Patience, for_host, is_transient
 
 _LOG = logging.getLogger(__name__)
 _HOPS = 5
@@ -27,6 +28,8 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 SMALL = 64 * 1024
 """Bytes read of an answer whose body only explains."""
 
+_WARNING = re.compile(r'299 - "((?:[^"\\\x00-\x1f\x7f-\x9f]|\\[\\"])*)"\s*$')
+_WARNINGS_LIMIT = 4096
 _TLS_EXPECTED = (b"HTTP request to an HTTPS server", b"HTTP request was sent to HTTPS port")
 
 
@@ -35,17 +38,19 @@ class Call:
     """One request to a registry. ``target`` is a path from ``/v2/`` on, or the URL of an earlier answer.
 
     ``limit`` caps the bytes of a body that is wanted. ``recheck`` is asked before a request whose answer
-    was lost is sent again: what it returns, if anything, is the answer.
+    was lost is sent again: what it returns, if anything, is the answer. With ``same_origin`` a redirect to
+    another origin is not followed: it is the answer. ``tries`` is 0 for the number of the policy.
     """
 
     method: str
     target: str
-    scope: Scope
+    scope: Scope = NO_SCOPE
     headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes | None = None
     limit: int = SMALL
     recheck: Callable[[], Answer | None] | None = None
     tries: int = 0
+    same_origin: bool = False
 
 
 class Features:
@@ -88,6 +93,7 @@ class Host:
         patience: Patience,
         budget: Budget,
         on_wait: Callable[[str], None],
+        on_warning: Callable[[str], None],
         on_secret: Callable[[str], None],
         trusted_realms: frozenset[str] = frozenset(),
         user_agent: str = "oci-chart-publish",
@@ -104,11 +110,13 @@ class Host:
         self.patience = patience
         self._budget = budget
         self._on_wait = on_wait
+        self._on_warning = on_warning
         self._on_secret = on_secret
         self._trusted_realms = trusted_realms
         self._headers = {"User-Agent": user_agent, "Accept-Encoding": "identity"}
         self.features = Features()
         self.kind = hints.kind_of(name)
+        self._warnings: set[str] = set()
         self._lock = threading.RLock()
         self._authorizers: dict[Credential | None, Authorizer] = {}
 
@@ -124,14 +132,15 @@ class Host:
                 eager = credential is not None or not self._origin.loopback
                 self._authorizers[credential] = Authorizer(
                     credential=credential,
-                    probe=self._probe if eager else None,
+                    probe=self._probe,
+                    eager=eager,
                     fetch=self._fetch_token,
                     on_secret=self._on_secret,
                     trusted_realms=self._trusted_realms,
                 )
             return self._authorizers[credential]
 
-    def request(self, call: Call, auth: Authorizer) -> Answer:
+    def request(self, call: Call, auth: Authorizer | None) -> Answer:
         """Send ``call`` until there is an answer that waiting will not change, or patience ends.
 
         Returns answers of every status; NoAnswer where the last try had none.
@@ -139,6 +148,8 @@ class Host:
         tries = call.tries or self.patience.tries
         for attempt in range(tries):
             last = attempt + 1 == tries
+            if self._budget.over:
+                raise RegistryError(f"{call.method} {redact(call.target)}: the time of the run is used up")
             try:
                 answer = self._authorized(call, auth)
             except NoAnswer as failure:
@@ -148,8 +159,8 @@ class Host:
             else:
                 if not is_transient(answer.status, answer.body) or last or not self._later(answer, attempt):
                     return answer
-                if answer.status in SLOW_DOWN:
-                    continue
+                if for_host(answer.status):
+                    continue  # refused before it was looked at, so nothing can have been stored
             if call.recheck is not None and (found := call.recheck()) is not None:
                 return found
         raise AssertionError("unreachable")
@@ -157,21 +168,29 @@ class Host:
     def speaks(self) -> bool:
         """Tell whether this host was ever seen speaking the registry API, asking ``/v2/`` if need be."""
         if not self.features.speaks:
-            answer = self.request(Call(method="GET", target="/v2/", scope=Scope("", "")), _NOBODY)
+            answer = self.request(Call(method="GET", target="/v2/"), None)
             self._notice(answer)
             if answer.status == 200 and answer.body.lstrip()[:1] in (b"", b"{"):
                 self.features.speaks |= "html" not in answer.header("Content-Type").lower()
         return self.features.speaks
 
-    def _authorized(self, call: Call, auth: Authorizer) -> Answer:
-        header = auth.header(call.scope) if call.scope.name else ""
-        answer = self._follow(call, header)
-        if answer.status == 401 or (answer.status == 403 and not header and call.scope.name):
+    def _authorized(self, call: Call, auth: Authorizer | None) -> Answer:
+        if auth is None:
+            return self._follow(call, "")
+        grant = auth.grant(call.scope)
+        status = 0
+        try:
+            answer = self._follow(call, grant.value)
+            status = answer.status
+        finally:
+            again = auth.settle(grant, status)
+        if again:
+            grant = Grant(value=auth.own(call.scope))
+            answer = self._follow(call, grant.value)
+        if answer.status == 401 or (answer.status == 403 and not grant.value):
             asked = challenge.parse(answer.headers.getlist("WWW-Authenticate"))
-            if asked is None and answer.status == 401 and call.scope.name and not header:
-                auth.learn(again=True)
-            if call.scope.name and auth.refused(answer, header, asked):
-                return self._follow(call, auth.header(call.scope))
+            if auth.refused(answer, grant, asked):
+                return self._follow(call, auth.own(call.scope))
         return answer
 
     def _follow(self, call: Call, authorization: str) -> Answer:
@@ -185,6 +204,8 @@ class Host:
             if not location or (answer.status in (301, 302, 303) and method not in ("GET", "HEAD")):
                 return answer
             url = self._redirected(answer, location)
+            if call.same_origin and origin_of(url) != self._origin:
+                return answer
             answer = self._once(call, method, url, body, authorization)
         raise RegistryError(f"{call.method} {redact(url)}: more than {_HOPS} redirects")
 
@@ -265,19 +286,30 @@ class Host:
         return True
 
     def _notice(self, answer: Answer) -> None:
-        if not self.features.speaks and (
-            answer.header("Docker-Distribution-Api-Version")
-            or answer.header("Docker-Content-Digest")
-            or (answer.status == 401 and answer.header("WWW-Authenticate"))
-        ):
-            self.features.speaks = True
-            if self.kind is hints.GENERIC:
-                marks = " ".join(f"{key}={answer.header(key)}" for key in _MARKS)
-                self.kind = hints.kind_of(self.name, marks)
+        if answer.header("Warning"):
+            self._warned(answer)
+        if self.features.speaks or not _is_of_a_registry(answer):
+            return
+        self.features.speaks = True
+        if self.kind is hints.GENERIC:
+            self.kind = hints.kind_of(self.name, " ".join(f"{key}={answer.header(key)}" for key in _MARKS))
+
+    def _warned(self, answer: Answer) -> None:
+        """Pass a registry's warning on, once (distribution-spec, warnings)."""
+        for value in answer.headers.getlist("Warning"):
+            found = _WARNING.match(value)
+            with self._lock:
+                fits = found is not None and value not in self._warnings
+                fits = fits and sum(map(len, self._warnings)) + len(value) <= _WARNINGS_LIMIT
+                if fits:
+                    self._warnings.add(value)
+            if found is not None and fits:
+                text = found.group(1).replace('\\"', '"')
+                self._on_warning(f"{self.name}: {text}")
 
     def _probe(self) -> tuple[challenge.Challenge | None, str]:
-        call = Call(method="GET", target="/v2/", scope=Scope("", ""))
-        answer = self.request(call, _NOBODY)
+        call = Call(method="GET", target="/v2/")
+        answer = self.request(call, None)
         return challenge.parse(answer.headers.getlist("WWW-Authenticate")), answer.url
 
     def _fetch_token(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
@@ -293,8 +325,7 @@ class Host:
             else:
                 if last or not is_transient(answer.status, answer.body):
                     return answer
-                asked = retry_after(answer.header("Retry-After"))
-                wait = self.patience.backoff(attempt) if asked is None else asked
+                wait = self.patience.after(attempt, answer.status, answer.header("Retry-After"))
                 if wait > self.patience.longest_asked or not self._budget.spend(wait):
                     return answer
                 self._wait(wait, f"{redact(url)}: {answer.status}")
@@ -302,18 +333,16 @@ class Host:
 
     def _later(self, answer: Answer, attempt: int) -> bool:
         """Wait as long as a transient answer asks; False where it asks for too much."""
-        asked = retry_after(answer.header("Retry-After"))
-        wait = self.patience.backoff(attempt) if asked is None else asked
+        wait = self.patience.after(attempt, answer.status, answer.header("Retry-After"))
         if wait > self.patience.longest_asked:
             return False
-        if answer.status not in SLOW_DOWN and asked is None:
-            self._wait(wait, f"{answer.method} {redact(answer.url)}: {answer.status}")
-            return True
-        added = self.pace.slower(wait)
-        if not self._budget.spend(added):
-            return False
-        if added:
-            self._on_wait(f"{self.name} answered {answer.status}; waiting {wait:.1f} s")
+        if for_host(answer.status):
+            added = self.pace.slower(wait)
+            if added:
+                self._on_wait(f"{self.name} answered {answer.status}; waiting {wait:.1f} s")
+            return self._budget.spend(added)
+        self.pace.slower(0)
+        self._wait(wait, f"{answer.method} {redact(answer.url)}: {answer.status}")
         return True
 
     def _wait(self, seconds: float, reason: str) -> None:
@@ -333,8 +362,10 @@ _MARKS = (
 )
 
 
-def _no_fetch(method: str, url: str, _headers: Mapping[str, str], _body: bytes | None) -> Answer:
-    raise AuthError(f"{method} {redact(url)}: no credentials are used here")
-
-
-_NOBODY = Authorizer(credential=None, probe=None, fetch=_no_fetch, on_secret=lambda _text: None)
+def _is_of_a_registry(answer: Answer) -> bool:
+    return bool(
+        answer.header("Docker-Distribution-Api-Version")
+        or answer.header("Docker-Content-Digest")
+        or (answer.status == 401 and answer.header("WWW-Authenticate"))
+        or (answer.status == 202 and answer.method == "POST")
+    )

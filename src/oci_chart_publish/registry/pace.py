@@ -56,7 +56,7 @@ class Pace:
                 self._condition.notify(2)
 
     def slower(self, pause: float) -> float:
-        """Halve the limit and pause the host for ``pause`` seconds; return by how much that adds."""
+        """Halve the limit and pause the host for ``pause`` seconds; return by how much that lengthens a pause."""
         with self._condition:
             now = time.monotonic()
             before = max(self._paused_until, now)

@@ -14,7 +14,7 @@ from email.utils import parsedate_to_datetime
 TRANSIENT = frozenset({408, 429, 499, 500, 502, 503, 504, 522})
 """Statuses that say "later"; everything else is an answer."""
 
-SLOW_DOWN = frozenset({429, 503})
+_SLOW_DOWN = frozenset({429, 503})
 """Statuses that speak for the whole host, not for one request."""
 
 # GHCR answers 403 with this text when it means 429.
@@ -30,7 +30,15 @@ class Patience:
     cap: float = 60.0
     longest_asked: float = 300.0
     total_asked: float = 900.0
+    secondary: float = 60.0
     sleep: Callable[[float], None] = time.sleep
+
+    def after(self, attempt: int, status: int, header: str) -> float:
+        """Return the wait that an answer asks for, else the backoff; at least a minute for GHCR's 403."""
+        asked = retry_after(header)
+        if asked is not None:
+            return asked
+        return max(self.backoff(attempt), self.secondary if status == 403 else 0.0)
 
     def backoff(self, attempt: int) -> float:
         """Return the wait after ``attempt`` (0 for the first) failed: exponential with full jitter."""
@@ -38,11 +46,20 @@ class Patience:
 
 
 class Budget:
-    """The seconds of waiting that servers may ask of one run, all hosts together."""
+    """The seconds of waiting that servers may ask of one run, all hosts together, and the run's end.
 
-    def __init__(self, total: float) -> None:
+    ``run`` is the seconds until the run has to be over, counted from now.
+    """
+
+    def __init__(self, total: float, run: float = float("inf")) -> None:
         self._left = total
+        self._ends = time.monotonic() + run
         self._lock = threading.Lock()
+
+    @property
+    def over(self) -> bool:
+        """Whether the time of the run is used up."""
+        return time.monotonic() > self._ends
 
     def spend(self, seconds: float) -> bool:
         """Take ``seconds`` and return True, or False where they are not left."""
@@ -51,6 +68,11 @@ class Budget:
                 return False
             self._left -= max(0.0, seconds)
             return True
+
+
+def for_host(status: int) -> bool:
+    """Tell whether a transient status means the whole host: everybody has to wait."""
+    return status in _SLOW_DOWN or status == 403
 
 
 def is_transient(status: int, body: bytes) -> bool:

@@ -13,7 +13,8 @@ import ssl
 import threading
 import time
 from collections.abc import Mapping
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 import urllib3
 from requests.adapters import HTTPAdapter
@@ -27,6 +28,7 @@ from oci_chart_publish.registry.trust import Trust, proxy_for
 
 _LOG = logging.getLogger(__name__)
 _CHUNK = 256 * 1024
+_OK = 200
 DRAIN = 64 * 1024
 """Bytes of an unwanted body that are read to keep a connection; more, and it is closed."""
 
@@ -68,27 +70,31 @@ class Transport:
         target = url if absolute else url[len(root) :] or "/"
         ends = time.monotonic() + self._whole
         try:
-            response = pool.urlopen(
-                method,
-                target,
-                body=body,
-                headers=headers,
-                retries=False,
-                redirect=False,
-                assert_same_host=False,
-                timeout=self._timeout,
-                preload_content=False,
-                decode_content=False,
+            response = cast(
+                "urllib3.HTTPResponse",
+                pool.urlopen(
+                    method,
+                    target,
+                    body=body,
+                    headers=headers,
+                    retries=False,
+                    redirect=False,
+                    assert_same_host=False,
+                    timeout=self._timeout,
+                    preload_content=False,
+                    decode_content=False,
+                ),
             )
         except (RequestException, HTTPError, ValueError, OSError) as error:
+            # Not "from error": its text holds the URL, whose query may be a secret.
             raise _failure(method, url, error) from None
         try:
-            data, whole = _read(response, limit, ends)
+            data, whole = _read(response, limit if response.status == _OK else DRAIN, ends)
         except (RequestException, HTTPError, ValueError, OSError) as error:
-            response.close()
+            _discard(response)
             raise _failure(method, url, error) from None
         except BaseException:
-            response.close()
+            _discard(response)
             raise
         return Answer(
             method=method, url=url, status=response.status, headers=response.headers, body=data, whole=whole
@@ -136,33 +142,44 @@ def _load(context: ssl.SSLContext, bundle: str) -> None:
         import certifi  # noqa: PLC0415 - read at the first TLS connection only
 
         bundle = certifi.where()
-    from pathlib import Path  # noqa: PLC0415
-
     if Path(bundle).is_dir():
         context.load_verify_locations(capath=bundle)
     else:
         context.load_verify_locations(cafile=bundle)
 
 
-def _read(response: urllib3.BaseHTTPResponse, limit: int, ends: float) -> tuple[bytes, bool]:
-    """Read at most ``limit`` bytes, undecoded; the connection is kept if that was all of the body."""
-    if response.length_remaining == 0:
+def _read(response: urllib3.HTTPResponse, limit: int, ends: float) -> tuple[bytes, bool]:
+    """Read at most ``limit`` bytes, undecoded; the connection is kept if that was all of the body.
+
+    ``read1`` returns what one receive brings: ``read`` would let a dripping server stay in it for ever.
+    """
+    left = response.length_remaining
+    if left == 0:
         response.read()
         return b"", True
+    if left is not None and left > limit and response.status == _OK:
+        _discard(response)
+        return b"", False
     parts: list[bytes] = []
     left = limit
     while True:
-        part = response.read(min(_CHUNK, left + 1), decode_content=False)
+        part = response.read1(min(_CHUNK, left + 1), decode_content=False)
         if not part:
             response.release_conn()
             return b"".join(parts), True
         parts.append(part[:left])
         left -= len(part)
         if left < 0:
-            response.close()
+            _discard(response)
             return b"".join(parts), False
         if time.monotonic() > ends:
             raise TimeoutError("the answer takes too long")
+
+
+def _discard(response: urllib3.HTTPResponse) -> None:
+    """Close the connection of an answer that is not read to its end, and give its place in the pool back."""
+    response.close()
+    response.release_conn()
 
 
 def _failure(method: str, url: str, error: BaseException) -> NoAnswer:

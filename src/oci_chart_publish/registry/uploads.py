@@ -7,7 +7,7 @@ from collections.abc import Callable
 from oci_chart_publish.errors import RegistryError
 from oci_chart_publish.oci.descriptor import Descriptor
 from oci_chart_publish.registry import faults
-from oci_chart_publish.registry.address import join, redact, with_query
+from oci_chart_publish.registry.address import join, origin_of, redact, with_query
 from oci_chart_publish.registry.answer import Answer, NoAnswer
 from oci_chart_publish.registry.auth import Authorizer, Scope
 from oci_chart_publish.registry.host import Call, Host
@@ -17,6 +17,7 @@ _TRIAL_SIZE = 16 * 1024
 """A body that may be sent in vain once a host, to learn whether a single POST works there."""
 
 _STARTS = 3
+_UNWILLING = frozenset({400, 404, 405, 411, 413, 415, 501})
 _GONE = frozenset({404, 416})
 
 
@@ -63,7 +64,7 @@ class Upload:
             raise RegistryError(
                 f"{where} with an upload Location that is refused: {error.message}"
             ) from error
-        if not self._cross_host and not url.startswith(self._host.base + "/"):
+        if not self._cross_host and origin_of(url) != self._host.origin:
             raise RegistryError(f"{where} with an upload Location on another host, {redact(url)}")
         return url
 
@@ -77,25 +78,34 @@ class Upload:
         return self._opened(self._post(self._path, b""))
 
     def _trial(self, descriptor: Descriptor, data: bytes) -> str:
-        """Try a single POST: 201 says it works, 202 opens an upload like any other, so nothing is lost."""
+        """Try a single POST: 201 says it works, 202 opens an upload like any other, so nothing is lost.
+
+        Whatever else comes of it, the plain way is gone after that.
+        """
         works: bool | None = None
         try:
-            answer = self._post(with_query(self._path, f"digest={descriptor.digest}"), data)
+            answer = self._post(with_query(self._path, f"digest={descriptor.digest}"), data, tries=1)
             if answer.status in (201, 202):
                 works = answer.status == 201
-            elif answer.status in (400, 404, 405, 411, 413, 415, 501):
-                works = False
-                answer = self._post(self._path, b"")
+                return self._opened(answer)
+            works = False if answer.status in _UNWILLING else None
+        except NoAnswer:
+            works = False
         finally:
             self._host.features.settle_trial(works=works)
-        return self._opened(answer)
+        return self._opened(self._post(self._path, b""))
 
     def _single(self, descriptor: Descriptor, data: bytes) -> str:
         return self._opened(self._post(with_query(self._path, f"digest={descriptor.digest}"), data))
 
-    def _post(self, target: str, body: bytes) -> Answer:
+    def _post(self, target: str, body: bytes, *, tries: int = 0) -> Answer:
         call = Call(
-            method="POST", target=target, scope=self._scope, headers=_OCTETS if body else {}, body=body
+            method="POST",
+            target=target,
+            scope=self._scope,
+            headers=_OCTETS if body else {},
+            body=body,
+            tries=tries,
         )
         try:
             return self._host.request(call, self._auth)
