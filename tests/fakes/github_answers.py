@@ -112,6 +112,8 @@ class Answers:
             "url": url,
             "html_url": f"{self.web}/commit/{commit.sha}",
             "commit": {"message": commit.message},
+            "author": self.user("monalisa"),
+            "committer": self.user("monalisa"),
             "parents": [
                 {"sha": parent, "url": f"{self.repo_url}/commits/{parent}"} for parent in commit.parents
             ],

@@ -1,0 +1,176 @@
+"""One comment a key on a pull request, edited in place.
+
+It is found by a marker in its first line **and** its author, since anybody can paste a marker. Listing and creating
+are not one step, so two runs may both create one: whoever finds several keeps the oldest and deletes its own others,
+which makes all runs agree without a lock. The marker names the run, and an older run never overwrites what a newer one
+wrote.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+
+from oci_chart_publish.errors import ForgeError
+from oci_chart_publish.forge.github import answer
+from oci_chart_publish.forge.github.answer import Json
+from oci_chart_publish.forge.github.client import Client
+
+NEEDS = "pull-requests: write"
+KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,63}")
+_MARKER = re.compile(
+    r'\A<!-- oci-chart-publish key="([^"]*)" run="(\d+)" attempt="(\d+)"(?: revision="([0-9a-f]*)")? -->'
+)
+_ROUNDS = 3
+"""How often we begin again when another run deletes a comment under our hands."""
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class RunMark:
+    """Which run wrote a comment: ``GITHUB_RUN_ID`` and ``GITHUB_RUN_ATTEMPT``; later runs are greater."""
+
+    run: int = 0
+    attempt: int = 0
+
+
+class CommentStatus(StrEnum):
+    """What became of a comment."""
+
+    CREATED = "created"
+    UPDATED = "updated"
+    UNCHANGED = "unchanged"
+    SUPERSEDED = "superseded"
+    """A newer run has written it already."""
+    ABSENT = "absent"
+    """There is none, and none was to be created."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Comment:
+    """A comment of ours. ``body`` is all of it, the marker included; ``url`` its page."""
+
+    id: int
+    key: str
+    mark: RunMark
+    body: str
+    url: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class CommentOutcome:
+    """What ``upsert`` did; ``url`` is empty where there is no comment."""
+
+    status: CommentStatus
+    url: str = ""
+    duplicates: int = 0
+
+
+class Comments:
+    """The comments that this tool writes on the pull requests of one repository."""
+
+    def __init__(self, client: Client, repository: str) -> None:
+        self._client = client
+        self._path = f"/repos/{repository}/issues"
+        self._login = ""
+
+    def upsert(
+        self, pull: int, key: str, body: str, mark: RunMark, *, revision: str = "", create: bool = True
+    ) -> CommentOutcome:
+        """Make the comment of ``key`` on pull request ``pull`` say ``body`` (Markdown, without a marker).
+
+        ``create`` off changes a comment that exists and creates none. Raises ReadOnlyError where the token may
+        not comment.
+        """
+        if not KEY.fullmatch(key):
+            raise ValueError(f"not a key of a comment: {key!r}")
+        whole = f"{_marker(key, mark, revision)}\n{body}"
+        for _ in range(_ROUNDS):
+            found = self.find(pull, key)
+            if not found and not create:
+                return CommentOutcome(status=CommentStatus.ABSENT)
+            outcome = self._settle(found, whole, mark) if found else self._create(pull, key, whole, mark)
+            if outcome:
+                return outcome
+        raise ForgeError(
+            f"comment {key!r} on pull request {pull}: other runs keep deleting it",
+            hint="Give the workflow a concurrency group for each pull request.",
+        )
+
+    def delete(self, pull: int, key: str) -> int:
+        """Delete every comment of ours with this key; return how many there were."""
+        return sum(self._delete(comment) for comment in self.find(pull, key))
+
+    def find(self, pull: int, key: str) -> list[Comment]:
+        """Return our comments of this key, the oldest first: normally none or one."""
+        listed = self._client.pages(f"{self._path}/{pull}/comments")
+        marked = [(item, match) for item in listed if (match := _MARKER.match(answer.text(item, "body", "")))]
+        found = [_comment(item, match) for item, match in marked if match[1] == key and self._ours(item)]
+        return sorted(found, key=lambda comment: comment.id)
+
+    def _create(self, pull: int, key: str, body: str, mark: RunMark) -> CommentOutcome | None:
+        def find() -> Json | None:
+            found = [comment for comment in self.find(pull, key) if comment.mark == mark]
+            return {"id": found[0].id, "html_url": found[0].url} if found else None
+
+        path = f"{self._path}/{pull}/comments"
+        created = self._client.create(path, {"body": body}, find=find, needs=NEEDS)
+        found = self.find(pull, key)
+        if len(found) == 1 and found[0].id == created["id"]:
+            return CommentOutcome(status=CommentStatus.CREATED, url=answer.text(created, "html_url"))
+        return self._settle(found, body, mark) if found else None
+
+    def _settle(self, found: list[Comment], body: str, mark: RunMark) -> CommentOutcome | None:
+        """Write the oldest comment, then delete the others; None where it is gone meanwhile."""
+        winner, *others = found
+        newest = max(comment.mark for comment in found)
+        if newest > mark:
+            return CommentOutcome(status=CommentStatus.SUPERSEDED, url=winner.url)
+        status = CommentStatus.UNCHANGED
+        if _lines(winner.body) != _lines(body):
+            status = CommentStatus.UPDATED
+            try:
+                self._client.patch(f"{self._path}/comments/{winner.id}", {"body": body}, needs=NEEDS)
+            except ForgeError as error:
+                if error.status == 404:
+                    return None
+                raise
+        deleted = sum(self._delete(comment) for comment in others)
+        return CommentOutcome(status=status, url=winner.url, duplicates=deleted)
+
+    def _delete(self, comment: Comment) -> bool:
+        return self._client.delete(f"{self._path}/comments/{comment.id}", needs=NEEDS)
+
+    def _ours(self, item: Json) -> bool:
+        """Tell whether this token's user wrote a comment; apps end in ``[bot]`` in REST, not everywhere else."""
+        user = answer.mapping(item, "user")
+        login = answer.text(user, "login", "")
+        bot = answer.text(user, "type", "") == "Bot"
+        return login == self.login() or (bot and login == f"{self.login()}[bot]")
+
+    def login(self) -> str:
+        """Return the login of the token's owner. GraphQL tells apps too; ``GET /user`` answers them 403."""
+        if not self._login:
+            viewer = answer.mapping(self._client.query("query { viewer { login } }"), "viewer")
+            self._login = answer.text(viewer, "login")
+        return self._login
+
+
+def _marker(key: str, mark: RunMark, revision: str) -> str:
+    commit = f' revision="{revision}"' if re.fullmatch(r"[0-9a-f]+", revision) else ""
+    return f'<!-- oci-chart-publish key="{key}" run="{mark.run}" attempt="{mark.attempt}"{commit} -->'
+
+
+def _comment(item: Json, match: re.Match[str]) -> Comment:
+    return Comment(
+        id=answer.integer(item, "id"),
+        key=match[1],
+        mark=RunMark(int(match[2]), int(match[3])),
+        body=answer.text(item, "body", ""),
+        url=answer.text(item, "html_url"),
+    )
+
+
+def _lines(body: str) -> list[str]:
+    """GitHub may answer with other line ends, and without those at the end."""
+    return body.rstrip().splitlines()

@@ -1,0 +1,118 @@
+"""What GitHub says when it refuses, and what to do about it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from oci_chart_publish.errors import ForgeError, ReadOnlyError, StaleHeadError
+
+READ_ONLY = "resource not accessible by "
+"""How GitHub begins to say that a token lacks a permission (an integration's or a personal token)."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Failure:
+    """One request that failed: GitHub's words, or ours where ``status`` is 0 and nothing usable came back."""
+
+    status: int
+    message: str
+    errors: tuple[Mapping[str, Any], ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def lost(self) -> bool:
+        """Whether the request may have been carried out all the same."""
+        return self.status == 0 or self.status >= 500
+
+    @property
+    def codes(self) -> tuple[str, ...]:
+        """GitHub's codes: ``already_exists``, ``custom`` (REST), ``STALE_DATA``, ``FORBIDDEN`` (GraphQL)."""
+        found = (error.get("code") or error.get("type") for error in self.errors)
+        return tuple(str(code) for code in found if code)
+
+    @property
+    def limited(self) -> bool:
+        """Whether this is a rate limit, so that the request was not carried out (docs, "Rate limits")."""
+        if self.status == 429 or "RATE_LIMITED" in self.codes:
+            return True
+        lower = self.message.lower()
+        return self.status == 403 and (
+            "retry-after" in self.headers
+            or self.headers.get("x-ratelimit-remaining") == "0"
+            or "rate limit" in lower
+            or lower.endswith("please wait a few minutes before you try again.")
+        )
+
+    @property
+    def read_only(self) -> bool:
+        """Whether the token lacks a permission."""
+        return any(READ_ONLY in said.lower() for said in self._said())
+
+    def pause(self, now: float) -> float:
+        """Return the seconds GitHub wants us to wait; a minute where it does not say."""
+        wanted = self.headers.get("retry-after", "")
+        if wanted.isdigit():
+            return float(wanted)
+        reset = self.headers.get("x-ratelimit-reset", "")
+        if self.headers.get("x-ratelimit-remaining") == "0" and reset.isdigit():
+            return max(float(reset) - now, 0) + 1
+        return 60.0
+
+    def _said(self) -> tuple[str, ...]:
+        return (self.message, *(str(error.get("message", "")) for error in self.errors))
+
+    def describe(self) -> str:
+        """Return one line: status, message, and what was wrong with which field."""
+        details = [
+            str(
+                error.get("message") or " ".join(str(error.get(key, "")) for key in ("field", "code")).strip()
+            )
+            for error in self.errors
+        ]
+        said = [self.message, *(detail for detail in details if detail and detail != self.message)]
+        line = ": ".join(" ".join(part.split()) for part in said if part)
+        return f"{self.status} {line}" if self.status else line
+
+
+def explain(what: str, failure: Failure, needs: str) -> ForgeError:
+    """Return the error for a failure; ``needs`` is the permission of the job that the request takes."""
+    message = f"{what}: {failure.describe()}"
+    kind = ForgeError
+    if failure.read_only:
+        kind = ReadOnlyError
+    elif "STALE_DATA" in failure.codes:
+        kind = StaleHeadError
+    return kind(
+        message,
+        hint=_hint(failure, needs),
+        status=failure.status,
+        codes=failure.codes,
+        temporary=failure.lost or failure.limited,
+    )
+
+
+def _hint(failure: Failure, needs: str) -> str:
+    if failure.read_only:
+        return _permissions(failure, needs)
+    if failure.limited:
+        return "GitHub's rate limit: run again later, or raise the time between writes."
+    if failure.status == 401:
+        return "The token is wrong or has expired; the input github-token takes ${{ github.token }}."
+    if "rule violations" in failure.message.lower():
+        return (
+            "A ruleset of the repository forbids this. Add a bypass actor (Settings > Rules > Rulesets > Bypass list), "
+            "for example a GitHub App, and give its token as github-token."
+        )
+    if failure.lost:
+        return "GitHub did not answer as it should; a re-run finishes what is missing."
+    return ""
+
+
+def _permissions(failure: Failure, needs: str) -> str:
+    accepted = failure.headers.get("x-accepted-github-permissions", "")
+    said = f"\nGitHub accepts: {accepted}" if accepted else ""
+    if not needs:
+        return f"The token may not do this.{said}"
+    return f"Give the job\n\n    permissions:\n      {needs}\n{said}".rstrip()

@@ -1,0 +1,141 @@
+"""Facts about pull requests, and which one a run belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from oci_chart_publish.errors import ForgeError
+from oci_chart_publish.forge.github import answer
+from oci_chart_publish.forge.github.answer import Json
+from oci_chart_publish.forge.github.client import Client
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PullRequest:
+    """A pull request; ``head`` and ``base`` are commits. ``head_repository`` is empty where the fork is gone.
+
+    ``merge_commit`` is what it became on the base once ``merged`` is true, and empty before.
+    """
+
+    number: int
+    title: str
+    url: str
+    author: str
+    head: str
+    head_ref: str
+    head_repository: str
+    base: str
+    base_ref: str
+    labels: tuple[str, ...]
+    open: bool
+    merged: bool
+    merge_commit: str
+
+
+class PullRequests:
+    """The pull requests of one repository."""
+
+    def __init__(self, client: Client, repository: str) -> None:
+        self._client = client
+        self._repository = repository
+        self._path = f"/repos/{repository}"
+
+    def get(self, number: int) -> PullRequest:
+        """Return one pull request; ForgeError with ``status`` 404 where there is none."""
+        path = f"{self._path}/pulls/{number}"
+        return _pull(answer.whole(self._client.get(path), path))
+
+    def labels(self, number: int) -> tuple[str, ...]:
+        """Return the labels as they are now (an event holds those of its time)."""
+        return tuple(
+            answer.text(label, "name") for label in self._client.pages(f"{self._path}/issues/{number}/labels")
+        )
+
+    def files(self, number: int) -> tuple[str, ...]:
+        """Return the paths that it changes, old names of renamed files too; GitHub lists at most 3,000."""
+        found: dict[str, None] = {}
+        for file in self._client.pages(f"{self._path}/pulls/{number}/files"):
+            names = (answer.text(file, "filename"), answer.text(file, "previous_filename", ""))
+            found.update(dict.fromkeys(name for name in names if name))
+        return tuple(found)
+
+    def of_commit(self, commit: str) -> tuple[PullRequest, ...]:
+        """Return the pull requests of this repository that a commit is part of or was merged as."""
+        try:
+            listed = list(self._client.pages(f"{self._path}/commits/{commit}/pulls"))
+        except ForgeError as error:
+            if error.status in (404, 409, 422):  # GitHub does not know the commit, or has not yet counted it
+                return ()
+            raise
+        return tuple(_pull(item) for item in listed if _base(item) == self._repository.lower())
+
+    def merged_as(self, commit: str) -> PullRequest | None:
+        """Return the pull request whose merge is this commit of a branch."""
+        return next((pull for pull in self.of_commit(commit) if pull.merged), None)
+
+    def of_workflow_run(self, event: Mapping[str, Any]) -> PullRequest | None:
+        """Return the pull request that a ``workflow_run`` event (its payload) is about, None where there is none.
+
+        The event names it only when its head is in this repository. For forks the head's commit decides, and the
+        repository it lies in; nothing that the other workflow has written is used.
+        """
+        run = answer.mapping(event, "workflow_run")
+        listed = [item for item in answer.objects(run, "pull_requests") if _event_base(item, event)]
+        if listed:
+            return self.get(answer.integer(listed[0], "number"))
+        head = answer.text(run, "head_sha")
+        source = answer.mapping(run, "head_repository")
+        repository = answer.text(source, "full_name", "")
+        branch = answer.text(run, "head_branch", "")
+        if not repository:
+            return None
+        found = _heads(self.of_commit(head), head, repository)
+        return found or _heads(self._opened_from(repository, branch), head, repository)
+
+    def _opened_from(self, repository: str, branch: str) -> Iterable[PullRequest]:
+        query = {"state": "open"}
+        if branch:
+            query["head"] = f"{repository.split('/', maxsplit=1)[0]}:{branch}"
+        return (_pull(item) for item in self._client.pages(f"{self._path}/pulls", query))
+
+
+def _heads(pulls: Iterable[PullRequest], head: str, repository: str) -> PullRequest | None:
+    """Return the one whose head it is: an open one first, then the oldest."""
+    same = [
+        pull for pull in pulls if pull.head == head and pull.head_repository.lower() == repository.lower()
+    ]
+    return min(same, key=lambda pull: (not pull.open, pull.number), default=None)
+
+
+def _pull(item: Json) -> PullRequest:
+    head, base = answer.mapping(item, "head"), answer.mapping(item, "base")
+    merged = answer.flag(item, "merged") or bool(item.get("merged_at"))  # lists have only the time
+    return PullRequest(
+        number=answer.integer(item, "number"),
+        title=answer.text(item, "title", ""),
+        url=answer.text(item, "html_url"),
+        author=answer.text(answer.mapping(item, "user"), "login", ""),
+        head=answer.text(head, "sha"),
+        head_ref=answer.text(head, "ref"),
+        head_repository=answer.text(answer.mapping(head, "repo"), "full_name", ""),
+        base=answer.text(base, "sha"),
+        base_ref=answer.text(base, "ref"),
+        labels=tuple(answer.text(label, "name") for label in answer.objects(item, "labels")),
+        open=answer.text(item, "state") == "open",
+        merged=merged,
+        merge_commit=answer.text(item, "merge_commit_sha", "") if merged else "",
+    )
+
+
+def _base(item: Json) -> str:
+    base = answer.mapping(answer.mapping(item, "base"), "repo")
+    return answer.text(base, "full_name", "").lower()
+
+
+def _event_base(item: Json, event: Json) -> bool:
+    """Tell whether a pull request of the event is one of the event's own repository, not of a fork's."""
+    there = answer.mapping(answer.mapping(item, "base"), "repo").get("id")
+    here = answer.mapping(event, "repository").get("id")
+    return there is None or here is None or there == here

@@ -1,0 +1,117 @@
+"""Git tags by API, so that no clone has to be deep and no credentials have to stay in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from urllib.parse import quote
+
+from oci_chart_publish.errors import ForgeError
+from oci_chart_publish.forge.github import answer
+from oci_chart_publish.forge.github.answer import Json
+from oci_chart_publish.forge.github.client import Client
+
+NEEDS = "contents: write"
+
+
+class TagStatus(StrEnum):
+    """What became of a tag."""
+
+    CREATED = "created"
+    EXISTING = "existing"
+    """It names this commit already."""
+    ELSEWHERE = "elsewhere"
+    """It names another commit, and was left where it is."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TagOutcome:
+    """What ``ensure`` did; ``commit`` is what the tag names now."""
+
+    status: TagStatus
+    commit: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TagRef:
+    """A tag as GitHub lists it: ``sha`` is a commit, or a tag object where ``annotated``."""
+
+    name: str
+    sha: str
+    annotated: bool
+
+
+class Tags:
+    """The tags of one repository."""
+
+    def __init__(self, client: Client, repository: str) -> None:
+        self._client = client
+        self._path = f"/repos/{repository}/git"
+
+    def matching(self, prefix: str = "") -> tuple[TagRef, ...]:
+        """Return the tags whose names begin with ``prefix``; what they mean is for the caller to parse."""
+        path = f"{self._path}/matching-refs/tags/{quote(prefix)}"
+        return tuple(_tag(item) for item in self._client.pages(path, sized=False))
+
+    def get(self, name: str) -> TagRef | None:
+        """Return one tag, None where there is none."""
+        found = self._find(name)
+        return _tag(found) if found is not None else None
+
+    def commit(self, tag: TagRef) -> str:
+        """Return the commit of a tag (one request where it is annotated)."""
+        if not tag.annotated:
+            return tag.sha
+        path = f"{self._path}/tags/{tag.sha}"
+        return answer.text(answer.mapping(answer.whole(self._client.get(path), path), "object"), "sha")
+
+    def ensure(self, name: str, commit: str, *, message: str = "") -> TagOutcome:
+        """Create a tag on a commit; annotated (and unsigned, as GitHub's API makes them) where a message is given.
+
+        A tag that exists is never moved.
+        """
+        if (existing := self.get(name)) is not None:
+            return self._existing(existing, commit)
+        sha = self._annotate(name, commit, message) if message else commit
+        body = {"ref": f"refs/tags/{name}", "sha": sha}
+        try:
+            created = self._client.create(
+                f"{self._path}/refs", body, find=lambda: self._find(name), needs=NEEDS
+            )
+        except ForgeError as error:
+            existing = self.get(name) if error.status == 422 else None  # another run was faster
+            if existing is None:
+                raise
+            return self._existing(existing, commit)
+        made = self.commit(_tag(created))
+        status = TagStatus.CREATED if made == commit else TagStatus.ELSEWHERE
+        return TagOutcome(status=status, commit=made)
+
+    def _existing(self, tag: TagRef, commit: str) -> TagOutcome:
+        found = self.commit(tag)
+        status = TagStatus.EXISTING if found == commit else TagStatus.ELSEWHERE
+        return TagOutcome(status=status, commit=found)
+
+    def _annotate(self, name: str, commit: str, message: str) -> str:
+        """Create a tag object; a second one of the same content would do no harm, so none is looked up."""
+        body = {"tag": name, "message": message, "object": commit, "type": "commit"}
+        created = self._client.create(f"{self._path}/tags", body, find=lambda: None, needs=NEEDS)
+        return answer.text(created, "sha")
+
+    def _find(self, name: str) -> Json | None:
+        path = f"{self._path}/ref/tags/{quote(name)}"
+        try:
+            return answer.whole(self._client.get(path), path)
+        except ForgeError as error:
+            if error.status == 404:
+                return None
+            raise
+
+
+def _tag(item: Json) -> TagRef:
+    named = answer.mapping(item, "object")
+    return TagRef(
+        name=answer.text(item, "ref").removeprefix("refs/tags/"),
+        sha=answer.text(named, "sha"),
+        annotated=answer.text(named, "type") == "tag",
+    )
