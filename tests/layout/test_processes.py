@@ -34,6 +34,14 @@ for number in range(times) if times else count():
         print(number, flush=True)
 """
 
+HOLDER = """
+import fcntl, sys
+file = open(sys.argv[1], "w")
+fcntl.flock(file, fcntl.LOCK_EX)
+print("held", flush=True)
+input()
+"""
+
 
 def writer(root: Path, who: str, times: int) -> subprocess.Popen[str]:
     return subprocess.Popen(
@@ -98,7 +106,7 @@ def test_a_lock_that_is_not_given_back_is_named(tmp_path: Path, monkeypatch: pyt
         [
             sys.executable,
             "-c",
-            "import fcntl,sys; f=open(sys.argv[1],'w'); fcntl.flock(f,2); print('held',flush=True); input()",
+            HOLDER,
             str(tmp_path / "ingest" / "lock"),
         ],
         stdin=subprocess.PIPE,
