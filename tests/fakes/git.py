@@ -48,8 +48,7 @@ class GitRepo:
             ["git", *args],
             cwd=self.root,
             env={**ENV, **_COMMITTER, **(env or {})},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            capture_output=True,
             check=False,
         )
         if done.returncode:
@@ -64,7 +63,7 @@ class GitRepo:
             path.write_bytes(data if isinstance(data, bytes) else data.encode())
 
     def commit(self, message: str = "change", *, date: int | None = None, add: bool = True) -> str:
-        """Commit everything (what is in the index, without ``add``) and return the sha; ``date`` is in epoch seconds."""
+        """Commit everything (what is in the index, without ``add``) and return the sha; ``date`` in epoch seconds."""
         if add:
             self.git("add", "--all")
         self._clock = date if date is not None else self._clock + 60

@@ -106,20 +106,20 @@ class Git:
         """Return a runner for another work tree, such as a submodule's."""
         return Git(folder, self._given)
 
-    def run(self, *args: str, stdin: bytes = b"") -> subprocess.CompletedProcess[bytes]:
-        """Run to the end and return status, stdout and stderr."""
+    def run(self, *args: str, stdin: bytes = b"", attributes: str = "") -> subprocess.CompletedProcess[bytes]:
+        """Run to the end and return status, stdout and stderr; ``attributes`` is the commit they are read from."""
         return subprocess.run(
             [self._program, *args],
             cwd=self.folder,
-            env=self._env,
+            env={**self._env, "GIT_ATTR_SOURCE": attributes} if attributes else self._env,
             input=stdin,
             capture_output=True,
             check=False,
         )
 
-    def output(self, *args: str, stdin: bytes = b"") -> bytes:
+    def output(self, *args: str, stdin: bytes = b"", attributes: str = "") -> bytes:
         """Return stdout; PublishError with git's own words for any status but 0."""
-        done = self.run(*args, stdin=stdin)
+        done = self.run(*args, stdin=stdin, attributes=attributes)
         if done.returncode:
             raise PublishError(f"git {args[0]} failed in {self.folder}: {said(done)}")
         return done.stdout
