@@ -1,0 +1,179 @@
+"""The files of a commit, with the bytes that a clean checkout of it has."""
+
+from __future__ import annotations
+
+import os
+import posixpath
+from collections.abc import Iterable, Mapping, Sequence
+
+from oci_chart_publish.chart.tree import Entry
+from oci_chart_publish.errors import ChartError, PublishError
+from oci_chart_publish.forge.git import GitRepository
+
+_LINK = "120000"
+_LINK_HOPS = 40  # as Linux
+_ATTRIBUTES = ("text", "eol", "filter", "ident", "working-tree-encoding")
+_OFF = {"unspecified", "unset"}
+
+
+class CommitFiles:
+    """Every file of one commit, listed once. Paths are POSIX, relative to the repository root."""
+
+    def __init__(self, repository: GitRepository, rev: str) -> None:
+        self.repository = repository
+        self.sha = repository.require(rev)
+        self.modes: dict[str, str] = {}
+        self.blobs: dict[str, str] = {}
+        self.folders: dict[str, set[str]] = {"": set()}
+        listing = repository.git.output("ls-tree", "-r", "-z", "--full-tree", self.sha)
+        for record in listing.split(b"\0")[:-1]:
+            details, _, path = os.fsdecode(record).partition("\t")
+            self._add(path, *details.split(" "))
+
+    def _add(self, path: str, mode: str, kind: str, sha: str) -> None:
+        self.modes[path] = mode
+        if kind == "blob":
+            self.blobs[path] = sha
+        else:
+            self.folders[path] = set()
+        while path:
+            folder, _, name = path.rpartition("/")
+            known = folder in self.folders
+            self.folders.setdefault(folder, set()).add(name)
+            if known:
+                return
+            path = folder
+
+    def tree(self, folder: str) -> CommitTree:
+        """Return the files of one folder ("" is the root)."""
+        return CommitTree(self.repository, self.sha, folder, files=self)
+
+    def resolve(self, path: str) -> str:
+        """Return ``path`` with every symbolic link on it followed; ChartError if one leaves the commit or loops."""
+        names, done, hops = path.split("/") if path else [], "", 0
+        while names:
+            done = posixpath.join(done, names.pop(0))
+            if self.modes.get(done) != _LINK:
+                continue
+            hops += 1
+            target = os.fsdecode(self.repository.blob(self.blobs[done]))
+            if hops > _LINK_HOPS:
+                raise ChartError("symbolic link that leads nowhere: Too many levels of symbolic links")
+            joined = posixpath.normpath(posixpath.join(posixpath.dirname(done), target))
+            if joined == ".." or joined.startswith(("../", "/")):
+                raise ChartError(
+                    "symbolic link that leaves the repository", hint="put a copy of the file in its place"
+                )
+            names, done = [*(joined.split("/") if joined != "." else []), *names], ""
+        return done
+
+
+class CommitTree:
+    """The files of a folder at a commit, as chart.tree.Tree. All are tracked; links are followed in the commit.
+
+    Line ends, filters and encodings that ``.gitattributes`` asks for are applied, as on checkout; git before 2.41
+    reads them from the work tree instead of the commit.
+    """
+
+    def __init__(
+        self, repository: GitRepository, rev: str, folder: str, *, files: CommitFiles | None = None
+    ) -> None:
+        self._files = files or CommitFiles(repository, rev)
+        self._folder = folder
+        self._converted: frozenset[str] | None = None
+        self._last = ("", b"")
+        self.title = f"{folder or '.'} at {self._files.sha[:12]}"
+
+    def entries(self, folder: str) -> Sequence[Entry]:
+        """Return the entries of a folder ("" is the chart's), sorted bytewise by name."""
+        names = self._files.folders.get(self._resolve(folder))
+        if names is None:
+            raise ChartError(f"no folder of commit {self._files.sha[:12]}", path=folder)
+        return [self._entry(folder, name) for name in sorted(names, key=os.fsencode)]
+
+    def read(self, path: str) -> bytes:
+        """Return the bytes that a checkout writes."""
+        if self._last[0] != path:
+            self._last = (path, self._read(path))
+        return self._last[1]
+
+    def size(self, path: str) -> int:
+        """Return the size in bytes of what a checkout writes."""
+        return len(self.read(path))
+
+    def _entry(self, folder: str, name: str) -> Entry:
+        path = posixpath.join(folder, name)
+        real = self._resolve(path)
+        if real in self._files.folders:
+            if real != posixpath.join(self._resolve(folder), name):
+                self._refuse_loop(folder, real, path)
+            return Entry(name, is_dir=True)
+        if real not in self._files.blobs:
+            raise ChartError("symbolic link that leads nowhere: No such file or directory", path=path)
+        return Entry(name, is_dir=False)
+
+    def _refuse_loop(self, folder: str, target: str, path: str) -> None:
+        above = [folder]
+        while above[-1]:
+            above.append(posixpath.dirname(above[-1]))
+        for place in map(self._resolve, above):
+            if not target or place == target or place.startswith(f"{target}/"):
+                raise ChartError("symbolic link to a folder that holds it", path=path, hint="remove the link")
+
+    def _resolve(self, path: str) -> str:
+        try:
+            return self._files.resolve(posixpath.join(self._folder, path) if path else self._folder)
+        except ChartError as error:
+            raise ChartError(error.message, path=path, hint=error.hint) from error
+
+    def _read(self, path: str) -> bytes:
+        real = self._resolve(path)
+        sha = self._files.blobs.get(real)
+        if sha is None:
+            raise ChartError(f"no file of commit {self._files.sha[:12]}", path=path)
+        if self._converted is None:
+            self._converted = converted(self._files, self._folder)
+        inside = not self._folder or real.startswith(f"{self._folder}/")
+        known = self._converted if inside else converted(self._files, posixpath.dirname(real))
+        if real not in known:
+            return self._files.repository.blob(sha)
+        return self._files.repository.git.output(
+            "cat-file", "--filters", f"--path={real}", sha, attributes=self._files.sha
+        )
+
+
+def converted(files: CommitFiles, folder: str) -> frozenset[str]:
+    """Return the paths below a folder whose bytes git changes on checkout."""
+    prefix = f"{folder}/" if folder else ""
+    paths = [path for path in files.blobs if path.startswith(prefix) and files.modes[path] != _LINK]
+    git = files.repository.git
+    names = b"".join(os.fsencode(path) + b"\0" for path in paths)
+    out = git.output("check-attr", "-z", "--stdin", *_ATTRIBUTES, stdin=names, attributes=files.sha)
+    fields = [os.fsdecode(field) for field in out.split(b"\0")[:-1]]
+    if len(fields) % 3:
+        raise PublishError("git check-attr printed an incomplete answer")
+    crlf = _crlf_by_default(files.repository)
+    found: dict[str, dict[str, str]] = {}
+    for path, name, value in zip(fields[::3], fields[1::3], fields[2::3], strict=True):
+        found.setdefault(path, {})[name] = value
+    return frozenset(path for path, attributes in found.items() if _converts(attributes, crlf=crlf))
+
+
+def _converts(attributes: Mapping[str, str], *, crlf: bool) -> bool:
+    """Tell whether a checkout may change the bytes."""
+    if any(attributes[name] not in _OFF for name in ("filter", "ident", "working-tree-encoding")):
+        return True
+    return attributes["eol"] == "crlf" or (crlf and attributes["text"] != "unset")
+
+
+def _crlf_by_default(repository: GitRepository) -> bool:
+    done = repository.git.run("config", "-z", "--get-regexp", r"^core\.(autocrlf|eol)$")
+    settings = _pairs(os.fsdecode(done.stdout).split("\0"))
+    return (
+        settings.get("core.autocrlf", "").lower() in {"true", "yes", "on", "1"}
+        or settings.get("core.eol") == "crlf"
+    )
+
+
+def _pairs(records: Iterable[str]) -> dict[str, str]:
+    return {name.lower(): value for name, _, value in (record.partition("\n") for record in records)}
