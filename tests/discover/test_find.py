@@ -1,0 +1,234 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.fakes.git import ENV, GitRepo, chart_yaml
+
+from oci_chart_publish.discover import ChartSource, charts
+from oci_chart_publish.errors import ConfigError
+from oci_chart_publish.forge.git import GitRepository
+from oci_chart_publish.forge.worktree import WorkTreeFiles
+
+
+def found(base: Path, *patterns: str) -> list[str]:
+    return [source.path for source in sources(base, *patterns)]
+
+
+def sources(base: Path, *patterns: str) -> tuple[ChartSource, ...]:
+    repository = GitRepository.open(base, ENV)
+    return charts(patterns, base=base, files=WorkTreeFiles(repository) if repository else None)
+
+
+def write_charts(repo: GitRepo, *folders: str) -> None:
+    repo.write({f"{folder}/Chart.yaml".removeprefix("/"): chart_yaml("x") for folder in folders})
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> GitRepo:
+    """Charts in several places: nested, vendored, in ignored folders, with odd names."""
+    repo = GitRepo(tmp_path / "repo")
+    write_charts(
+        repo,
+        "charts/web",
+        "charts/web/charts/common",
+        "charts/web/charts/common/charts/deep",
+        "charts/group/api",
+        "charts/a b",
+        "charts/ünï",
+        "library/base",
+        "library/base/examples/demo",
+        "node_modules/m",
+    )
+    repo.write({".gitignore": "build/\n", "charts/README.md": "x", "docs/x.md": "x"})
+    repo.commit("one")
+    write_charts(repo, "build/web", "charts/new")
+    return repo
+
+
+ALL_CHARTS = ["charts/a b", "charts/group/api", "charts/new", "charts/web", "charts/ünï"]
+
+
+def test_by_default_the_charts_below_charts_are_found(repo: GitRepo) -> None:
+    assert found(repo.root) == ALL_CHARTS
+
+
+def test_by_default_the_chart_at_the_root_is_found_where_charts_holds_none(tmp_path: Path) -> None:
+    repo = GitRepo(tmp_path)
+    write_charts(repo, "", "charts/vendored", "examples/other")
+    repo.commit("one")
+    assert found(tmp_path) == [""]
+
+
+def test_by_default_charts_elsewhere_are_listed_in_the_error(tmp_path: Path) -> None:
+    repo = GitRepo(tmp_path)
+    write_charts(repo, *(f"deploy/{number:02}" for number in range(12)))
+    repo.commit("one")
+    with pytest.raises(ConfigError) as caught:
+        found(tmp_path)
+    assert caught.value.exit_code == 2
+    assert str(caught.value) == (
+        f"no chart in charts/ and none at the root of {tmp_path}\n"
+        "name the charts with 'charts:' (on the command line: PATH); found: deploy/00, deploy/01, deploy/02, "
+        "deploy/03, deploy/04, deploy/05, deploy/06, deploy/07, deploy/08, deploy/09 and 2 more"
+    )
+
+
+def test_by_default_a_repository_without_any_chart_says_so(tmp_path: Path) -> None:
+    GitRepo(tmp_path).commit("one")
+    with pytest.raises(ConfigError, match=r"; found: none$"):
+        found(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("patterns", "expected"),
+    [
+        (["library"], ["library/base", "library/base/examples/demo"]),
+        (["library/base"], ["library/base", "library/base/examples/demo"]),
+        (["library/base/Chart.yaml"], ["library/base"]),
+        (["./library/base/"], ["library/base", "library/base/examples/demo"]),
+        (["charts/web", "library/base/Chart.yaml"], ["charts/web", "library/base"]),
+        (["charts/web", "charts/web/", "charts"], ALL_CHARTS),
+        (["."], [*ALL_CHARTS, "library/base", "library/base/examples/demo"]),
+        (["charts/*"], ["charts/a b", "charts/new", "charts/web", "charts/ünï"]),
+        (["charts/*/"], ["charts/a b", "charts/new", "charts/web", "charts/ünï"]),
+        (["charts/*/Chart.yaml"], ["charts/a b", "charts/new", "charts/web", "charts/ünï"]),
+        (["charts/**"], ALL_CHARTS),
+        (["**/api"], ["charts/group/api"]),
+        (["**"], [*ALL_CHARTS, "library/base", "library/base/examples/demo"]),
+        (["charts/w?b"], ["charts/web"]),
+        (["charts/[a-w]*"], ["charts/a b", "charts/new", "charts/web"]),
+        (["charts/[!a-w]*"], ["charts/ünï"]),
+        (["charts/a b"], ["charts/a b"]),
+        (["charts", "!charts/group"], ["charts/a b", "charts/new", "charts/web", "charts/ünï"]),
+        (["charts", "!group"], ["charts/a b", "charts/new", "charts/web", "charts/ünï"]),
+        (["!charts/w*", "!api/", "!charts/new"], ["charts/a b", "charts/ünï"]),
+        (["charts/*", "! charts/**/web"], ["charts/a b", "charts/new", "charts/ünï"]),
+        (["", "  charts/web  "], ["charts/web"]),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_patterns_choose_charts(repo: GitRepo, patterns: list[str], expected: list[str]) -> None:
+    assert found(repo.root, *patterns) == expected
+
+
+def test_patterns_are_relative_to_the_folder_the_tool_runs_in(repo: GitRepo) -> None:
+    charts_folder = repo.root / "charts"
+    assert found(charts_folder, "web") == ["charts/web"]
+    assert found(charts_folder, "*", "!web") == ["charts/a b", "charts/new", "charts/ünï"]
+    assert found(charts_folder, "../library/base/Chart.yaml") == ["library/base"]
+    assert found(charts_folder / "web") == ["charts/web"]
+    assert found(repo.root / "docs", str(charts_folder / "web")) == ["charts/web"]
+
+
+def test_a_folder_whose_name_is_a_glob_counts_as_that_folder(repo: GitRepo) -> None:
+    write_charts(repo, "charts/x[1]*", "charts/x1z")
+    assert found(repo.root, "charts/x[1]*") == ["charts/x[1]*"]
+    assert found(repo.root, "charts/x[[]1]*") == ["charts/x[1]*"]
+
+
+def test_globs_below_a_folder_whose_name_is_a_glob(repo: GitRepo) -> None:
+    write_charts(repo, "x[1]/one", "x1/two")
+    assert found(repo.root / "x[1]", "*") == ["x[1]/one"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "message"),
+    [
+        ("nowhere", "charts: there is no 'nowhere' in {root}"),
+        ("docs", "charts: no chart in 'docs'"),
+        ("charts/README.md", "charts: no chart in 'charts/README.md'"),
+        ("chrts/*", "charts: no chart matches 'chrts/*'"),
+    ],
+)
+def test_a_pattern_that_names_no_chart_is_an_error(repo: GitRepo, pattern: str, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        found(repo.root, "charts", pattern)
+    assert caught.value.message == message.format(root=repo.root)
+    assert caught.value.hint == (
+        "charts found: charts/a b, charts/group/api, charts/new, charts/web, charts/ünï, library/base, "
+        "library/base/examples/demo"
+    )
+
+
+def test_leaving_out_every_chart_is_an_error(repo: GitRepo) -> None:
+    with pytest.raises(ConfigError) as caught:
+        found(repo.root, "library", "!library")
+    assert str(caught.value) == (
+        "charts: !library leaves out every chart that was found: library/base, library/base/examples/demo"
+    )
+
+
+@pytest.mark.parametrize("pattern", ["..", "../other", "/etc", "../*"])
+def test_a_path_outside_the_repository_is_refused(repo: GitRepo, pattern: str) -> None:
+    with pytest.raises(ConfigError, match=r"charts: '.*' lies outside the repository"):
+        found(repo.root, pattern)
+
+
+@pytest.mark.parametrize("pattern", ["!", "a\0b"])
+def test_a_pattern_that_is_no_path_is_refused(repo: GitRepo, pattern: str) -> None:
+    with pytest.raises(ConfigError, match="is no path"):
+        found(repo.root, pattern)
+
+
+def test_a_broken_glob_is_refused(repo: GitRepo) -> None:
+    with pytest.raises(ConfigError, match=r"charts: 'charts/\[z-a\]' is no glob: bad character range z-a"):
+        found(repo.root, "charts/[z-a]")
+
+
+def test_vendored_and_ignored_charts_are_found_only_by_name(repo: GitRepo) -> None:
+    assert found(repo.root, "charts/web/charts/common") == ["charts/web/charts/common"]
+    assert found(repo.root, "build/web") == ["build/web"]
+    assert found(repo.root, "node_modules/m") == ["node_modules/m"]
+    for pattern in ("charts/web/charts/*", "build/*", "node_modules/**"):
+        with pytest.raises(ConfigError, match="no chart matches"):
+            found(repo.root, pattern)
+    with pytest.raises(ConfigError) as caught:
+        found(repo.root, "charts/web/charts")
+    assert caught.value.hint == (
+        "the charts there are vendored in another chart; name the folder of one to take it all the same"
+    )
+
+
+def test_a_chart_that_is_broken_is_found_beside_the_others(repo: GitRepo) -> None:
+    repo.write({"charts/broken/Chart.yaml": "\tname: [", "charts/empty/Chart.yaml": ""})
+    assert found(repo.root, "charts/*") == [
+        "charts/a b", "charts/broken", "charts/empty", "charts/new", "charts/web", "charts/ünï",
+    ]  # fmt: skip
+
+
+def test_a_deleted_chart_is_not_found(repo: GitRepo) -> None:
+    (repo.root / "charts/web/Chart.yaml").unlink()
+    assert found(repo.root, "charts/*") == ["charts/a b", "charts/new", "charts/ünï"]
+
+
+def test_a_link_to_a_chart_is_the_chart_it_leads_to(repo: GitRepo) -> None:
+    (repo.root / "current").symlink_to("charts/web")
+    (repo.root / "all").symlink_to("library")
+    assert found(repo.root, "current", "all") == ["charts/web", "library/base", "library/base/examples/demo"]
+    assert found(repo.root, "current/Chart.yaml") == ["charts/web"]
+
+
+def test_a_chart_says_whether_git_tracks_it(repo: GitRepo) -> None:
+    assert {
+        source.path: source.tracked for source in sources(repo.root, "charts/web", "charts/new", "build/web")
+    } == {
+        "build/web": False,
+        "charts/new": False,
+        "charts/web": True,
+    }
+
+
+def test_charts_outside_git_are_found_in_the_folders_themselves(tmp_path: Path) -> None:
+    plain = GitRepo(tmp_path, init=False)
+    write_charts(
+        plain, "charts/web", "charts/web/charts/common", "charts/node_modules/m", "charts/.git/x", "other"
+    )
+    assert found(tmp_path) == ["charts/web"]
+    assert found(tmp_path, "**") == ["charts/web", "other"]
+    assert [source.tracked for source in sources(tmp_path, "other")] == [False]
+    assert found(tmp_path / "other") == [""]
+
+
+def test_charts_are_found_again_in_the_same_order(repo: GitRepo) -> None:
+    assert found(repo.root, "library", "charts", "**") == found(repo.root, "**", "charts")
