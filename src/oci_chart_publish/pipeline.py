@@ -28,7 +28,7 @@ from oci_chart_publish.oci.reference import Repository, check_tag
 from oci_chart_publish.oci.store import Target
 from oci_chart_publish.progress import Progress, Silent
 from oci_chart_publish.push import publish as protocol
-from oci_chart_publish.push.reconcile import Action, Plan, Site, decide, look_up
+from oci_chart_publish.push.reconcile import Action, Plan, Site, State, decide, look_up
 from oci_chart_publish.report import compose, document
 from oci_chart_publish.workers import Workers
 
@@ -114,8 +114,29 @@ def publish(sources: Iterable[ChartSource], run: Run) -> tuple[document.Chart, .
     return _entries([*broken, *failures, *finished], wrote=True)
 
 
+def verify(sources: Iterable[ChartSource], run: Run) -> tuple[document.Chart, ...]:
+    """Rebuild everything and demand that every registry holds just that, whole."""
+    surveyed, broken = survey(sources)
+    run.progress.start(len(surveyed))
+    with Workers(run.jobs) as workers:
+        outcomes = workers.each(partial(_prepare, run=run, workers=workers), surveyed)
+        checked = workers.each(partial(_check, workers=workers), outcomes)
+    run.progress.stop()
+    return _entries([*broken, *checked], wrote=True)
+
+
+def _check(outcome: Outcome, workers: Workers) -> Outcome:
+    if isinstance(outcome, Failure):
+        return outcome
+    found = [finding for finding in outcome.findings if finding.state not in {State.FAILED, State.UNKNOWN}]
+    errors = workers.gather([partial(protocol.verify_site, outcome.artifact, finding) for finding in found])
+    for finding, error in zip(found, errors, strict=True):
+        outcome = outcome if error is None else outcome.failed(finding.site, error)
+    return outcome
+
+
 def survey(sources: Iterable[ChartSource]) -> tuple[list[Surveyed], list[Failure]]:
-    """Read each Chart.yaml: names, versions, and who depends on whom in this run. Two charts of one name are refused."""
+    """Read each Chart.yaml: names, versions, and who depends on whom. Two charts of one name are refused."""
     found: list[Surveyed] = []
     broken: list[Failure] = []
     for source in sources:
@@ -232,19 +253,15 @@ def _tag_in_order(
     """Write tags, dependencies first; a chart whose dependency failed is left alone."""
     by_name = {plan.artifact.name: plan for plan in plans}
     bad = {failure.name for failure in failures}
-    finished: list[Outcome] = []
-    sorter = TopologicalSorter(
-        {name: set(p.artifact.dependencies) & set(by_name) for name, p in by_name.items()}
-    )
-    sorter.prepare()
-    while sorter.is_active():
-        ready = sorter.get_ready()
-        wave = [_unless_blocked(by_name[name], bad) for name in ready]
-        outcomes = workers.each(partial(_tag, run=run, workers=workers), wave)
-        bad |= {name for name, outcome in zip(ready, outcomes, strict=True) if _failed(outcome)}
-        finished += outcomes
-        sorter.done(*ready)
-    return finished
+
+    def tag(name: str) -> Outcome:
+        outcome = _tag(_unless_blocked(by_name[name], bad), run, workers)
+        if _failed(outcome):
+            bad.add(name)
+        return outcome
+
+    graph = {name: plan.artifact.dependencies for name, plan in by_name.items()}
+    return list(workers.in_order(graph, tag).values())
 
 
 def _unless_blocked(plan: Plan, bad: set[str]) -> Outcome:

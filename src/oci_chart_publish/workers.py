@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from graphlib import TopologicalSorter
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -41,6 +42,31 @@ class Workers:
         """Apply ``function`` to all items at the same time; results come in the order of the items."""
         futures = [self._charts.submit(function, item) for item in items]
         return _results(futures)
+
+    def in_order(
+        self, graph: Mapping[str, Iterable[str]], function: Callable[[str], Result]
+    ) -> dict[str, Result]:
+        """Apply ``function`` to the keys of ``graph``, each one once all that it depends on are done.
+
+        Dependencies that are no keys are ignored; a circle is a graphlib.CycleError before anything starts.
+        """
+        sorter = TopologicalSorter({key: [d for d in needed if d in graph] for key, needed in graph.items()})
+        sorter.prepare()
+        running: dict[Future[Result], str] = {}
+        results: dict[str, Result] = {}
+        try:
+            while sorter.is_active():
+                running.update({self._charts.submit(function, key): key for key in sorter.get_ready()})
+                done, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    key = running.pop(future)
+                    results[key] = future.result()
+                    sorter.done(key)
+        except BaseException:
+            for future in running:
+                future.cancel()
+            raise
+        return results
 
     def gather(self, calls: Sequence[Callable[[], Result]]) -> list[Result]:
         """Make all calls at the same time, the first one on this thread."""

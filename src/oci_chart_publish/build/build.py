@@ -92,7 +92,9 @@ def _known_layer(value: object) -> Descriptor | None:
 def check_dependencies(chart: Chart) -> None:
     """Raise ChartError unless every declared dependency is in ``charts/`` (Helm ``pkg/action/package.go``)."""
     present = {subchart.name for subchart in chart.subcharts}
-    missing = [dependency.name for dependency in chart.metadata.dependencies if dependency.name not in present]
+    missing = [
+        dependency.name for dependency in chart.metadata.dependencies if dependency.name not in present
+    ]
     if missing:
         raise ChartError(
             f"declared, but missing in charts/: {', '.join(dict.fromkeys(missing))}",

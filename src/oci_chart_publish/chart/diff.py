@@ -41,7 +41,10 @@ def difference(old: Chart, new: Chart) -> Difference:
     before, after = dict(files(old)), dict(files(new))
     changed = tuple(sorted(path for path in before.keys() & after.keys() if before[path] != after[path]))
     values = [
-        change for path in changed if path in VALUE_FILES for change in value_changes(path, before[path], after[path])
+        change
+        for path in changed
+        if path in VALUE_FILES
+        for change in value_changes(path, before[path], after[path])
     ]
     return Difference(
         added=tuple(sorted(after.keys() - before.keys())),

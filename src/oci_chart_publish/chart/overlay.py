@@ -51,4 +51,6 @@ class OverlayTree:
 
 
 def _sorted(entries: Mapping[str, Entry]) -> list[Entry]:
-    return [entries[name] for name in sorted(entries, key=lambda name: name.encode("utf-8", "surrogateescape"))]
+    return [
+        entries[name] for name in sorted(entries, key=lambda name: name.encode("utf-8", "surrogateescape"))
+    ]

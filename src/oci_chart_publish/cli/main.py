@@ -52,7 +52,7 @@ class Commands(click.Group):
 )
 @click.version_option(__version__, prog_name="oci-chart-publish")
 def group() -> None:
-    """Publish a repository of Helm charts to OCI registries.
+    r"""Publish a repository of Helm charts to OCI registries.
 
     discover -> bump -> build -> push -> report
 
@@ -66,7 +66,9 @@ def group() -> None:
 def run(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     """Run the command line and return its exit code; every error is printed on stderr, without a traceback."""
     try:
-        outcome = group.main(list(arguments), prog_name="oci-chart-publish", standalone_mode=False, obj=dict(environment))
+        outcome = group.main(
+            list(arguments), prog_name="oci-chart-publish", standalone_mode=False, obj=dict(environment)
+        )
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except click.ClickException as error:

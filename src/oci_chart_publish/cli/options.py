@@ -54,11 +54,15 @@ def _option(name: str) -> Callable[[Command], Command]:
         # A flag for all registries of the command, as in Helm; the setting can name single ones.
         return click.option(flag, parameter, flag_value="*", default=None, help="Speak HTTP without TLS.")
     if bare is bool or bool in get_args(bare):
-        return click.option(f"{flag}/--no-{flag[2:]}", parameter, default=None, help=help_text, show_default=False)
+        return click.option(
+            f"{flag}/--no-{flag[2:]}", parameter, default=None, help=help_text, show_default=False
+        )
     if get_origin(bare) is Literal:
         return click.option(flag, parameter, type=click.Choice(get_args(bare)), default=None, help=help_text)
     if get_origin(bare) is tuple:
-        return click.option(flag, parameter, multiple=True, metavar=_METAVARS.get(name, "TEXT"), help=help_text)
+        return click.option(
+            flag, parameter, multiple=True, metavar=_METAVARS.get(name, "TEXT"), help=help_text
+        )
     kind = int if bare is int else str
     return click.option(flag, parameter, type=kind, default=None, metavar=_METAVARS.get(name), help=help_text)
 
@@ -75,5 +79,9 @@ def given(values: dict[str, Any]) -> Layer:
     by_field = {field.name: name for name, field in fields().items()}
     return Layer(
         "command line",
-        {by_field[key]: value for key, value in values.items() if key in by_field and value not in (None, ())},
+        {
+            by_field[key]: value
+            for key, value in values.items()
+            if key in by_field and value not in (None, ())
+        },
     )

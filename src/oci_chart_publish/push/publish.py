@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from oci_chart_publish.errors import ConflictError, PublishError, RegistryError
-from oci_chart_publish.handover import PushResult, TargetResult, TargetStatus
+from oci_chart_publish.errors import ConflictError, PublishError, RegistryError, VerificationError
+from oci_chart_publish.handover import ChartArtifact, PushResult, TargetResult, TargetStatus
 from oci_chart_publish.oci.descriptor import Descriptor
 from oci_chart_publish.oci.store import Target, copy
 from oci_chart_publish.push.reconcile import Action, Finding, Plan, Site, State, conflict
@@ -105,6 +105,24 @@ def _holds(plan: Plan, site: Site) -> bool:
         return True
     found = Finding(site=site, state=State.DIFFERENT, manifest=site.store.manifest(now.digest))
     raise conflict(plan.artifact, found)
+
+
+def verify_site(artifact: ChartArtifact, finding: Finding) -> PublishError | None:
+    """Tell what is wrong with a chart at a site, or None: it is there, it is the same, and all its blobs are there."""
+    site = finding.site
+    if finding.state is State.ABSENT:
+        return VerificationError(
+            f"{site.reference} is not published", hint="run `publish`, or check the version"
+        )
+    if finding.state is State.DIFFERENT or finding.manifest is None:
+        return VerificationError(conflict(artifact, finding).message, hint="compare them with `diff`")
+    try:
+        missing = [str(blob.digest) for blob in finding.manifest.blobs if not site.store.has(blob)]
+    except PublishError as error:
+        return error
+    if missing:
+        return VerificationError(f"{site.reference} lacks {', '.join(missing)}", hint="publish it again")
+    return None
 
 
 def _step(call: Callable[[], None]) -> Callable[[], PublishError | None]:

@@ -1,0 +1,158 @@
+"""The action: ``INPUT_*`` and the event to settings, the report to outputs, annotations and step summary.
+
+The exit code is 0 or what the command line would return; every code but 0 fails the step. "Nothing to publish" is 0.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import os
+import signal
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from oci_chart_publish import pipeline
+from oci_chart_publish.cli.main import show, show_several
+from oci_chart_publish.errors import ConfigError, ExitCode, PublishError
+from oci_chart_publish.forge.event import Event, read_event
+from oci_chart_publish.report import document
+from oci_chart_publish.report.annotations import Annotation, annotations
+from oci_chart_publish.report.markdown import render
+from oci_chart_publish.report.outputs import artifacts, checksums, outputs
+from oci_chart_publish.report.table import show as show_table
+from oci_chart_publish.runner import SUMMARY_LIMIT, annotate, append, mask, write_outputs
+from oci_chart_publish.session import Session
+from oci_chart_publish.settings import Layer, fields, suggestion
+
+COMMANDS = ("publish", "plan")
+_OWN_INPUTS = frozenset({"command", "config"})
+_PUBLISHING = frozenset({"push", "schedule", "workflow_dispatch"})
+
+
+def run_action(environment: Mapping[str, str]) -> int:
+    """Run the action and return its exit code; errors become annotations."""
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        return _run(environment)
+    except KeyboardInterrupt:
+        print("::error::interrupted; what was pushed stays, run again to go on", flush=True)
+        return int(ExitCode.INTERRUPTED)
+    except PublishError as error:
+        annotate([_annotation(error)], sys.stdout)
+        show(error)
+        return int(error.exit_code)
+    except ExceptionGroup as several:
+        return int(show_several(several))
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+def _run(environment: Mapping[str, str]) -> int:
+    given = inputs(environment)
+    event = read_event(environment)
+    refuse_untrusted(event)
+    command = given.pop("command", "") or default_command(event, given.get("publish-refs", ""))
+    if command not in COMMANDS:
+        raise ConfigError(f"input 'command': {command!r}", hint=suggestion(command, COMMANDS))
+    folder = Path(environment.get("GITHUB_WORKSPACE") or os.curdir)
+    os.chdir(folder)
+    config = given.pop("config", "")
+    options = Layer("input", {key: value for key, value in given.items() if key in fields()})
+    session = Session.open(
+        options,
+        environment,
+        folder=folder,
+        config=config,
+        writes=command == "publish",
+        on_secret=lambda secret: mask([secret], sys.stdout),
+    )
+    try:
+        report = session.report(command, _COMMANDS[command](session))
+    finally:
+        session.close()
+    publish_report(report, session, environment)
+    return report.exit_code
+
+
+def _publish(session: Session) -> Sequence[document.Chart]:
+    go = pipeline.plan if session.settings.dry_run else pipeline.publish
+    return go(session.sources(), session.run())
+
+
+_COMMANDS: dict[str, Callable[[Session], Sequence[document.Chart]]] = {
+    "publish": _publish,
+    "plan": lambda session: pipeline.plan(session.sources(), session.run()),
+}
+
+
+def inputs(environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the inputs that are set, by name. The runner keeps hyphens in ``INPUT_DRY-RUN``; others may not."""
+    known = {name.upper().replace("-", "_"): name for name in (*fields(), *_OWN_INPUTS)}
+    found = {}
+    for key, value in environment.items():
+        name = known.get(key.removeprefix("INPUT_").replace("-", "_")) if key.startswith("INPUT_") else None
+        if name and value.strip():
+            found[name] = value
+    return found
+
+
+def default_command(event: Event, publish_refs: str) -> str:
+    """Return ``publish`` for what happens on the default branch or a ref in ``publish-refs``, else ``plan``."""
+    patterns = publish_refs.split()
+    listed = any(fnmatch.fnmatchcase(event.ref, pattern) for pattern in patterns)
+    return "publish" if event.name in _PUBLISHING and (event.on_default_branch or listed) else "plan"
+
+
+def refuse_untrusted(event: Event) -> None:
+    """Raise ConfigError where code of another repository would run with this repository's secrets."""
+    if event.name == "pull_request_target" and event.from_fork:
+        raise ConfigError(
+            "refused to run on pull_request_target for a pull request from another repository",
+            hint="use `on: pull_request`: the plan needs no secrets, and the report goes to the step summary",
+        )
+
+
+def publish_report(report: document.Report, session: Session, environment: Mapping[str, str]) -> None:
+    """Write files, outputs, annotations and the step summary of a report."""
+    folder = Path(environment.get("RUNNER_TEMP") or session.layout.root.parent) / "oci-chart-publish"
+    written = _files(report, session, folder)
+    show_table(report, sys.stdout)
+    annotate(annotations(report), sys.stdout)
+    try:
+        append(environment.get("GITHUB_STEP_SUMMARY", ""), render(report, limit=SUMMARY_LIMIT // 3))
+        write_outputs(environment.get("GITHUB_OUTPUT", ""), {**outputs(report), **written})
+        append(environment.get("GITHUB_ARTIFACTS", ""), artifacts(report))
+    except OSError as error:
+        raise ConfigError(
+            f"cannot write {error.filename}: {error.strerror}",
+            hint="a container of an action has to run as root",
+        ) from error
+
+
+def _files(report: document.Report, session: Session, folder: Path) -> dict[str, str]:
+    paths = {
+        "report": Path(session.settings.report or folder / "report.json"),
+        "markdown": Path(session.settings.markdown or folder / "report.md"),
+        "checksums": folder / "checksums.txt",
+    }
+    contents = {
+        "report": document.encode(report),
+        "markdown": render(report).encode(),
+        "checksums": checksums(report).encode(),
+    }
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, path in paths.items():
+            path.write_bytes(contents[name])
+    except OSError as error:
+        raise ConfigError(f"cannot write {error.filename}: {error.strerror}") from error
+    return {**{name: str(path) for name, path in paths.items()}, "layout": str(session.layout.root)}
+
+
+def _annotation(error: PublishError) -> Annotation:
+    path = getattr(error, "path", "")
+    line = getattr(error, "line", None)
+    return Annotation(level="error", message=str(error), file=path, line=line)

@@ -1,0 +1,135 @@
+"""plan, publish and verify: the flow from the command line."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from oci_chart_publish import pipeline
+from oci_chart_publish.cli.options import given, setting_options
+from oci_chart_publish.errors import ConfigError
+from oci_chart_publish.report import document
+from oci_chart_publish.report.markdown import render
+from oci_chart_publish.report.table import show, show_problems
+from oci_chart_publish.session import Session
+
+PATHS = click.argument("paths", nargs=-1, type=click.Path())
+REGISTRY = ("registries", "plain-http", "ca-file", "insecure", "username", "password", "registry-auth")
+BUILD = ("layout", "annotations", "source", "include-untracked", "changed-since", "jobs")
+OUTPUT = ("report", "markdown")
+
+Decorated = Callable[..., Any]
+Charts = tuple[document.Chart, ...]
+
+
+def common(command: Decorated) -> Decorated:
+    """Add the options that every command of the flow has."""
+    for option in (
+        click.option("-q", "--quiet", is_flag=True, help="Only results and errors."),
+        click.option("-v", "--verbose", is_flag=True, help="Say what is done to each chart."),
+        click.option("--json", "as_json", is_flag=True, help="Print the report as JSON."),
+        click.option("--config", metavar="FILE", default="", help="The settings file."),
+    ):
+        command = option(command)
+    return command
+
+
+@click.command()
+@PATHS
+@setting_options(*REGISTRY, *BUILD, *OUTPUT)
+@common
+@click.pass_obj
+def plan(environment: Mapping[str, str], **options: Any) -> int:  # noqa: ANN401  (click's own)
+    """Show what would be published, and write nothing but the cache and the report.
+
+    PATH is a folder of charts, a chart, or a glob; without any, charts/ or the chart at the root of the repository.
+    Every chart is built, so the digest shown is the digest that `publish` will publish.
+    """
+    return _flow("plan", _plan, environment, options)
+
+
+@click.command()
+@PATHS
+@setting_options(*REGISTRY, *BUILD, "overwrite", "dry-run", *OUTPUT)
+@common
+@click.pass_obj
+def publish(environment: Mapping[str, str], **options: Any) -> int:  # noqa: ANN401
+    """Publish every chart whose version the registries lack.
+
+    Without --registry the charts end in the local cache, complete and inspectable, named NAME:VERSION.
+    A version that exists is compared: the same content is left alone, different content is a conflict (exit 4) and
+    never overwritten. Run it again after any failure: it goes on where it stopped.
+    """
+    return _flow("publish", _plan if options.get("dry_run") else _publish, environment, options)
+
+
+@click.command()
+@PATHS
+@setting_options(*REGISTRY, *BUILD, *OUTPUT)
+@common
+@click.pass_obj
+def verify(environment: Mapping[str, str], **options: Any) -> int:  # noqa: ANN401
+    """Rebuild this checkout and compare it with what the registries hold.
+
+    Every chart has to be there, the same, and whole; anything else is exit 8. Check out the tag of a release first to
+    prove where a published chart came from.
+    """
+    return _flow(
+        "verify", lambda session: pipeline.verify(session.sources(), session.run()), environment, options
+    )
+
+
+def _plan(session: Session) -> Charts:
+    return pipeline.plan(session.sources(), session.run())
+
+
+def _publish(session: Session) -> Charts:
+    return pipeline.publish(session.sources(), session.run())
+
+
+def _flow(
+    name: str, run: Callable[[Session], Charts], environment: Mapping[str, str], options: dict[str, Any]
+) -> int:
+    """Resolve settings, run, report; return the exit code."""
+    quiet, as_json = options.pop("quiet"), options.pop("as_json")
+    session = Session.open(
+        given({**options, "charts": options.pop("paths")}),
+        environment,
+        folder=Path.cwd(),
+        config=options.pop("config"),
+        quiet=quiet,
+        verbose=options.pop("verbose"),
+        writes=run is _publish,
+    )
+    try:
+        report = session.report(name, run(session))
+    finally:
+        session.close()
+    _emit(report, session, as_json=as_json, quiet=quiet)
+    return report.exit_code
+
+
+def _emit(report: document.Report, session: Session, *, as_json: bool, quiet: bool) -> None:
+    """Write the report to the files asked for, and to stdout; what went wrong to stderr."""
+    encoded = document.encode(report)
+    _write(session.settings.report, encoded)
+    _write(session.settings.markdown, render(report).encode())
+    if as_json:
+        sys.stdout.write(encoded.decode())
+        return
+    if not quiet:
+        show(report, sys.stdout)
+    show_problems(report, sys.stderr)
+
+
+def _write(name: str, data: bytes) -> None:
+    if not name:
+        return
+    try:
+        Path(name).write_bytes(data)
+    except OSError as error:
+        raise ConfigError(f"cannot write {name}: {error.strerror}") from error

@@ -1,0 +1,81 @@
+"""Connections to registries, made from settings and environment: credentials, transport security, pace."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from oci_chart_publish.errors import ConfigError
+from oci_chart_publish.oci.reference import Repository
+from oci_chart_publish.registry.connect import Registries, RegistryOptions
+from oci_chart_publish.registry.credentials import Credential, Credentials, discover
+from oci_chart_publish.registry.trust import Trust
+from oci_chart_publish.settings import Settings
+
+GHCR = "ghcr.io"
+_EVERYWHERE = frozenset({"*", "true"})
+
+
+def connect(
+    settings: Settings,
+    environment: Mapping[str, str],
+    *,
+    say: Callable[[str], None],
+    secret: Callable[[str], None],
+) -> Registries:
+    """Return the registries of a run. ``say`` is told of waits, ``secret`` of every secret that arises."""
+    own = hosts(settings.registries)
+    asked = frozenset(settings.plain_http)
+    everywhere = not asked.isdisjoint(_EVERYWHERE)
+    options = RegistryOptions(
+        jobs=settings.jobs,
+        # Asked for in general, it covers the registries of this run by name, credentials included.
+        plain_http=(asked - _EVERYWHERE) | (own if everywhere else frozenset()),
+        plain_http_everywhere=everywhere,
+        trust=Trust(
+            ca_files=dict.fromkeys(own, Path(settings.ca_file)) if settings.ca_file else {},
+            insecure=frozenset(settings.insecure),
+            environment=environment,
+        ),
+        on_wait=say,
+        on_secret=secret,
+    )
+    return Registries(credentials(settings, environment), options)
+
+
+def hosts(registries: Sequence[str]) -> frozenset[str]:
+    """Return the hosts (``host[:port]``) of some registries."""
+    return frozenset(Repository.parse(registry).registry for registry in registries)
+
+
+def credentials(settings: Settings, environment: Mapping[str, str]) -> Credentials:
+    """Return where credentials are looked for: settings first, then the files of Helm, containers and Docker."""
+    explicit = {}
+    if settings.github_token and environment.get("GITHUB_ACTOR"):
+        explicit[GHCR] = Credential(username=environment["GITHUB_ACTOR"], password=settings.github_token)
+    found = discover(environment, explicit=explicit, document=settings.registry_auth)
+    if not settings.password:
+        return found
+    host = _the_one_without(settings.registries, found)
+    own = Credential(username=settings.username, password=settings.password)
+    return discover(environment, explicit={**explicit, host: own}, document=settings.registry_auth)
+
+
+def _the_one_without(registries: Sequence[str], found: Credentials) -> str:
+    """Return the one registry that username and password can be for."""
+    repositories = [Repository.parse(registry) for registry in registries]
+    hosts = dict.fromkeys(repository.registry for repository in repositories)
+    bare = [host for host in hosts if not any(r.registry == host and found.find(r) for r in repositories)]
+    if len(hosts) == 1:
+        return next(iter(hosts))
+    if len(bare) == 1:
+        return bare[0]
+    raise ConfigError(
+        "username and password: it is not clear which registry they are for: "
+        + (
+            ", ".join(bare) + " have no other credential"
+            if bare
+            else "every registry has credentials already"
+        ),
+        hint="give the credentials of each registry in registry-auth, a Docker config.json document",
+    )

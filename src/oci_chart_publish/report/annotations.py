@@ -1,0 +1,50 @@
+"""Annotations of a report: messages at the line of a file, as a code host shows them beside a change."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from oci_chart_publish.report.document import Chart, Problem, Report
+
+Level = Literal["error", "warning", "notice"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Annotation:
+    """A message at a place in the repository; ``line`` counts from 1."""
+
+    level: Level
+    message: str
+    title: str = ""
+    file: str = ""
+    line: int | None = None
+
+
+def annotations(report: Report) -> list[Annotation]:
+    """Return what is to be shown: errors for what failed, warnings for what a user should know, notices for the rest."""
+    return [annotation for chart in report.charts for annotation in _chart(chart)]
+
+
+def _chart(chart: Chart) -> Iterator[Annotation]:
+    found = [chart.error] if chart.error else [target.error for target in chart.targets if target.error]
+    for problem in dict.fromkeys(found):
+        if problem is not None:
+            yield _problem(chart, problem)
+    for warning in chart.warnings:
+        yield Annotation(level="warning", message=warning, title=chart.name, file=_manifest(chart), line=1)
+
+
+def _problem(chart: Chart, problem: Problem) -> Annotation:
+    level: Level = "error" if chart.status in {"failed", "conflict"} else "notice"
+    message = f"{problem.message}\n{problem.hint}" if problem.hint else problem.message
+    title = f"{chart.name} {chart.version}".strip()
+    line = problem.line if problem.path else chart.version_line
+    return Annotation(
+        level=level, message=message, title=title, file=problem.path or _manifest(chart), line=line or 1
+    )
+
+
+def _manifest(chart: Chart) -> str:
+    return f"{chart.path}/Chart.yaml" if chart.path else "Chart.yaml"

@@ -1,0 +1,234 @@
+"""What a command works with, made from settings and environment: repository, layout, registries, recipe.
+
+Shared by the command line and the action: each of them only parses, calls the pipeline, and prints.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import cached_property
+from pathlib import Path
+
+from msgspec.structs import replace as replace_struct
+
+from oci_chart_publish import __version__
+from oci_chart_publish.build.build import Recipe
+from oci_chart_publish.connections import connect
+from oci_chart_publish.discover import find
+from oci_chart_publish.discover.changed import changed_since
+from oci_chart_publish.discover.source import ChartSource
+from oci_chart_publish.errors import ConfigError
+from oci_chart_publish.forge.event import Event, read_event
+from oci_chart_publish.forge.git import GitRepository
+from oci_chart_publish.forge.worktree import WorkTreeFiles
+from oci_chart_publish.layout.layout import ImageLayout
+from oci_chart_publish.layout.memo import Memo
+from oci_chart_publish.oci.reference import Repository
+from oci_chart_publish.oci.store import Target
+from oci_chart_publish.pipeline import Run
+from oci_chart_publish.progress import Progress, progress
+from oci_chart_publish.registry.connect import PULL, PULL_PUSH, Registries
+from oci_chart_publish.report import compose, document
+from oci_chart_publish.settings import Layer, Settings, from_environment, from_file, resolve
+
+
+@dataclass(frozen=True, kw_only=True)
+class Session:
+    """One run's surroundings. ``folder`` is where the command was started; paths of charts are below ``root``."""
+
+    settings: Settings
+    environment: Mapping[str, str]
+    folder: Path
+    repository: GitRepository | None
+    event: Event
+    progress: Progress
+    writes: bool = False
+    on_secret: Callable[[str], None] = lambda _: None
+
+    @classmethod
+    def open(
+        cls,
+        options: Layer,
+        environment: Mapping[str, str],
+        *,
+        folder: Path,
+        config: str = "",
+        quiet: bool = False,
+        verbose: bool = False,
+        writes: bool = False,
+        on_secret: Callable[[str], None] = lambda _: None,
+    ) -> Session:
+        """Resolve the settings and look at the surroundings; nothing is written and no request is made yet."""
+        repository = GitRepository.open(folder, environment)
+        root = repository.root if repository else folder
+        return cls(
+            settings=resolve([options, from_environment(environment), from_file(root, config)]),
+            environment=environment,
+            folder=folder,
+            repository=repository,
+            event=read_event(environment),
+            progress=progress(sys.stderr, quiet=quiet, verbose=verbose),
+            writes=writes,
+            on_secret=on_secret,
+        )
+
+    @property
+    def root(self) -> Path:
+        """The top of the work tree, or the folder itself outside git."""
+        return self.repository.root if self.repository else self.folder
+
+    @cached_property
+    def layout(self) -> ImageLayout:
+        """The cache, made where there is none."""
+        path = layout_path(self.settings, self.environment)
+        try:
+            return ImageLayout.create(path)
+        except OSError as error:
+            raise ConfigError(
+                f"cannot use {path} as the image layout: {error.strerror or error}",
+                hint="name a folder that can be written with --layout or $OCI_CHART_CACHE",
+            ) from error
+
+    @cached_property
+    def memo(self) -> Memo:
+        """What is remembered beside the cache."""
+        return Memo(self.layout.root / "memo")
+
+    @cached_property
+    def registries(self) -> Registries:
+        """The connections of this run."""
+        return connect(self.settings, self.environment, say=self.progress.say, secret=self.on_secret)
+
+    @cached_property
+    def files(self) -> WorkTreeFiles | None:
+        """What git tracks; None outside a work tree."""
+        if self.repository is None or self.repository.bare:
+            return None
+        return WorkTreeFiles(self.repository)
+
+    def sources(self) -> tuple[ChartSource, ...]:
+        """Discover the charts that the settings name."""
+        found = find.charts(self.settings.charts, base=self.folder, files=self.files)
+        since = self.settings.changed_since
+        if not since:
+            return found
+        if self.repository is None or self.files is None:
+            raise ConfigError(f"--changed-since {since} needs a git work tree, and {self.folder} is in none")
+        return changed_since(found, since, repository=self.repository, files=self.files)
+
+    def run(self) -> Run:
+        """Return what the pipeline needs."""
+        settings = self.settings
+        return Run(
+            layout=self.layout,
+            memo=self.memo,
+            connect=self.store,
+            recipe=self.recipe(),
+            registries=settings.registries,
+            jobs=settings.jobs,
+            overwrite=settings.overwrite,
+            progress=self.progress,
+        )
+
+    def store(self, repository: Repository) -> Target:
+        """Return the store of one repository; a run that only reads asks for permission to pull alone."""
+        return self.registries.repository(repository, actions=PULL_PUSH if self.writes else PULL)
+
+    def recipe(self) -> Callable[[str], Recipe]:
+        """Return what goes into the artifact of the chart in a folder, besides its files (design of annotations)."""
+        settings = self.settings
+        if settings.annotations == "helm":
+            created = source_date_epoch(self.environment)
+            return lambda _: Recipe(
+                chart_source=True, created=created, include_untracked=settings.include_untracked
+            )
+        plain = Recipe(source=self.source_url(), include_untracked=settings.include_untracked)
+        return self._dated(plain) if settings.annotations == "git" else lambda _: plain
+
+    def source_url(self) -> str:
+        """Return the page of the repository that publishes, or "" where nothing says which."""
+        if self.settings.source or self.event.url:
+            return self.settings.source or self.event.url
+        return self.repository.origin_url() if self.repository else ""
+
+    def _dated(self, plain: Recipe) -> Callable[[str], Recipe]:
+        repository = self.repository
+        if repository is None:
+            raise ConfigError("annotations: git needs a git repository", hint="use annotations: content")
+        if repository.is_shallow():
+            raise ConfigError(
+                "annotations: git needs the history, and this clone is shallow",
+                hint="add `fetch-depth: 0` to the `with:` of actions/checkout, or use annotations: content",
+            )
+
+        def recipe(path: str) -> Recipe:
+            change = repository.last_change([path])
+            if change is None:
+                return plain
+            return replace(plain, created=rfc3339(change.time), revision=change.sha)
+
+        return recipe
+
+    def report(
+        self, command: str, charts: Sequence[document.Chart], notes: Sequence[str] = ()
+    ) -> document.Report:
+        """Put the outcome of a command into the report."""
+        return replace_struct(
+            compose.report(
+                charts,
+                command=command,
+                dry_run=self.settings.dry_run or command == "plan",
+                tool_version=__version__,
+                layout=str(self.layout.root),
+            ),
+            repository=self.event.repository or None,
+            revision=self.event.revision or (self.repository.head() if self.repository else None),
+            ref=self.event.ref or None,
+            pull_request=_pull_request(self.event),
+            notes=tuple(notes),
+        )
+
+    def close(self) -> None:
+        """End connections and child processes."""
+        self.progress.stop()
+        if "registries" in self.__dict__:
+            self.registries.close()
+        if self.repository:
+            self.repository.close()
+
+
+def _pull_request(event: Event) -> document.PullRequest | None:
+    if event.pull_request is None:
+        return None
+    pull_request = event.pull_request
+    return document.PullRequest(
+        number=pull_request.number, head=pull_request.head, head_repository=pull_request.head_repository
+    )
+
+
+def layout_path(settings: Settings, environment: Mapping[str, str]) -> Path:
+    """Return where the cache is: the setting, ``$OCI_CHART_CACHE``, or the platform's user cache directory."""
+    named = settings.layout or environment.get("OCI_CHART_CACHE", "")
+    if named:
+        return Path(named)
+    from platformdirs import user_cache_path  # noqa: PLC0415  (only where nothing says otherwise)
+
+    return user_cache_path("oci-chart-publish", appauthor=False) / "layout"
+
+
+def source_date_epoch(environment: Mapping[str, str]) -> str:
+    """Return ``$SOURCE_DATE_EPOCH`` as RFC 3339, or "" where it is not set."""
+    text = environment.get("SOURCE_DATE_EPOCH", "")
+    if not text:
+        return ""
+    if not text.isdecimal():
+        raise ConfigError(f"SOURCE_DATE_EPOCH: expected seconds since 1970, got {text!r}")
+    return rfc3339(int(text))
+
+
+def rfc3339(seconds: int) -> str:
+    """Return seconds since the epoch as Go prints them in UTC."""
+    return datetime.fromtimestamp(seconds, tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
