@@ -1,0 +1,199 @@
+"""The verbs of the cache, ``save list push pull export remove gc``, as functions over stores.
+
+Each one yields the lines that ``helm chart`` of Helm 3.0 to 3.6 printed, as soon as they are true, and raises where
+that failed; ``historic`` holds the wording. Saving, pushing and pulling are one copy from a store to a store.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from oci_chart_publish import historic
+from oci_chart_publish.cached import (
+    CachedChart,
+    Name,
+    find,
+    find_name,
+    folder_name,
+    is_chart,
+    layer_of,
+    manifest_of,
+    read,
+)
+from oci_chart_publish.errors import ConfigError, ConflictError, NotFoundError, PublishError
+from oci_chart_publish.layout.layout import HOUR, ImageLayout
+from oci_chart_publish.oci.digest import Digest
+from oci_chart_publish.oci.reference import SCHEME, Repository, TagReference, parse_reference
+from oci_chart_publish.oci.store import Target, copy
+from oci_chart_publish.report.text import size
+
+if TYPE_CHECKING:  # most verbs only move bytes: what reads charts is imported where it is used
+    from oci_chart_publish.build.artifact import Artifact
+    from oci_chart_publish.build.build import Recipe
+    from oci_chart_publish.chart.chart import Chart
+
+Connect = Callable[[Repository], Target]
+"""Opens the store of a repository of a registry."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """The lines of the table, and what is wrong with the names that could not be read."""
+
+    lines: tuple[str, ...]
+    problems: tuple[PublishError, ...] = ()
+
+
+def open_chart(path: Path) -> Chart:
+    """Load a chart directory or archive as Helm does; ConfigError where there is neither."""
+    from oci_chart_publish.chart.archive import load_archive  # noqa: PLC0415
+    from oci_chart_publish.chart.chart import load_chart  # noqa: PLC0415
+    from oci_chart_publish.chart.tree import FolderTree  # noqa: PLC0415
+
+    if path.is_dir():
+        return load_chart(FolderTree(path))
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise ConfigError(
+            f"cannot read the chart {path}: {error.strerror}",
+            hint="name a chart directory or a packed chart (.tgz)",
+        ) from error
+    return load_archive(data, title=str(path))
+
+
+def save(
+    layout: ImageLayout, chart: Chart, reference: str, *, recipe: Recipe | None = None, legacy: bool = False
+) -> Iterator[str]:
+    """Build ``chart`` into the cache under ``reference``, whose tag is the chart's version where it has none.
+
+    ``legacy`` builds what Helm 3.0 to 3.6 would have: the old layer type, no annotations.
+    """
+    name = Name.choose(reference, version=chart.version)
+    artifact = _build(chart, recipe, legacy=legacy)
+    for blob in artifact.manifest.blobs:
+        layout.put_blob(blob, artifact.blobs[blob.digest])
+    layout.put_manifest(artifact.manifest, str(name))
+    yield from historic.block(read(layout, str(name), artifact.manifest.descriptor).row)
+    yield f"{name.tag}: saved"
+
+
+def _build(chart: Chart, recipe: Recipe | None, *, legacy: bool) -> Artifact:
+    from oci_chart_publish.build.artifact import assemble  # noqa: PLC0415
+    from oci_chart_publish.build.build import Recipe  # noqa: PLC0415
+    from oci_chart_publish.chart.annotations import manifest_annotations  # noqa: PLC0415
+
+    recipe = recipe or Recipe()
+    annotations = manifest_annotations(
+        chart.metadata,
+        source=recipe.source,
+        created=recipe.created,
+        revision=recipe.revision,
+        chart_source=recipe.chart_source,
+    )
+    return assemble(chart, annotations=annotations, legacy=legacy)
+
+
+def listing(layout: ImageLayout, *, now: float | None = None) -> Listing:
+    """Return the table of all charts in the cache; artifacts that are no charts are left out."""
+    rows: list[historic.Row] = []
+    problems: list[PublishError] = []
+    for name, descriptor in layout.names().items():
+        try:
+            if is_chart(manifest_of(layout, name, descriptor)):
+                rows.append(read(layout, name, descriptor).row)
+        except PublishError as error:
+            problems.append(error)
+            rows.append(historic.Row(reference=name, digest=descriptor.digest))
+    lines = tuple(historic.table(rows, now=time.time() if now is None else now))
+    return Listing(lines, tuple(problems))
+
+
+def push(layout: ImageLayout, connect: Connect, reference: str, *, overwrite: bool = False) -> Iterator[str]:
+    """Copy a chart from the cache to the registry that its name says, unchanged.
+
+    ConflictError where the tag there holds something else, unless ``overwrite``.
+    """
+    chart = find(layout, reference)
+    where = _tag_reference(str(chart.name))
+    yield f"The push refers to repository [{where.repository}]"
+    yield from historic.block(chart.row)
+    remote = connect(where.repository)
+    found = remote.resolve(where.tag)
+    digest = chart.manifest.descriptor.digest
+    if found is not None and found.digest != digest and not overwrite:
+        raise _conflict(where, found.digest, digest)
+    if found is None or found.digest != digest:
+        copy(layout, remote, chart.manifest, name=where.tag)
+    layers = len(chart.manifest.layers)
+    total = size(sum(layer.size for layer in chart.manifest.layers))
+    yield f"{where.tag}: pushed to remote ({layers} layer{'s' if layers > 1 else ''}, {total} total)"
+
+
+def _conflict(where: TagReference, theirs: Digest, ours: Digest) -> ConflictError:
+    return ConflictError(
+        f"{where} holds something else already: {theirs.short}, not {ours.short}",
+        hint="save under another tag, pull it to look at what is there, or push with --overwrite",
+    )
+
+
+def pull(layout: ImageLayout, connect: Connect, reference: str) -> Iterator[str]:
+    """Copy a chart from a registry into the cache, under its reference, unchanged."""
+    where = _tag_reference(reference)
+    yield f"{where.tag}: Pulling from {where.repository}"
+    remote = connect(where.repository)
+    manifest = remote.manifest(where.tag)
+    if manifest is None:
+        raise NotFoundError(
+            f"{where}: not found", hint=f"is the tag right, and may you read {where.repository}?"
+        )
+    layer_of(manifest, str(where))
+    before = layout.resolve(str(where))
+    copy(remote, layout, manifest, name=str(where))
+    yield from historic.block(read(layout, str(where), manifest.descriptor).row)
+    newer = before is None or before.digest != manifest.descriptor.digest
+    yield f"Status: {'Downloaded newer chart' if newer else 'Chart is up to date'} for {where}"
+
+
+def export(layout: ImageLayout, reference: str, folder: str = "") -> Iterator[str]:
+    """Write the files of a chart, as they were packed, to a new directory with its name in ``folder``."""
+    chart = find(layout, reference)
+    yield from historic.block(chart.row)
+    target = os.path.normpath(os.path.join(folder, folder_name(chart)))  # noqa: PTH118  (as Go's filepath.Join prints)
+    _extract(layout, chart, Path(target))
+    yield f"Exported chart to {target}/"
+
+
+def _extract(layout: ImageLayout, chart: CachedChart, target: Path) -> None:
+    from oci_chart_publish.chart import archive  # noqa: PLC0415
+
+    archive.extract(layout.blob(chart.layer), target)
+
+
+def remove(layout: ImageLayout, reference: str) -> Iterator[str]:
+    """Drop a name from the cache; what it stood for stays until ``gc``."""
+    name = find_name(layout, reference)
+    layout.remove(name)
+    yield f"{Name.split(name).tag or name}: removed"
+
+
+def gc(layout: ImageLayout, older_than: timedelta = HOUR) -> Iterator[str]:
+    """Remove the blobs that no name leads to."""
+    found = layout.gc(older_than)
+    yield f"Removed {found.blobs} blob{'' if found.blobs == 1 else 's'}, {size(found.size)}"
+
+
+def _tag_reference(text: str) -> TagReference:
+    """Read where a name is in a registry; ConfigError advises where it can be in none."""
+    if "/" not in text.removeprefix(SCHEME):
+        raise ConfigError(f"{text} names no registry", hint="save it under HOST[:PORT]/PATH:TAG")
+    reference = parse_reference(text)
+    if not isinstance(reference, TagReference):
+        raise ConfigError(f"{text}: tag explicitly required", hint="write HOST[:PORT]/PATH:TAG")
+    return reference
