@@ -1,0 +1,373 @@
+"""The verbs of the cache, between layouts: what they print, what they move, and what they refuse."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from tests.layout.artifacts import artifact, blob_file, put
+
+from oci_chart_publish import cache
+from oci_chart_publish.cached import Name, find_name
+from oci_chart_publish.errors import ChartError, ConfigError, ConflictError, NotFoundError, VerificationError
+from oci_chart_publish.layout.layout import ImageLayout
+from oci_chart_publish.oci.descriptor import Descriptor
+from oci_chart_publish.oci.digest import Digest
+from oci_chart_publish.oci.manifest import Manifest
+from oci_chart_publish.oci.reference import Repository
+
+VECTORS = Path(__file__).parent / "vectors"
+REF = "localhost:5000/myrepo/mychart:2.7.0"
+A24 = "a24f1c1a4e1e0519fcf602ae0d49150caead7dcfb04684bf6b6a3c08757974ea"
+BLOCK = [
+    f"ref:     {REF}",
+    f"digest:  {A24}",
+    "size:    547 B",
+    "name:    c2",
+    "version: 0.1.0",
+]
+
+
+@pytest.fixture
+def old(tmp_path: Path) -> ImageLayout:
+    """The cache that Helm 3.6.3 left."""
+    shutil.copytree(VECTORS / "helm-3.6.3" / "cache", tmp_path / "old")
+    for path in (tmp_path / "old" / "blobs" / "sha256").iterdir():
+        os.utime(path, (1_000_000, 1_000_000))
+    return ImageLayout.open(tmp_path / "old")
+
+
+@pytest.fixture
+def empty(tmp_path: Path) -> ImageLayout:
+    return ImageLayout.create(tmp_path / "empty")
+
+
+class Remote:
+    """A registry whose repositories are layouts; names there are tags."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.opened: list[str] = []
+
+    def __call__(self, repository: Repository) -> ImageLayout:
+        self.opened.append(str(repository))
+        return ImageLayout.create(self.root / str(repository).replace("/", "_"))
+
+
+@pytest.fixture
+def remote(tmp_path: Path) -> Remote:
+    return Remote(tmp_path / "remote")
+
+
+def test_a_cache_of_helm_3_6_3_is_listed_with_its_true_digests(old: ImageLayout) -> None:
+    os.utime(blob_file(old.root, Digest.parse(f"sha256:{_layer_of_0_1_0()}")), (999_000, 999_000))
+    assert cache.listing(old, now=1_000_002) == cache.Listing(
+        (
+            "REF                                      \tNAME\tVERSION\tDIGEST \tSIZE \tCREATED   ",
+            "localhost:5000/UPPER/x:1.0.0             \tc2  \t0.1.0  \t1ed0eb4\t547 B\t2 seconds ",
+            "localhost:5000/myrepo/mychart:0.1.0      \tc2  \t0.1.0  \t0393373\t548 B\t16 minutes",
+            "localhost:5000/myrepo/mychart:1.0.0+build\tc2  \t0.1.0  \t431f439\t546 B\t2 seconds ",
+            "localhost:5000/myrepo/mychart:2.7.0      \tc2  \t0.1.0  \ta24f1c1\t547 B\t2 seconds ",
+            "localhost:5000/myrepo/mychart:2.7.1      \tc2  \t0.1.0  \t431f439\t546 B\t2 seconds ",
+            "localhost:5000/myrepo/mychart:latest     \tc2  \t0.1.0  \ta24f1c1\t547 B\t2 seconds ",
+            "mychart:2.7.0                            \tc2  \t0.1.0  \t1ed0eb4\t547 B\t2 seconds ",
+        )
+    )
+
+
+def _layer_of_0_1_0() -> str:
+    return "5bfa848087f2f65a47ab35e8f3c23b1695e53d1a8735e312aff200bd732c4a9e"
+
+
+def test_an_empty_cache_is_a_header(empty: ImageLayout) -> None:
+    assert cache.listing(empty) == cache.Listing(("REF\tNAME\tVERSION\tDIGEST\tSIZE\tCREATED",))
+
+
+def test_the_list_shows_damage_beside_what_is_whole_and_leaves_out_what_is_no_chart(old: ImageLayout) -> None:
+    image = Manifest.parse(b'{"schemaVersion":2,"layers":[]}')
+    old.put_manifest(image, "localhost:5000/an/image:1")
+    for digest in ("0393373431089093c28e4906ce5fd05b7d3900a5c6726b5813b653ded1852e71", A24):
+        path = blob_file(old.root, Digest("sha256", digest))
+        path.chmod(0o644)
+        path.write_bytes(b"{}")
+    blob_file(old.root, Digest("sha256", A24)).unlink()
+    listing = cache.listing(old, now=1_000_000)
+    assert [line.split("\t")[0].strip() for line in listing.lines[1:]] == [
+        "localhost:5000/UPPER/x:1.0.0",
+        "localhost:5000/myrepo/mychart:0.1.0",
+        "localhost:5000/myrepo/mychart:1.0.0+build",
+        "localhost:5000/myrepo/mychart:2.7.0",
+        "localhost:5000/myrepo/mychart:2.7.1",
+        "localhost:5000/myrepo/mychart:latest",
+        "mychart:2.7.0",
+    ]
+    assert listing.lines[2].split("\t")[1:4] == ["-   ", "-      ", "0393373"]
+    assert [type(problem) for problem in listing.problems] == [
+        NotFoundError,
+        VerificationError,
+        NotFoundError,
+    ]
+
+
+def test_an_old_chart_is_pushed_as_it_is(old: ImageLayout, remote: Remote) -> None:
+    assert list(cache.push(old, remote, REF)) == [
+        "The push refers to repository [localhost:5000/myrepo/mychart]",
+        *BLOCK,
+        "2.7.0: pushed to remote (1 layer, 547 B total)",
+    ]
+    there = remote(Repository("localhost:5000", "myrepo/mychart"))
+    pushed = there.manifest("2.7.0")
+    assert pushed is not None
+    assert pushed.data == (old.root / "blobs" / "sha256" / A24).read_bytes()
+    assert all(there.has(blob) for blob in pushed.blobs)
+
+
+def test_a_plus_in_an_old_name_becomes_an_underscore_in_the_tag(old: ImageLayout, remote: Remote) -> None:
+    lines = list(cache.push(old, remote, "localhost:5000/myrepo/mychart:1.0.0+build"))
+    assert lines[1] == "ref:     localhost:5000/myrepo/mychart:1.0.0+build"
+    assert lines[-1] == "1.0.0_build: pushed to remote (1 layer, 546 B total)"
+    assert list(remote(Repository("localhost:5000", "myrepo/mychart")).names()) == ["1.0.0_build"]
+
+
+def test_pushing_again_is_a_no_op_and_says_the_same(old: ImageLayout, remote: Remote) -> None:
+    first = list(cache.push(old, remote, REF))
+    there = remote(Repository("localhost:5000", "myrepo/mychart"))
+    before = {path: path.stat().st_mtime_ns for path in there.root.rglob("*") if path.is_file()}
+    assert list(cache.push(old, remote, REF)) == first
+    assert {path: path.stat().st_mtime_ns for path in there.root.rglob("*") if path.is_file()} == before
+
+
+def test_a_tag_that_holds_something_else_is_not_overwritten(old: ImageLayout, remote: Remote) -> None:
+    there = remote(Repository("localhost:5000", "myrepo/mychart"))
+    put(there, artifact("something else"), "2.7.0")
+    theirs = artifact("something else").manifest.descriptor.digest
+    with pytest.raises(ConflictError) as caught:
+        list(cache.push(old, remote, REF))
+    assert caught.value.message == f"{REF} holds something else already: {theirs.short}, not a24f1c1a4e1e"
+    assert "--overwrite" in caught.value.hint
+    assert there.names()["2.7.0"].digest == theirs
+    assert list(cache.push(old, remote, REF, overwrite=True))[-1].startswith("2.7.0: pushed to remote")
+    assert there.names()["2.7.0"].digest == Digest("sha256", A24)
+
+
+def test_a_pulled_chart_is_named_by_its_reference_and_up_to_date_the_second_time(
+    old: ImageLayout, empty: ImageLayout, remote: Remote
+) -> None:
+    list(cache.push(old, remote, REF))
+    assert list(cache.pull(empty, remote, REF)) == [
+        "2.7.0: Pulling from localhost:5000/myrepo/mychart",
+        *BLOCK,
+        f"Status: Downloaded newer chart for {REF}",
+    ]
+    assert list(cache.pull(empty, remote, f"oci://{REF}"))[-1] == f"Status: Chart is up to date for {REF}"
+    assert {name: str(found.digest) for name, found in empty.names().items()} == {REF: f"sha256:{A24}"}
+
+
+def test_a_tag_that_moved_is_downloaded_anew(old: ImageLayout, empty: ImageLayout, remote: Remote) -> None:
+    list(cache.push(old, remote, REF))
+    list(cache.pull(empty, remote, REF))
+    there = remote(Repository("localhost:5000", "myrepo/mychart"))
+    list(cache.push(old, remote, "localhost:5000/myrepo/mychart:0.1.0"))
+    there.name_all({"2.7.0": there.names()["0.1.0"]})
+    assert list(cache.pull(empty, remote, REF))[-1] == f"Status: Downloaded newer chart for {REF}"
+
+
+def test_a_pull_mends_a_damaged_blob(old: ImageLayout, empty: ImageLayout, remote: Remote) -> None:
+    list(cache.push(old, remote, REF))
+    list(cache.pull(empty, remote, REF))
+    manifest = empty.manifest(REF)
+    assert manifest is not None
+    blob_file(empty.root, manifest.layers[0].digest).unlink()
+    blob_file(empty.root, manifest.layers[0].digest).write_bytes(b"x" * 547)
+    list(cache.pull(empty, remote, REF))
+    assert len(empty.blob(manifest.layers[0])) == 547
+
+
+def test_a_pull_of_what_is_not_there_says_what_it_tried(empty: ImageLayout, remote: Remote) -> None:
+    lines = cache.pull(empty, remote, "localhost:5000/myrepo/mychart:9.9.9")
+    assert next(lines) == "9.9.9: Pulling from localhost:5000/myrepo/mychart"
+    with pytest.raises(NotFoundError) as caught:
+        next(lines)
+    assert caught.value.message == "localhost:5000/myrepo/mychart:9.9.9: not found"
+
+
+def test_an_image_is_not_pulled(empty: ImageLayout, remote: Remote) -> None:
+    there = remote(Repository("localhost:5000", "an/image"))
+    config = Descriptor.of("application/vnd.oci.image.config.v1+json", b"{}")
+    there.put_blob(config, b"{}")
+    document = b'{"schemaVersion":2,"config":%s,"layers":[]}' % (
+        b'{"mediaType":"application/vnd.oci.image.config.v1+json","digest":"%s","size":2}'
+        % str(config.digest).encode()
+    )
+    there.put_manifest(Manifest.parse(document), "1")
+    with pytest.raises(ChartError) as caught:
+        list(cache.pull(empty, remote, "localhost:5000/an/image:1"))
+    assert caught.value.message == (
+        "localhost:5000/an/image:1 is not a Helm chart but application/vnd.oci.image.config.v1+json"
+    )
+    assert empty.names() == {}
+
+
+@pytest.mark.parametrize(
+    ("reference", "message"),
+    [
+        ("mychart:2.7.0", "mychart:2.7.0 names no registry"),
+        ("localhost:5000/myrepo/mychart", "localhost:5000/myrepo/mychart: tag explicitly required"),
+        (f"localhost:5000/a@sha256:{A24}", f"localhost:5000/a@sha256:{A24}: tag explicitly required"),
+    ],
+)
+def test_a_pull_needs_registry_and_tag(
+    empty: ImageLayout, remote: Remote, reference: str, message: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        list(cache.pull(empty, remote, reference))
+    assert caught.value.message == message
+    assert remote.opened == []
+
+
+@pytest.mark.parametrize(
+    ("reference", "message", "hint"),
+    [
+        ("mychart:2.7.0", "mychart:2.7.0 names no registry", "save it under HOST[:PORT]/PATH:TAG"),
+        (
+            "localhost:5000/UPPER/x:1.0.0",
+            "localhost:5000/UPPER/x: 'UPPER/x' is not a legal repository name",
+            "write it in lower case: localhost:5000/upper/x",
+        ),
+    ],
+)
+def test_a_name_that_no_registry_takes_is_not_pushed(
+    old: ImageLayout, remote: Remote, reference: str, message: str, hint: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        list(cache.push(old, remote, reference))
+    assert (caught.value.message, caught.value.hint) == (message, hint)
+    assert remote.opened == []
+
+
+def test_what_is_not_there_is_not_found_and_the_neighbours_are_named(
+    old: ImageLayout, remote: Remote
+) -> None:
+    verbs: list[Callable[[str], Iterator[str]]] = [
+        lambda reference: cache.push(old, remote, reference),
+        lambda reference: cache.export(old, reference),
+        lambda reference: cache.remove(old, reference),
+    ]
+    for verb in verbs:
+        with pytest.raises(NotFoundError) as caught:
+            list(verb("localhost:5000/UPPER/x:9"))
+        assert caught.value.message == "Chart not found: localhost:5000/UPPER/x:9"
+        assert caught.value.hint == f"{old.root} holds localhost:5000/UPPER/x:1.0.0"
+        with pytest.raises(NotFoundError) as caught:
+            list(verb("nothing/like/it:9"))
+        assert caught.value.hint == f"`list` shows what {old.root} holds"
+
+
+@pytest.mark.parametrize(
+    ("reference", "name"),
+    [
+        ("localhost:5000/myrepo/mychart:2.7.0", "localhost:5000/myrepo/mychart:2.7.0"),
+        ("oci://localhost:5000/myrepo/mychart:2.7.0", "localhost:5000/myrepo/mychart:2.7.0"),
+        ("localhost:5000/myrepo/mychart:1.0.0+build", "localhost:5000/myrepo/mychart:1.0.0+build"),
+        ("localhost:5000/UPPER/x", "localhost:5000/UPPER/x:1.0.0"),
+        ("mychart", "mychart:2.7.0"),
+    ],
+)
+def test_a_reference_finds_its_name(old: ImageLayout, reference: str, name: str) -> None:
+    assert find_name(old, reference) == name
+
+
+def test_a_plus_finds_the_underscore(empty: ImageLayout) -> None:
+    put(empty, artifact("a"), "localhost:5000/a:1.0.0_b")
+    assert find_name(empty, "localhost:5000/a:1.0.0+b") == "localhost:5000/a:1.0.0_b"
+
+
+def test_a_reference_without_a_tag_that_fits_several_names_asks_which(old: ImageLayout) -> None:
+    with pytest.raises(ConfigError) as caught:
+        find_name(old, "localhost:5000/myrepo/mychart")
+    assert (
+        caught.value.message
+        == "localhost:5000/myrepo/mychart is ambiguous: the cache holds several of its tags"
+    )
+    assert caught.value.hint == (
+        "name one: localhost:5000/myrepo/mychart:0.1.0, localhost:5000/myrepo/mychart:1.0.0+build, "
+        "localhost:5000/myrepo/mychart:2.7.0, localhost:5000/myrepo/mychart:2.7.1, localhost:5000/myrepo/mychart:latest"
+    )
+
+
+def test_a_removed_name_is_gone_even_if_what_it_stood_for_is_damaged(old: ImageLayout) -> None:
+    blob_file(old.root, Digest("sha256", A24)).unlink()
+    assert list(cache.remove(old, REF)) == ["2.7.0: removed"]
+    assert REF not in old.names()
+    assert list(cache.remove(old, "mychart")) == ["2.7.0: removed"]
+    with pytest.raises(NotFoundError, match=f"Chart not found: {REF}"):
+        list(cache.remove(old, REF))
+
+
+def test_gc_tells_what_it_removed(old: ImageLayout) -> None:
+    for name in [name for name in old.names() if name != REF]:
+        list(cache.remove(old, name))
+    assert list(cache.gc(old)) == ["Removed 6 blobs, 2.5 KiB"]
+    assert list(cache.gc(old)) == ["Removed 0 blobs, 0 B"]
+    assert list(cache.remove(old, REF)) == ["2.7.0: removed"]
+    assert list(cache.gc(old, timedelta(0))) == ["Removed 3 blobs, 916 B"]
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("localhost:5000/myrepo/mychart:2.7.0", "localhost:5000/myrepo/mychart:2.7.0"),
+        ("localhost:5000/myrepo/mychart", "localhost:5000/myrepo/mychart:1.8.2_b"),
+        ("localhost:5000/myrepo/mychart:1.0.0+build", "localhost:5000/myrepo/mychart:1.0.0_build"),
+        ("oci://ghcr.io/acme/charts/web:1", "ghcr.io/acme/charts/web:1"),
+        ("GHCR.io/acme/web:1", "ghcr.io/acme/web:1"),
+        ("index.docker.io/acme/web:1", "docker.io/acme/web:1"),
+        ("mychart:2.7.0", "mychart:2.7.0"),
+        ("mychart", "mychart:1.8.2_b"),
+        ("my/chart:latest", "my/chart:latest"),
+        ("[::1]:5000/a:1", "[::1]:5000/a:1"),
+    ],
+)
+def test_a_chart_is_saved_under_the_name_that_a_registry_will_know(text: str, name: str) -> None:
+    assert str(Name.choose(text, version="1.8.2+b")) == name
+
+
+@pytest.mark.parametrize(
+    ("text", "message", "hint"),
+    [
+        (
+            "localhost:5000/UPPER/x:1.0.0",
+            "localhost:5000/UPPER/x: 'UPPER/x' is not a legal repository name",
+            "write it in lower case: localhost:5000/upper/x",
+        ),
+        ("MyChart:1", "'MyChart:1': no registry takes a repository in upper case", "write it mychart"),
+        (
+            "my//chart:1",
+            "'my//chart:1': 'my//chart' is not a legal repository name",
+            "a repository is lower case letters, digits and . _ - between them, parts joined by /",
+        ),
+        (
+            "a:b:c",
+            "'a:b:c': 'b:c' is not a legal tag",
+            "at most 128 letters, digits and . _ -, not beginning with . or -",
+        ),
+        (
+            f"localhost:5000/a@sha256:{A24}",
+            f"'localhost:5000/a@sha256:{A24}': a digest cannot be chosen",
+            "name a tag, or none for the version",
+        ),
+        (
+            "",
+            "'': '' is not a legal repository name",
+            "a repository is lower case letters, digits and . _ - between them, parts joined by /",
+        ),
+    ],
+)
+def test_a_name_that_no_registry_would_take_is_refused_at_save(text: str, message: str, hint: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Name.choose(text, version="1.0.0")
+    assert (caught.value.message, caught.value.hint) == (message, hint)
