@@ -12,7 +12,7 @@ import json
 import re
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal, NamedTuple, Self
@@ -44,7 +44,7 @@ class Fault:
     method: str
     pattern: str
     status: int
-    message: str
+    data: Any
     headers: Mapping[str, str]
     effect: Literal["none", "done", "starter"]
     times: int
@@ -77,6 +77,7 @@ class FakeGitHub:
         self._uploads = "/api/uploads" if prefix else "/uploads"
         self._faults: list[Fault] = []
         self._gates: list[Gate] = []
+        self._actions: list[tuple[str, str, Callable[[], object]]] = []
         self._lock = threading.RLock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
@@ -124,6 +125,7 @@ class FakeGitHub:
         status: int = 502,
         *,
         message: str = "Server Error",
+        data: Any = None,
         headers: Mapping[str, str] | None = None,
         effect: Literal["none", "done", "starter"] = "none",
         times: int = 1,
@@ -134,9 +136,20 @@ class FakeGitHub:
 
         ``effect="done"``: the work was done before the failure. ``"starter"``: an upload left half an asset.
         ``drop``: the connection is closed without an answer. ``status`` 0: only ``delay``.
+        ``data`` is the whole answer in place of ``message``.
         """
         self._faults.append(
-            Fault(method, pattern, status, message, headers or {}, effect, times, drop, delay)
+            Fault(
+                method,
+                pattern,
+                status,
+                {"message": message} if data is None else data,
+                headers or {},
+                effect,
+                times,
+                drop,
+                delay,
+            )
         )
 
     def limit(self, method: str, pattern: str, *, times: int = 1, retry_after: int | None = None) -> None:
@@ -147,6 +160,10 @@ class FakeGitHub:
     def hold(self, method: str, pattern: str, *, parties: int) -> None:
         """Let the next ``parties`` matching requests wait for each other before they are carried out."""
         self._gates.append(Gate(method, pattern, threading.Barrier(parties), parties))
+
+    def before(self, method: str, pattern: str, action: Callable[[], object]) -> None:
+        """Do something on GitHub just before the next matching request is carried out."""
+        self._actions.append((method, pattern, action))
 
     def sent(self, method: str, pattern: str = "") -> list[Request]:
         """Return the requests of one method whose path matches."""
@@ -166,6 +183,14 @@ class FakeGitHub:
                     return fault
         return None
 
+    def _act(self, method: str, path: str) -> None:
+        with self._lock:
+            for action in self._actions:
+                if action[0] == method and re.search(action[1], path):
+                    self._actions.remove(action)
+                    action[2]()
+                    return
+
     def _wait(self, method: str, path: str) -> None:
         for gate in self._gates:
             with self._lock:
@@ -184,6 +209,7 @@ class FakeGitHub:
         with self._lock:
             self.requests.append(Request(method, short, body, headers))
         self._wait(method, short)
+        self._act(method, short)
         fault = self._take_fault(method, short)
         if fault and fault.delay:
             time.sleep(fault.delay)
@@ -199,7 +225,7 @@ class FakeGitHub:
         if fault and fault.drop:
             return None
         if fault and fault.status:
-            return _Answer(fault.status, {"message": fault.message}, fault.headers)
+            return _Answer(fault.status, fault.data, fault.headers)
         return answer
 
     def _shorten(self, path: str) -> str:

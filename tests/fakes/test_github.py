@@ -1,0 +1,153 @@
+"""The stand-in refuses what GitHub would refuse, or would ignore in silence."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.error import HTTPError
+from urllib.request import Request, urlopen
+
+import pytest
+from tests.fakes.github import FakeGitHub, State
+from tests.fakes.github_contract import ContractError, Sent, contract
+from tests.fakes.prune_openapi import OPERATIONS
+
+RELEASES = "/repos/acme/charts/releases"
+
+
+def send(
+    fake: FakeGitHub, method: str, path: str, body: object = None, bearer: str = "t0ken"
+) -> tuple[int, Any]:
+    headers: Mapping[str, str] = {"Authorization": f"token {bearer}", "Content-Type": "application/json"}
+    data = None if body is None else json.dumps(body).encode()
+    try:
+        with urlopen(Request(fake.api_url + path, data, dict(headers), method=method), timeout=5) as answer:
+            return answer.status, json.loads(answer.read() or b"null")
+    except HTTPError as error:
+        with error:
+            return error.code, json.loads(error.read())
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "reason"),
+    [
+        ("POST", RELEASES, {"tag_name": "a", "make_lastest": "false"}, "unknown properties ['make_lastest']"),
+        ("POST", RELEASES, {"tag_name": "a", "make_latest": False}, "False is not of type 'string'"),
+        ("POST", RELEASES, {"name": "a"}, "'tag_name' is a required property"),
+        ("GET", f"{RELEASES}?perpage=100", None, "unknown query parameters ['perpage']"),
+        ("GET", "/repos/acme/charts/release", None, "no such operation"),
+        ("PUT", RELEASES, {}, "no such operation"),
+        ("POST", f"{RELEASES}/5/assets?name=a", {}, "uploads go to the host of upload_url"),
+        ("POST", "/graphql", {"query": "query { me }"}, "unknown GraphQL document"),
+    ],
+    ids=["misspelt", "type", "missing", "query", "path", "method", "upload", "graphql"],
+)
+def test_a_wrong_request_fails_at_once_and_again_at_the_end(
+    method: str, path: str, body: object, reason: str
+) -> None:
+    fake = FakeGitHub()
+    with pytest.raises(ContractError) as caught, fake:
+        send(fake, method, path, body)
+    assert len(fake.violations) == 1
+    assert reason in str(caught.value)
+
+
+def test_an_incomplete_answer_is_a_violation_too() -> None:
+    values = {"owner": "acme", "repo": "charts", "release_id": "5"}
+    with pytest.raises(ContractError, match="'upload_url' is a required property"):
+        contract().check_answer(
+            "GET", "/repos/{owner}/{repo}/releases/{release_id}", values, 200, b'{"id": 5}'
+        )
+
+
+def test_a_request_of_the_right_shape_passes() -> None:
+    values = {"owner": "acme", "repo": "charts"}
+    body = b'{"ref": "refs/tags/a", "sha": "b"}'
+    contract().check_request(
+        Sent("POST", "/repos/{owner}/{repo}/git/refs", values, {}, body, "application/json")
+    )
+
+
+def test_the_description_is_the_version_that_the_readme_names() -> None:
+    assert contract().document["info"]["version"] == "23.0.2"
+    assert set(contract().document["paths"]) == set(OPERATIONS)
+
+
+def test_an_unknown_token_is_turned_away() -> None:
+    with FakeGitHub() as fake:
+        assert send(fake, "GET", RELEASES, bearer="other")[0] == 401
+
+
+def test_the_token_of_an_app_cannot_ask_who_it_is_by_rest() -> None:
+    with FakeGitHub() as fake:
+        assert send(fake, "GET", "/user") == (
+            403,
+            {
+                "message": "Resource not accessible by integration",
+                "documentation_url": fake.url,
+                "status": "403",
+            },
+        )
+
+
+def test_another_repository_does_not_exist() -> None:
+    with FakeGitHub() as fake:
+        assert send(fake, "GET", "/repos/acme/other/releases")[0] == 404
+
+
+def test_a_published_release_has_a_tag_and_a_draft_has_none() -> None:
+    with FakeGitHub() as fake:
+        send(fake, "POST", RELEASES, {"tag_name": "a-1.0.0", "draft": True})
+        assert fake.state.tags() == {}
+        assert send(fake, "GET", f"{RELEASES}/tags/a-1.0.0")[0] == 404
+        send(fake, "POST", RELEASES, {"tag_name": "b-1.0.0"})
+        assert fake.state.tags() == {"b-1.0.0": fake.state.refs["heads/main"]}
+        assert send(fake, "GET", f"{RELEASES}/latest")[1]["tag_name"] == "b-1.0.0"
+
+
+def test_an_edit_that_says_nothing_of_draft_leaves_it_one() -> None:
+    with FakeGitHub() as fake:
+        _, release = send(fake, "POST", RELEASES, {"tag_name": "a-1.0.0", "draft": True})
+        send(fake, "PATCH", f"{RELEASES}/{release['id']}", {"body": "new"})
+        assert fake.state.releases[release["id"]].draft
+
+
+def test_the_tag_of_a_deleted_immutable_release_is_burnt() -> None:
+    with FakeGitHub() as fake:
+        fake.state.immutable_releases = True
+        _, release = send(fake, "POST", RELEASES, {"tag_name": "a-1.0.0"})
+        assert send(fake, "DELETE", f"{RELEASES}/{release['id']}")[0] == 204
+        status, answer = send(fake, "POST", RELEASES, {"tag_name": "a-1.0.0"})
+        assert (status, answer["errors"][0]["message"]) == (422, "tag_name was used by an immutable release")
+
+
+def test_a_comparison_counts_commits_and_files() -> None:
+    with FakeGitHub() as fake:
+        base = fake.state.refs["heads/main"]
+        fake.state.commit("one", branch="main", files={"a": b"1"})
+        fake.state.commit("two", branch="main", files={"b": b"2"})
+        _, found = send(fake, "GET", f"/repos/acme/charts/compare/{base}...main")
+        assert (found["status"], found["ahead_by"]) == ("ahead", 2)
+        assert [commit["commit"]["message"] for commit in found["commits"]] == ["one", "two"]
+        assert [file["filename"] for file in found["files"]] == ["a", "b"]
+
+
+def test_a_pull_request_lists_its_commits_and_labels() -> None:
+    with FakeGitHub() as fake:
+        head = fake.state.commit("a change", branch="feature")
+        fake.add_pull(3, head_sha=head, labels=["release:minor"])
+        commits = send(fake, "GET", "/repos/acme/charts/pulls/3/commits")[1]
+        assert [commit["commit"]["message"] for commit in commits] == ["a change"]
+        send(fake, "POST", "/repos/acme/charts/issues/3/labels", {"labels": ["more"]})
+        send(fake, "DELETE", "/repos/acme/charts/issues/3/labels/release%3Aminor")
+        assert [label["name"] for label in send(fake, "GET", "/repos/acme/charts/issues/3/labels")[1]] == [
+            "more"
+        ]
+
+
+def test_a_commit_keeps_the_files_of_its_parent() -> None:
+    state = State("acme", "charts")
+    state.commit("one", branch="main", files={"a": b"1", "b": b"2"})
+    head = state.commit("two", branch="main", files={"a": None, "c": b"3"})
+    assert state.commits[head].files == {"b": b"2", "c": b"3"}
