@@ -1,0 +1,80 @@
+"""Write docs/options.md from the settings and action.yml: ``python scripts/options.py [--check]``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any, get_args, get_origin
+
+import yaml
+
+from oci_chart_publish.settings import ENVIRONMENT_PREFIX, FILES, fields
+
+ROOT = Path(__file__).parents[1]
+TARGET = ROOT / "docs" / "options.md"
+
+
+def page() -> str:
+    """Return the page as Markdown."""
+    action = yaml.safe_load((ROOT / "action.yml").read_text())
+    return "\n".join([*_settings(action["inputs"]), *_inputs(action["inputs"]), *_outputs(action["outputs"])]) + "\n"
+
+
+def _settings(inputs: dict[str, Any]) -> list[str]:
+    lines = [
+        "# Options",
+        "",
+        "Made by `make docs` from the settings and `action.yml`.",
+        "",
+        "A setting has one name everywhere: `--dry-run`, the input `dry-run`, the variable "
+        f"`{ENVIRONMENT_PREFIX}DRY_RUN`, the key `dry-run` in `{FILES[0]}` or `{FILES[1]}`. The first that is given "
+        "counts. Lists have one item a line.",
+        "",
+        "## Settings",
+        "",
+        "| name | default | input | what |",
+        "|:--|:--|:-:|:--|",
+    ]
+    for name, field in fields().items():
+        bare, meta = (get_args(field.type) + (None,))[:2] if get_origin(field.type) else (field.type, None)
+        about = getattr(meta, "description", "") or ""
+        default = _default(field)
+        lines.append(f"| `{name}` | {default} | {'yes' if name in inputs else ''} | {about} |")
+        del bare
+    return lines
+
+
+def _default(field: Any) -> str:  # noqa: ANN401
+    value = field.default_factory() if callable(field.default_factory) else field.default
+    if value in ("", (), None, {}):
+        return ""
+    return f"`{str(value).lower() if isinstance(value, bool) else value}`"
+
+
+def _inputs(inputs: dict[str, Any]) -> list[str]:
+    own = {name: entry for name, entry in inputs.items() if name not in fields()}
+    return [
+        "",
+        "## Inputs of the action only",
+        "",
+        "| input | what |",
+        "|:--|:--|",
+        *(f"| `{name}` | {entry['description']} |" for name, entry in own.items()),
+    ]
+
+
+def _outputs(outputs: dict[str, Any]) -> list[str]:
+    return [
+        "",
+        "## Outputs of the action",
+        "",
+        "| output | what |",
+        "|:--|:--|",
+        *(f"| `{name}` | {entry['description']} |" for name, entry in outputs.items()),
+    ]
+
+
+if __name__ == "__main__":
+    if "--check" in sys.argv:
+        sys.exit(0 if TARGET.read_text() == page() else f"{TARGET} is not up to date: run `make docs`")
+    TARGET.write_text(page())
