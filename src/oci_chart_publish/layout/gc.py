@@ -37,8 +37,10 @@ class _Stored:
     modified: float
 
 
-def sweep(root: Path, roots: Iterable[Digest], *, before: float) -> Collected:
-    """Remove blobs that ``roots`` do not lead to and left-over temporary files, if last written ``before`` (epoch).
+def sweep(root: Path, roots: Iterable[Digest], *, before: float, abandoned: float) -> Collected:
+    """Remove blobs that ``roots`` do not lead to and that were last written ``before`` (seconds since the epoch).
+
+    Temporary files go if last written before ``abandoned``: their writer has been killed.
 
     The caller holds the lock. A writer touches a blob it finds instead of writing, and names it under the same lock
     after looking for it again, so nothing is swept from under a name.
@@ -51,7 +53,7 @@ def sweep(root: Path, roots: Iterable[Digest], *, before: float) -> Collected:
         if digest not in kept and blob.modified < before and _unlink(blob.path):
             count += 1
             size += blob.size
-    _sweep_ingest(root, before)
+    _sweep_ingest(root, abandoned)
     return Collected(count, size)
 
 
@@ -131,7 +133,6 @@ def _referrers(blobs: Blobs, stored: dict[Digest, _Stored], known: set[Digest]) 
 
 
 def _sweep_ingest(root: Path, before: float) -> None:
-    # What a killed writer left; a living one has just written its file.
     for path, found in _files(root / INGEST):
         if path.name != LOCK and found.st_mtime < before:
             _unlink(path)

@@ -156,7 +156,9 @@ class ImageLayout:
         """
         with self._writing() as index:
             roots = [descriptor.digest for descriptor in index.descriptors()]
-            return sweep(self.root, roots, before=time.time() - older_than.total_seconds())
+            now = time.time()
+            before, abandoned = now - older_than.total_seconds(), now - HOUR.total_seconds()
+            return sweep(self.root, roots, before=before, abandoned=abandoned)
 
     def _initialise(self) -> None:
         self.root.mkdir(parents=True, exist_ok=True)
