@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from oci_chart_publish.errors import ConfigError
+from oci_chart_publish.settings import Layer, Settings, from_environment, from_file, resolve
+
+
+def write(folder: Path, text: str, name: str = ".oci-chart-publish.yaml") -> Path:
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text)
+    return path
+
+
+def test_defaults_stand_where_nobody_says_anything() -> None:
+    assert resolve([]) == Settings()
+    assert Settings().bump == "chart"
+    assert Settings().annotations == "content"
+
+
+def test_first_layer_wins(tmp_path: Path) -> None:
+    write(tmp_path, "jobs: 3\nbump: auto\nsource: https://example.com/file\n")
+    settings = resolve(
+        [
+            Layer("option", {"jobs": 1}),
+            from_environment({"OCI_CHART_PUBLISH_JOBS": "2", "OCI_CHART_PUBLISH_BUMP": "minor"}),
+            from_file(tmp_path),
+        ]
+    )
+    assert (settings.jobs, settings.bump, settings.source) == (1, "minor", "https://example.com/file")
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "expected"),
+    [
+        ("dry-run", "true", True),
+        ("dry-run", "False", False),
+        ("jobs", "8", 8),
+        ("registries", "ghcr.io/a\n\n  quay.io/b \r\n", ("ghcr.io/a", "quay.io/b")),
+        ("commit-types", "'^docs': none", {"^docs": "none"}),
+        ("bump-dependents", "true", True),
+    ],
+)
+def test_text_of_an_input_becomes_a_value(key: str, text: str, expected: object) -> None:
+    assert getattr(resolve([Layer("input", {key: text})]), key.replace("-", "_")) == expected
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"jobs": "many"}, "input: 'jobs': Expected `int`, got `str`"),
+        ({"jobs": "0"}, "input: 'jobs': Expected `int` >= 1"),
+        ({"dry-run": "perhaps"}, "input: 'dry-run': Expected `bool`, got `str`"),
+        ({"bump": "sideways"}, "expected one of: chart, auto, major, minor, patch"),
+        ({"registrys": "x"}, "input: unknown key 'registrys'\ndid you mean 'registries'?"),
+        ({"zzz": "x"}, "known: annotations, "),
+    ],
+)
+def test_wrong_value_names_origin_and_key(values: dict[str, str], message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        resolve([Layer("input", values)])
+    assert message in str(caught.value)
+
+
+def test_empty_inputs_do_not_hide_the_layers_below(tmp_path: Path) -> None:
+    write(tmp_path, "jobs: 5\n", ".github/oci-chart-publish.yaml")
+    assert resolve([Layer("input", {"jobs": ""}), from_file(tmp_path)]).jobs == 5
+
+
+def test_unrelated_variables_are_left_alone() -> None:
+    assert from_environment({"OCI_CHART_PUBLISH_NONSENSE": "1", "JOBS": "2"}).values == {}
+
+
+def test_charts_of_the_file_are_folders_or_settings_by_chart(tmp_path: Path) -> None:
+    write(tmp_path, "charts: [charts, '!charts/old']\n")
+    assert resolve([from_file(tmp_path)]).charts == ("charts", "!charts/old")
+    write(tmp_path, "charts:\n  web:\n    tag-template: v{version}\n    extra-paths: [lib]\n")
+    web = resolve([from_file(tmp_path)]).chart_settings["web"]
+    assert (web.tag_template, web.extra_paths) == ("v{version}", ("lib",))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("- a\n", "expected a mapping of settings"),
+        ("a: [\n", "not YAML"),
+        ("1: x\n", "expected a mapping of settings"),
+        ("charts:\n  web:\n    tag: x\n", "Object contains unknown field `tag` - at `$[...]`"),
+    ],
+)
+def test_broken_file_is_named(tmp_path: Path, text: str, message: str) -> None:
+    path = write(tmp_path, text)
+    with pytest.raises(ConfigError) as caught:
+        resolve([from_file(tmp_path)])
+    assert str(path) in str(caught.value)
+    assert message in str(caught.value)
+
+
+def test_named_file_has_to_exist(tmp_path: Path) -> None:
+    assert from_file(tmp_path).values == {}
+    with pytest.raises(ConfigError, match="there is no settings file"):
+        from_file(tmp_path, str(tmp_path / "none.yaml"))
