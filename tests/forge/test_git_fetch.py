@@ -8,6 +8,7 @@ from tests.fakes.git import ENV, GitRepo
 from tests.fakes.githttp import serve
 
 from oci_chart_publish.errors import ConfigError
+from oci_chart_publish.forge.committree import CommitTree
 from oci_chart_publish.forge.git import GitRepository
 
 # "x-access-token:s3cret" in base64.
@@ -165,3 +166,51 @@ def test_the_token_is_never_an_argument(tmp_path: Path) -> None:
     assert "--unshallow" in seen.read_text()
     assert "s3cret" not in seen.read_text()
     assert "czNjcmV0" not in seen.read_text()
+
+
+def test_old_files_are_brought_with_one_request(tmp_path: Path) -> None:
+    repo = upstream(tmp_path / "srv" / "up")
+    for number in range(5):
+        repo.write({f"charts/{name}/Chart.yaml": f"version: 2.0.{number}\n# {name}\n" for name in "abcd"})
+        repo.commit(str(number))
+    bare = GitRepo.clone(repo.root, tmp_path / "srv" / "charts.git", "--bare")
+    bare.git("config", "uploadpack.allowFilter", "true")
+    bare.git("config", "uploadpack.allowAnySHA1InWant", "true")
+    with serve(tmp_path / "srv", AUTHORIZATION) as server:
+        clone = GitRepo.clone(bare.root, tmp_path / "clone", "--depth=1")
+        clone.git("remote", "set-url", "origin", f"{server.url}/charts.git")
+        with opened(clone.root) as repository:
+            repository.fetch_history("main", "s3cret", server=server.url)
+            server.seen.clear()
+            old = [(f"HEAD~{back}", f"charts/{name}/Chart.yaml") for back in range(1, 4) for name in "abcd"]
+            repository.prefetch([*old, ("HEAD", "missing")])
+            after = len(server.seen)
+            assert [repository.read(rev, path) for rev, path in old[:2]] == [
+                b"version: 2.0.3\n# a\n",
+                b"version: 2.0.3\n# b\n",
+            ]
+            assert all(repository.read(rev, path) for rev, path in old)
+            assert len(server.seen) == after
+            # One for the capabilities, one for the objects.
+            assert after == 2
+            CommitTree(repository, "HEAD~4", "charts").read("a/Chart.yaml")
+            CommitTree(repository, "HEAD~4", "charts").read("b/Chart.yaml")
+            assert len(server.seen) == 4
+
+
+def test_in_a_whole_clone_nothing_is_brought(tmp_path: Path) -> None:
+    upstream(tmp_path / "up")
+    clone = GitRepo.clone(tmp_path / "up", tmp_path / "clone")
+    clone.git("remote", "set-url", "origin", "http://127.0.0.1:9/charts.git")
+    with opened(clone.root) as repository:
+        repository.prefetch([("HEAD", "charts/web/Chart.yaml")])
+        assert repository.read("HEAD", "charts/web/Chart.yaml") == b"version: 1.2.0\n"
+
+
+def test_tags_that_moved_follow_the_origin(tmp_path: Path) -> None:
+    repo = upstream(tmp_path / "up")
+    clone = GitRepo.clone(tmp_path / "up", tmp_path / "clone", "--depth=1", "--no-tags")
+    clone.tag("web-1.0.0")
+    with opened(clone.root) as repository:
+        repository.fetch_history("main")
+        assert repository.tags()["web-1.0.0"] == repo.git("rev-parse", "web-1.0.0")

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from tests.fakes.git import ENV, GitRepo, chart_yaml
 
-from oci_chart_publish.errors import ChartError
+from oci_chart_publish.errors import ChartError, ConfigError
 from oci_chart_publish.forge.git import GitRepository
 from oci_chart_publish.forge.worktree import WorkTree, WorkTreeFiles
 
@@ -237,3 +237,22 @@ def test_a_second_work_tree_has_its_own_files(repo: GitRepo, tmp_path: Path) -> 
     repo.git("worktree", "add", "--quiet", str(tmp_path / "second"), "HEAD")
     repo.write({"charts/web/only-here.txt": "x"})
     assert ("only-here.txt", "f?") not in listing(files_of(tmp_path / "second").tree("charts/web"))
+
+
+def test_a_bare_repository_has_no_files(repo: GitRepo, tmp_path: Path) -> None:
+    bare = GitRepo.clone(repo.root, tmp_path / "bare.git", "--bare")
+    with pytest.raises(ConfigError) as caught:
+        files_of(bare.root)
+    assert (
+        str(caught.value)
+        == f"{bare.root} is a bare repository, without the files of any chart\nclone it first"
+    )
+
+
+def test_a_sparse_index_is_read_whole(repo: GitRepo) -> None:
+    repo.write({"library/base/Chart.yaml": chart_yaml("base")})
+    repo.commit("two")
+    repo.git("sparse-checkout", "set", "--cone", "--sparse-index", "charts")
+    files = files_of(repo.root)
+    assert files.sparse == {"common/shared.yaml", "library/base/Chart.yaml"}
+    assert [entry.tracked for entry in files.tree("charts/web").entries("")] == [True, True, True, True]

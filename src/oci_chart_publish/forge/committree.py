@@ -48,6 +48,11 @@ class CommitFiles:
         """Return the files of one folder ("" is the root)."""
         return CommitTree(self.repository, self.sha, folder, files=self)
 
+    def prefetch(self, folder: str) -> None:
+        """Bring the contents of a folder's files at once, where the clone lacks those of old commits."""
+        prefix = f"{folder}/" if folder else ""
+        self.repository.prefetch_blobs(sha for path, sha in self.blobs.items() if path.startswith(prefix))
+
     def resolve(self, path: str) -> str:
         """Return ``path`` with every symbolic link on it followed; ChartError if one leaves the commit or loops."""
         names, done, hops = path.split("/") if path else [], "", 0
@@ -133,6 +138,7 @@ class CommitTree:
             raise ChartError(f"no file of commit {self._files.sha[:12]}", path=path)
         if self._converted is None:
             self._converted = converted(self._files, self._folder)
+            self._files.prefetch(self._folder)
         inside = not self._folder or real.startswith(f"{self._folder}/")
         known = self._converted if inside else converted(self._files, posixpath.dirname(real))
         if real not in known:

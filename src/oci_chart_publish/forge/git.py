@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
-from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -19,6 +18,7 @@ from typing import Self
 
 from oci_chart_publish.errors import ConfigError, PublishError
 from oci_chart_publish.forge.blobs import BlobReader
+from oci_chart_publish.forge.gitenv import authorise, environment, locate
 from oci_chart_publish.forge.history import LOG_FORMAT, Commit, parse_log
 from oci_chart_publish.forge.origin import web_url
 
@@ -27,38 +27,9 @@ DEPTH_HINT = (
 )
 GITHUB = "https://github.com"
 
-# How git reaches other hosts is the user's business; what it reads and prints here is ours.
-_KEPT = (
-    "GIT_SSL_",
-    "GIT_SSH",
-    "GIT_HTTP_",
-    "GIT_PROXY_",
-    "GIT_CONFIG_GLOBAL",
-    "GIT_CONFIG_SYSTEM",
-    "GIT_CONFIG_NOSYSTEM",
-    "GIT_EXEC_PATH",
-    "GIT_CEILING_DIRECTORIES",
-)
-_VARIABLES = {
-    "LC_ALL": "C",
-    "GIT_TERMINAL_PROMPT": "0",
-    "GIT_ASKPASS": "",
-    "GIT_OPTIONAL_LOCKS": "0",
-    "GIT_LITERAL_PATHSPECS": "1",
-    "GIT_NO_REPLACE_OBJECTS": "1",
-    "GIT_PAGER": "cat",
-}
-_CONFIG = (
-    ("core.fsmonitor", "false"),
-    ("core.hooksPath", os.devnull),
-    ("core.pager", "cat"),
-    ("gc.auto", "0"),
-    ("maintenance.auto", "false"),
-    ("log.showSignature", "false"),
-    ("i18n.logOutputEncoding", "UTF-8"),
-    ("diff.ignoreSubmodules", "none"),
-)
 _TAGS = "%(refname:strip=2)%00%(objecttype)%00%(objectname)%00%(*objecttype)%00%(*objectname)"
+_ALL_TAGS = "+refs/tags/*:refs/tags/*"
+_QUIET = ("--quiet", "--no-recurse-submodules", "--no-prune", "--no-auto-maintenance")
 _PLAIN_DIFF = (
     "--no-ext-diff",
     "--no-textconv",
@@ -98,7 +69,7 @@ class Git:
         self.folder = folder
         self._given = env
         self._program = program
-        self._env = _environment(env, [("safe.directory", str(folder)), *config])
+        self._env = environment(env, [("safe.directory", str(folder)), *config])
         if bare:
             self._env["GIT_DIR"] = str(folder)
 
@@ -156,7 +127,7 @@ class GitRepository:
 
         ConfigError where git is missing or refuses the repository.
         """
-        found = _locate(path)
+        found = locate(path)
         if found is None:
             return None
         root, bare = found
@@ -300,27 +271,55 @@ class GitRepository:
         return web_url(self.origin())
 
     def fetch_history(self, branch: str, token: str = "", *, server: str = GITHUB) -> None:
-        """Complete the history of ``branch`` and of HEAD, with tags, without the contents of old files.
+        """Complete the history of ``branch`` and of HEAD, with all tags, without the contents of old files.
 
-        ``token`` goes to ``server`` and nowhere else. ConfigError with what to change where the fetch fails.
+        Those are fetched when they are read (see ``prefetch``). ``token`` goes to ``server`` and nowhere else. Tags
+        that differ from those of ``origin`` are overwritten. ConfigError with what to change where the fetch fails.
         """
+        self._authorise(token, server)
         depth = ("--unshallow",) if self.is_shallow() else ()
         refspec = (f"+refs/heads/{branch}:refs/remotes/origin/{branch}",) if branch else ()
-        self._fetch(token, server, "--filter=blob:none", *depth, "--tags", "origin", *refspec)
+        self._fetch(token, *depth, "origin", _ALL_TAGS, *refspec)
 
     def fetch_tags(self, token: str = "", *, server: str = GITHUB) -> None:
-        """Fetch the tags of ``origin``, leaving history as deep as it is."""
-        self._fetch(token, server, "--filter=blob:none", "origin", "+refs/tags/*:refs/tags/*")
+        """Fetch the tags of ``origin``, leaving the history of HEAD as deep as it is."""
+        self._authorise(token, server)
+        self._fetch(token, "origin", _ALL_TAGS)
 
-    def _fetch(self, token: str, server: str, *args: str) -> None:
+    def prefetch(self, files: Iterable[tuple[str, str]]) -> None:
+        """Bring the contents of ``(rev, path)`` pairs with one request, where the clone lacks old files.
+
+        Without it each one is a request of its own when it is read. Paths that do not exist count for nothing.
+        """
+        if self._is_partial():
+            blobs = (
+                self._git.run("rev-parse", "--verify", "--quiet", f"{rev}:{path}") for rev, path in files
+            )
+            self.prefetch_blobs(done.stdout.decode().strip() for done in blobs if done.returncode == 0)
+
+    def prefetch_blobs(self, shas: Iterable[str]) -> None:
+        """Bring blobs by their object ids with one request, where the clone lacks old files."""
+        wanted = sorted(set(shas))
+        if wanted and self._is_partial():
+            lines = "".join(f"{sha}\n" for sha in wanted).encode()
+            # As git does itself for one (promisor-remote.c); if it fails, reading says what is missing.
+            self._git.run(
+                "-c", "fetch.negotiationAlgorithm=noop", "fetch", *_QUIET, "--no-tags", "--no-write-fetch-head",
+                "--filter=blob:none", "--stdin", "origin", stdin=lines,
+            )  # fmt: skip
+
+    def _is_partial(self) -> bool:
+        return self._git.run("config", "--get", "remote.origin.promisor").stdout.strip() == b"true"
+
+    def _authorise(self, token: str, server: str) -> None:
+        """Give the token to every process from now on: reading old files may have to fetch them."""
         if token:
-            # Later reads may have to fetch the contents of old files: they need the token as well.
             self._blobs.close()
-            self._git = Git(self.root, self._env, bare=self.bare, config=_authorise(token, server))
+            self._git = Git(self.root, self._env, bare=self.bare, config=authorise(token, server))
             self._blobs = BlobReader(partial(self._git.start, "cat-file", "--batch"))
-        done = self._git.run(
-            "fetch", "--quiet", "--no-recurse-submodules", "--no-prune", "--no-auto-maintenance", *args
-        )
+
+    def _fetch(self, token: str, *args: str) -> None:
+        done = self._git.run("fetch", *_QUIET, "--filter=blob:none", *args)
         if done.returncode:
             words = said(done).replace(token, "***") if token else said(done)
             raise ConfigError(f"cannot fetch the missing history of {self.root}: {words}", hint=DEPTH_HINT)
@@ -337,35 +336,3 @@ def _without_credentials(word: str) -> str:
     scheme, separator, rest = word.partition("://")
     host, slash, path = rest.partition("/")
     return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}" if separator else word
-
-
-def _environment(env: Mapping[str, str], config: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Return the child's environment: the caller's, without what would steer git, plus our settings."""
-    child = {key: value for key, value in env.items() if not key.startswith("GIT_") or key.startswith(_KEPT)}
-    child.update(_VARIABLES)
-    child.setdefault("GIT_SSH_COMMAND", "ssh -oBatchMode=yes")
-    settings = [*_CONFIG, *config]
-    child["GIT_CONFIG_COUNT"] = str(len(settings))
-    for number, (key, value) in enumerate(settings):
-        child[f"GIT_CONFIG_KEY_{number}"] = key
-        child[f"GIT_CONFIG_VALUE_{number}"] = value
-    return child
-
-
-def _authorise(token: str, server: str) -> list[tuple[str, str]]:
-    """Return the settings that send ``token`` to ``server``, in place of a credential that the checkout left."""
-    basic = b64encode(f"x-access-token:{token}".encode()).decode()
-    key = f"http.{server.rstrip('/')}/.extraheader"
-    return [(key, ""), (key, f"AUTHORIZATION: basic {basic}")]
-
-
-def _locate(path: Path) -> tuple[Path, bool] | None:
-    """Return the folder with ``.git`` at or above ``path``, or the bare repository, and whether it is one."""
-    start = Path(os.path.realpath(path))
-    for folder in (start, *start.parents):
-        dot = folder / ".git"
-        if dot.is_file() or (dot / "HEAD").is_file():
-            return folder, False
-        if all((folder / name).exists() for name in ("HEAD", "objects", "refs")):
-            return folder, True
-    return None

@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 
 from oci_chart_publish.chart.tree import Entry
-from oci_chart_publish.errors import ChartError, PublishError
+from oci_chart_publish.errors import ChartError, ConfigError, PublishError
 from oci_chart_publish.forge.git import Git, GitRepository
 
 _SUBMODULE = "160000"
@@ -28,6 +28,11 @@ class WorkTreeFiles:
     """
 
     def __init__(self, repository: GitRepository) -> None:
+        if repository.bare:
+            raise ConfigError(
+                f"{repository.root} is a bare repository, without the files of any chart",
+                hint="clone it first",
+            )
         self.root = repository.root
         self._git = repository.git
 
@@ -36,11 +41,6 @@ class WorkTreeFiles:
         index = _Index()
         index.add(self._git, "")
         return index
-
-    @property
-    def tracked(self) -> frozenset[str]:
-        """Tracked files and links, checked out or not."""
-        return frozenset(self._index.modes)
 
     @property
     def untracked(self) -> tuple[str, ...]:

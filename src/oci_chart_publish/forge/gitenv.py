@@ -1,0 +1,79 @@
+"""What git is told by its environment: nothing that steers it from outside, and our settings."""
+
+from __future__ import annotations
+
+import os
+from base64 import b64encode
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+# How git reaches other hosts is the user's business; what it reads and prints here is ours.
+_KEPT = (
+    "GIT_SSL_",
+    "GIT_SSH",
+    "GIT_HTTP_",
+    "GIT_PROXY_",
+    "GIT_CONFIG_GLOBAL",
+    "GIT_CONFIG_SYSTEM",
+    "GIT_CONFIG_NOSYSTEM",
+    "GIT_EXEC_PATH",
+    "GIT_ALLOW_PROTOCOL",
+    "GIT_CEILING_DIRECTORIES",
+)
+_VARIABLES = {
+    "LC_ALL": "C",
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_ASKPASS": "",
+    "GIT_OPTIONAL_LOCKS": "0",
+    "GIT_LITERAL_PATHSPECS": "1",
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_PAGER": "cat",
+    "GCM_INTERACTIVE": "never",
+}
+_CONFIG = (
+    ("core.fsmonitor", "false"),
+    ("core.hooksPath", os.devnull),
+    ("core.pager", "cat"),
+    ("gc.auto", "0"),
+    ("maintenance.auto", "false"),
+    ("log.showSignature", "false"),
+    ("log.follow", "false"),
+    ("submodule.recurse", "false"),
+    # A connection that brings nothing for a minute is given up.
+    ("http.lowSpeedLimit", "1"),
+    ("http.lowSpeedTime", "60"),
+    ("i18n.logOutputEncoding", "UTF-8"),
+    ("diff.ignoreSubmodules", "none"),
+)
+
+
+def environment(env: Mapping[str, str], config: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return the child's environment: the caller's, without what would steer git, plus our settings."""
+    child = {key: value for key, value in env.items() if not key.startswith("GIT_") or key.startswith(_KEPT)}
+    child.update(_VARIABLES)
+    child.setdefault("GIT_SSH_COMMAND", "ssh -oBatchMode=yes")
+    settings = [*_CONFIG, *config]
+    child["GIT_CONFIG_COUNT"] = str(len(settings))
+    for number, (key, value) in enumerate(settings):
+        child[f"GIT_CONFIG_KEY_{number}"] = key
+        child[f"GIT_CONFIG_VALUE_{number}"] = value
+    return child
+
+
+def authorise(token: str, server: str) -> list[tuple[str, str]]:
+    """Return the settings that send ``token`` to ``server``, in place of a credential that the checkout left."""
+    basic = b64encode(f"x-access-token:{token}".encode()).decode()
+    key = f"http.{server.rstrip('/')}/.extraheader"
+    return [(key, ""), (key, f"AUTHORIZATION: basic {basic}")]
+
+
+def locate(path: Path) -> tuple[Path, bool] | None:
+    """Return the folder with ``.git`` at or above ``path``, or the bare repository, and whether it is one."""
+    start = Path(os.path.realpath(path))
+    for folder in (start, *start.parents):
+        dot = folder / ".git"
+        if dot.is_file() or (dot / "HEAD").is_file():
+            return folder, False
+        if all((folder / name).exists() for name in ("HEAD", "objects", "refs")):
+            return folder, True
+    return None
