@@ -6,6 +6,7 @@ import pytest
 from tests.fakes.git import ENV, GitRepo, chart_yaml
 
 from oci_chart_publish.discover import ChartSource, charts
+from oci_chart_publish.discover.find import home
 from oci_chart_publish.errors import ConfigError
 from oci_chart_publish.forge.git import GitRepository
 from oci_chart_publish.forge.worktree import WorkTreeFiles
@@ -161,8 +162,11 @@ def test_leaving_out_every_chart_is_an_error(repo: GitRepo) -> None:
 
 @pytest.mark.parametrize("pattern", ["..", "../other", "/etc", "../*"])
 def test_a_path_outside_the_repository_is_refused(repo: GitRepo, pattern: str) -> None:
-    with pytest.raises(ConfigError, match=r"charts: '.*' lies outside the repository"):
+    with pytest.raises(ConfigError) as caught:
         found(repo.root, pattern)
+    assert str(caught.value) == (
+        f"charts: {pattern!r} lies outside the repository {repo.root}\nrun the tool once for each repository"
+    )
 
 
 @pytest.mark.parametrize("pattern", ["!", "a\0b"])
@@ -228,6 +232,27 @@ def test_charts_outside_git_are_found_in_the_folders_themselves(tmp_path: Path) 
     assert found(tmp_path, "**") == ["charts/web", "other"]
     assert [source.tracked for source in sources(tmp_path, "other")] == [False]
     assert found(tmp_path / "other") == [""]
+
+
+def test_outside_git_only_the_folders_named_are_searched(tmp_path: Path) -> None:
+    plain = GitRepo(tmp_path / "here", init=False)
+    write_charts(plain, "a/web", "b/c/d/e/far", "b/.hidden")
+    write_charts(GitRepo(tmp_path / "there", init=False), "web")
+    assert found(plain.root, "../there") == ["../there/web"]
+    assert found(plain.root, str(tmp_path / "there/web")) == ["../there/web"]
+    assert found(plain.root, "b/**") == ["b/.hidden", "b/c/d/e/far"]
+    with pytest.raises(ConfigError) as caught:
+        found(plain.root, "x*")
+    assert caught.value.hint == "charts found: a/web, b/.hidden"
+
+
+def test_the_home_of_a_run_is_the_repository_of_the_first_path(repo: GitRepo, tmp_path: Path) -> None:
+    assert home(["*", "!x", "nowhere"], tmp_path) == tmp_path
+    assert home(["repo/charts/web", "other"], tmp_path) == tmp_path / "repo/charts/web"
+    assert home([str(repo.root / "charts/web/Chart.yaml")], tmp_path) == repo.root / "charts/web"
+    files = WorkTreeFiles(GitRepository.open(repo.root, ENV))  # type: ignore[arg-type]
+    assert [one.path for one in charts(["repo/charts/web"], base=tmp_path, files=files)] == ["charts/web"]
+    assert [one.path for one in charts(["repo/library/*"], base=tmp_path, files=files)] == ["library/base"]
 
 
 def test_charts_are_found_again_in_the_same_order(repo: GitRepo) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import posixpath
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -39,21 +38,6 @@ def _checked(pattern: str, line: str) -> str:
     if "\0" in pattern or not pattern:
         raise ConfigError(f"charts: {line!r} is no path", hint="expected a folder, a glob, or !GLOB")
     return pattern
-
-
-def relative(pattern: str, base: str) -> str:
-    """Return a pattern or path written relative to ``base`` relative to the repository root; ConfigError outside.
-
-    ``base`` is POSIX and relative to the root ("" for the root). A final ``Chart.yaml`` stands for its folder.
-    """
-    path = posixpath.normpath(posixpath.join(base, pattern))
-    if path == ".." or path.startswith(("../", "/")):
-        raise ConfigError(
-            f"charts: {pattern!r} lies outside the repository",
-            hint="run the tool in the repository of the chart",
-        )
-    path = "" if path == "." else path
-    return "" if path == CHART_FILE else path.removesuffix(f"/{CHART_FILE}")
 
 
 def matcher(glob: str) -> re.Pattern[str]:
