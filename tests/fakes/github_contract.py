@@ -158,7 +158,7 @@ def _amend(schemas: dict[str, Any]) -> None:
     schemas["release-asset"]["properties"]["state"]["enum"].append("starter")
     for name in ("pull-request", "pull-request-simple"):
         head = schemas[name]["properties"]["head"]["properties"]
-        head["repo"] = {"nullable": True, "allOf": [head["repo"]]}
+        head["repo"] = {**schemas["repository"], "nullable": True}
 
 
 def _request(sent: Sent) -> MockRequest:

@@ -381,7 +381,8 @@ def _register_packages(owner: str, kind: str) -> None:
 
     def versions(call: Call) -> tuple[int, Any]:
         listed = call.state.packages[check(call)]
-        return 200, [call.answers.package_version(version) for version in call.page(listed)]
+        paged = call.page(listed) if kind == "Organization" else listed  # the other list has no pages
+        return 200, [call.answers.package_version(version) for version in paged]
 
     def delete(call: Call) -> tuple[int, Any]:
         del call.state.packages[check(call)]

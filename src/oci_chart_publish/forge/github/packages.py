@@ -33,8 +33,10 @@ class Packages:
 
     def versions(self, package: str) -> tuple[PackageVersion, ...]:
         """Return all versions, the newest first; none where there is no such package."""
+        path = f"{self._package(package)}/versions"
+        sized = path.startswith("/orgs/")  # the description gives the list of a user no pages
         try:
-            return tuple(_version(item) for item in self._client.pages(f"{self._package(package)}/versions"))
+            return tuple(_version(item) for item in self._client.pages(path, sized=sized))
         except ForgeError as error:
             if error.status == 404:
                 return ()

@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from tests.fakes.github import FakeGitHub, Pull
+
+from oci_chart_publish.errors import ForgeError
+from oci_chart_publish.forge.github import GitHub
+from oci_chart_publish.forge.github.pulls import PullRequest
+
+FORK = "mallory/charts"
+
+
+def event(pull: Pull, *, listed: int | None = None, base: int | None = None) -> dict[str, Any]:
+    """Return the payload of ``workflow_run``, as far as it matters."""
+    source = {"full_name": pull.head_repository} if pull.head_repository else None
+    pulls: list[dict[str, Any]] = []
+    if listed is not None:
+        pulls = [{"number": listed, "base": {"repo": {"id": 1 if base is None else base}}}]
+    run = {
+        "head_sha": pull.head_sha,
+        "head_branch": pull.head_ref,
+        "head_repository": source,
+        "pull_requests": pulls,
+    }
+    return {"repository": {"id": 1}, "workflow_run": run}
+
+
+def test_a_pull_request_is_read_as_plain_values(fake: FakeGitHub, github: GitHub) -> None:
+    pull = fake.add_pull(12, head_repository=FORK, labels=["release:minor", "bug"], title="Add a probe")
+    assert github.pulls.get(12) == PullRequest(
+        number=12,
+        title="Add a probe",
+        url=f"{fake.url}/acme/charts/pull/12",
+        author="monalisa",
+        head=pull.head_sha,
+        head_ref="feature",
+        head_repository=FORK,
+        base=fake.state.refs["heads/main"],
+        base_ref="main",
+        labels=("release:minor", "bug"),
+        open=True,
+        merged=False,
+        merge_commit="",
+    )
+
+
+def test_the_head_of_a_deleted_fork_has_no_repository(fake: FakeGitHub, github: GitHub) -> None:
+    fake.add_pull(12, head_repository=None)
+    assert github.pulls.get(12).head_repository == ""
+
+
+def test_a_pull_request_that_does_not_exist_is_an_error(github: GitHub) -> None:
+    with pytest.raises(ForgeError, match="pulls/404: 404 Not Found"):
+        github.pulls.get(404)
+
+
+def test_labels_are_those_of_now(fake: FakeGitHub, github: GitHub) -> None:
+    fake.state.pulls[7].labels = [f"label-{number}" for number in range(120)]
+    assert len(github.pulls.labels(7)) == 120
+
+
+def test_all_files_are_listed(fake: FakeGitHub, github: GitHub) -> None:
+    paths = tuple(f"charts/web/file-{number}" for number in range(250))
+    fake.add_pull(12, files=paths)
+    assert github.pulls.files(12) == paths
+
+
+def test_the_merged_pull_request_of_a_commit_is_found(fake: FakeGitHub, github: GitHub) -> None:
+    commit = fake.merge(7)
+    found = github.pulls.merged_as(commit)
+    assert found is not None
+    assert (found.number, found.merged, found.open, found.merge_commit) == (7, True, False, commit)
+
+
+def test_a_commit_without_a_pull_request_has_none(fake: FakeGitHub, github: GitHub) -> None:
+    assert github.pulls.of_commit(fake.state.refs["heads/main"]) == ()
+    assert github.pulls.merged_as(fake.state.pulls[7].head_sha) is None
+
+
+def test_a_workflow_run_of_this_repository_names_its_pull_request(fake: FakeGitHub, github: GitHub) -> None:
+    found = github.pulls.of_workflow_run(event(fake.state.pulls[7], listed=7))
+    assert found is not None
+    assert found.number == 7
+    assert len(fake.requests) == 1
+
+
+@pytest.mark.parametrize("sees_forks", [True, False], ids=["by commit", "by open pull requests"])
+def test_a_workflow_run_of_a_fork_is_found_by_its_head(
+    fake: FakeGitHub, github: GitHub, *, sees_forks: bool
+) -> None:
+    fake.state.commit_pulls_sees_forks = sees_forks
+    for number in range(20, 26):
+        fake.add_pull(number, head_repository=f"user{number}/charts")
+    pull = fake.add_pull(30, head_repository=FORK, head_ref="patch-1")
+    found = github.pulls.of_workflow_run(event(pull))
+    assert found is not None
+    assert (found.number, found.head_repository) == (30, FORK)
+
+
+def test_a_fork_that_has_the_same_commit_is_not_taken_for_another(fake: FakeGitHub, github: GitHub) -> None:
+    """Somebody may open a pull request with a commit of somebody else's."""
+    victim = fake.add_pull(30, head_repository="victim/charts")
+    attacker = fake.add_pull(31, head_sha=victim.head_sha, head_repository=FORK)
+    found = github.pulls.of_workflow_run(event(attacker))
+    assert found is not None
+    assert found.number == 31
+
+
+def test_a_pull_request_that_belongs_to_the_fork_itself_does_not_count(
+    fake: FakeGitHub, github: GitHub
+) -> None:
+    pull = fake.add_pull(30, head_repository=FORK)
+    found = github.pulls.of_workflow_run(event(pull, listed=7, base=2))
+    assert found is not None
+    assert found.number == 30
+
+
+def test_a_head_that_has_moved_on_has_no_pull_request(fake: FakeGitHub, github: GitHub) -> None:
+    pull = fake.add_pull(30, head_repository=FORK)
+    payload = event(pull)
+    pull.head_sha = fake.state.commit("pushed again")
+    assert github.pulls.of_workflow_run(payload) is None
+
+
+def test_a_fork_that_is_gone_has_no_pull_request(fake: FakeGitHub, github: GitHub) -> None:
+    assert github.pulls.of_workflow_run(event(fake.add_pull(30, head_repository=None))) is None
+
+
+def test_an_open_pull_request_comes_before_a_closed_one(fake: FakeGitHub, github: GitHub) -> None:
+    closed = fake.add_pull(30, head_repository=FORK, state="closed")
+    fake.add_pull(31, head_sha=closed.head_sha, head_repository=FORK)
+    found = github.pulls.of_workflow_run(event(closed))
+    assert found is not None
+    assert found.number == 31

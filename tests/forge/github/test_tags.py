@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from tests.fakes.github import FakeGitHub, Token
+
+from oci_chart_publish.errors import ForgeError, ReadOnlyError
+from oci_chart_publish.forge.github import GitHub
+from oci_chart_publish.forge.github.tags import TagOutcome, TagRef, TagStatus
+
+
+@pytest.fixture
+def head(fake: FakeGitHub) -> str:
+    return fake.state.refs["heads/main"]
+
+
+def test_a_tag_is_created_once(fake: FakeGitHub, github: GitHub, head: str) -> None:
+    assert github.tags.ensure("web-1.0.0", head) == TagOutcome(status=TagStatus.CREATED, commit=head)
+    assert github.tags.ensure("web-1.0.0", head) == TagOutcome(status=TagStatus.EXISTING, commit=head)
+    assert fake.state.tags() == {"web-1.0.0": head}
+    assert len(fake.sent("POST")) == 1
+
+
+def test_a_message_makes_a_tag_annotated(fake: FakeGitHub, github: GitHub, head: str) -> None:
+    github.tags.ensure("web-1.0.0", head, message="web 1.0.0")
+    (tag,) = github.tags.matching("web-")
+    assert (tag.annotated, github.tags.commit(tag)) == (True, head)
+    assert list(fake.state.tag_objects.values()) == [("web-1.0.0", head, "web 1.0.0")]
+
+
+@pytest.mark.parametrize("message", ["", "annotated"])
+def test_a_tag_on_another_commit_is_never_moved(
+    fake: FakeGitHub, github: GitHub, head: str, message: str
+) -> None:
+    github.tags.ensure("web-1.0.0", head, message=message)
+    later = fake.state.commit("later", branch="main")
+    assert github.tags.ensure("web-1.0.0", later) == TagOutcome(status=TagStatus.ELSEWHERE, commit=head)
+    assert fake.state.tags() == {"web-1.0.0": head}
+
+
+@pytest.mark.parametrize("effect", ["none", "done"])
+@pytest.mark.parametrize("pattern", ["/git/refs$", "/git/tags$"])
+def test_a_bad_gateway_leaves_one_tag(
+    fake: FakeGitHub, github: GitHub, head: str, effect: str, pattern: str
+) -> None:
+    fake.fail("POST", pattern, 502, effect="done" if effect == "done" else "none")
+    assert github.tags.ensure("web-1.0.0", head, message="m") == TagOutcome(
+        status=TagStatus.CREATED, commit=head
+    )
+    assert fake.state.tags() == {"web-1.0.0": head}
+
+
+def test_two_runs_that_tag_at_once_agree(fake: FakeGitHub, github: GitHub, other: GitHub, head: str) -> None:
+    fake.hold("POST", "/git/refs", parties=2)
+    with ThreadPoolExecutor(2) as pool:
+        runs = [pool.submit(gateway.tags.ensure, "web-1.0.0", head) for gateway in (github, other)]
+    assert {run.result().status for run in runs} == {TagStatus.CREATED, TagStatus.EXISTING}
+
+
+def test_tags_match_by_prefix_and_keep_plus_signs(fake: FakeGitHub, github: GitHub, head: str) -> None:
+    for name in ("web-1.0.0+build.1", "web-app-1.0.0", "other-1.0.0"):
+        fake.state.create_ref(f"refs/tags/{name}", head)
+    assert github.tags.matching("web-1.0.0+") == (
+        TagRef(name="web-1.0.0+build.1", sha=head, annotated=False),
+    )
+    assert [tag.name for tag in github.tags.matching("web-")] == ["web-1.0.0+build.1", "web-app-1.0.0"]
+    assert len(github.tags.matching()) == 3
+
+
+def test_a_tag_with_slashes_is_one_name(fake: FakeGitHub, github: GitHub, head: str) -> None:
+    github.tags.ensure("charts/web/v1.0.0", head)
+    assert fake.state.tags() == {"charts/web/v1.0.0": head}
+    assert github.tags.get("charts/web/v1.0.0") == TagRef(name="charts/web/v1.0.0", sha=head, annotated=False)
+    assert github.tags.get("charts/web") is None
+
+
+def test_a_ruleset_is_named(fake: FakeGitHub, github: GitHub, head: str) -> None:
+    fake.state.protected_tags = ".*"
+    with pytest.raises(ForgeError, match="Cannot create ref due to creations being restricted") as caught:
+        github.tags.ensure("web-1.0.0", head)
+    assert caught.value.hint.startswith("A ruleset of the repository forbids this.")
+
+
+def test_a_commit_that_github_does_not_have_is_an_error(github: GitHub) -> None:
+    with pytest.raises(ForgeError, match="/git/refs: 422 Object does not exist"):
+        github.tags.ensure("web-1.0.0", "0" * 40)
+
+
+def test_a_read_only_token_is_told_apart(fake: FakeGitHub, github: GitHub, head: str) -> None:
+    fake.tokens["t0ken"] = Token(writes=frozenset({"pull_requests"}))
+    with pytest.raises(ReadOnlyError):
+        github.tags.ensure("web-1.0.0", head)
