@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from oci_chart_publish.errors import AuthError, NotFoundError, RegistryError, VerificationError
+from oci_chart_publish.errors import AuthError, RegistryError, VerificationError
 from oci_chart_publish.oci import mediatype
 from oci_chart_publish.oci.descriptor import Descriptor
 from oci_chart_publish.oci.digest import Digest
@@ -245,7 +245,9 @@ class RegistryRepository:
             return Descriptor(media_type=media_type, digest=digest, size=int(size))
         found = self.manifest(Digest.parse(name) if ":" in name else name)
         if found is None:
-            raise NotFoundError(f"GET {redact(answer.url)}: not found, although HEAD found it", status=404)
+            raise RegistryError(
+                f"GET {redact(answer.url)}: not found, although HEAD found it", status=404, temporary=True
+            )
         return found.descriptor
 
     def _manifest(self, answer: Answer, target: str | Digest) -> Manifest:

@@ -39,7 +39,8 @@ class RegistryOptions:
     for by name; ``plain_http_everywhere`` reaches every host so, but sends credentials to named ones only.
     ``trust``: TLS and proxies. ``on_wait`` gets a line for each longer wait, ``on_warning`` each warning of a
     registry, ``on_secret`` each secret that arises during the run. Timeouts are in seconds: to connect, for
-    one read, for the whole of an answer, for the whole run. ``trusted_realms``: hosts of token services that may be private addresses.
+    one read, for the whole of an answer, for the whole run.
+    ``trusted_realms``: hosts of token services that may be private addresses.
     """
 
     jobs: int = 16

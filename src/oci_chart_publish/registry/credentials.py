@@ -10,6 +10,7 @@ import base64
 import binascii
 import json
 import logging
+import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -229,9 +230,7 @@ def _credential(entry: Mapping[str, Any], origin: str) -> Credential | None:
 
 def normalise(key: str) -> str:
     """Return ``host[:port][/path]`` of a key, without scheme, version and trailing slash; Docker Hub once."""
-    plain = key.strip()
-    for scheme in ("https://", "http://"):
-        plain = plain.removeprefix(scheme)
+    plain = re.sub(r"^https?://", "", key.strip(), flags=re.IGNORECASE)
     host, _, path = plain.strip("/").partition("/")
     host = host.lower()
     if path in ("v1", "v2"):

@@ -25,6 +25,7 @@ from oci_chart_publish.registry.retry import Budget, Patience, for_host, is_tran
 _LOG = logging.getLogger(__name__)
 _HOPS = 5
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_REDIRECTS_OF_READS = frozenset({301, 302, 303})
 SMALL = 64 * 1024
 """Bytes read of an answer whose body only explains."""
 
@@ -196,17 +197,16 @@ class Host:
     def _follow(self, call: Call, authorization: str) -> Answer:
         url = call.target if "://" in call.target[:8] else self.base + call.target
         method, body = call.method, call.body
-        answer = self._once(call, method, url, body, authorization)
-        for _ in range(_HOPS):
-            if answer.status not in _REDIRECTS:
-                return answer
+        for _ in range(_HOPS + 1):
+            answer = self._once(call, method, url, body, authorization)
             location = answer.header("Location")
-            if not location or (answer.status in (301, 302, 303) and method not in ("GET", "HEAD")):
+            if answer.status not in _REDIRECTS or not location:
+                return answer
+            if answer.status in _REDIRECTS_OF_READS and method not in ("GET", "HEAD"):
                 return answer
             url = self._redirected(answer, location)
             if call.same_origin and origin_of(url) != self._origin:
                 return answer
-            answer = self._once(call, method, url, body, authorization)
         raise RegistryError(f"{call.method} {redact(url)}: more than {_HOPS} redirects")
 
     def _redirected(self, answer: Answer, location: str) -> str:
@@ -292,7 +292,8 @@ class Host:
             return
         self.features.speaks = True
         if self.kind is hints.GENERIC:
-            self.kind = hints.kind_of(self.name, " ".join(f"{key}={answer.header(key)}" for key in _MARKS))
+            marks = (f"{name}={value}" for name in _MARKS if (value := answer.header(name)))
+            self.kind = hints.kind_of(self.name, " ".join(marks))
 
     def _warned(self, answer: Answer) -> None:
         """Pass a registry's warning on, once (distribution-spec, warnings)."""

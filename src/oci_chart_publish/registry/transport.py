@@ -59,6 +59,8 @@ class Transport:
         self._whole = whole
         self._pools: dict[str, tuple[HTTPConnectionPool, bool]] = {}
         self._lock = threading.Lock()
+        if trust.insecure:  # asked for, host by host: not worth a warning a request
+            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
         _redact_logs()
 
     def send(
@@ -223,7 +225,8 @@ class _Redactor(logging.Filter):
     def filter(self, record: logging.LogRecord) -> bool:
         """Rewrite the record and keep it."""
         text = re.sub(r"//[^/@\s]*@", "//***@", record.getMessage())
-        record.msg, record.args = re.sub(r"\?[^\s'\"]*", "?***", text), ()
+        record.msg, record.args = re.sub(r"\?[^\s'\")]*", "?***", text), ()
+        record.exc_info, record.exc_text = None, None
         return True
 
 

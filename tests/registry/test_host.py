@@ -1,0 +1,362 @@
+"""One request from its first sending to its answer: redirects, retries, pauses, plain HTTP and TLS."""
+
+from __future__ import annotations
+
+import ssl
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from tests.fakes.registry import FakeRegistry, Quirks
+from tests.fakes.wire import Reply, Seen, WireServer, refusal
+from tests.registry.artifacts import chart
+from tests.registry.conftest import ALICE, USERS, Client, quick
+
+from oci_chart_publish.errors import AuthError, RegistryError
+from oci_chart_publish.oci.descriptor import Descriptor
+from oci_chart_publish.oci.reference import Repository
+from oci_chart_publish.registry.answer import NoAnswer
+from oci_chart_publish.registry.connect import Registries
+from oci_chart_publish.registry.trust import Trust
+
+Fake = Callable[..., FakeRegistry]
+Serve = Callable[..., WireServer]
+Tls = tuple[Path, ssl.SSLContext]
+
+MANIFEST, BLOBS = chart()
+DATA = b"some bytes"
+BLOB = Descriptor.of("application/octet-stream", DATA)
+
+
+def redirect(status: int, location: str) -> Reply:
+    return Reply(status=status, headers=[("Location", location)])
+
+
+def stored(registry: FakeRegistry, client: Client, **options: object) -> None:
+    client(registry, **options).put_blob(BLOB, DATA)
+    registry.seen.clear()
+
+
+# redirects
+
+
+def test_a_blob_is_read_from_where_a_redirect_points_without_credentials(
+    fake: Fake, serve: Serve, client: Client
+) -> None:
+    cdn = serve(lambda _seen: Reply(body=DATA))
+    registry = fake(users=USERS, auth="basic")
+    registry.next("GET .*/blobs/", redirect(307, f"{cdn.url}/x?X-Sig=a%7Eb%2F"))
+    assert client(registry, credential=ALICE).blob(BLOB) == DATA
+    assert cdn.lines() == ["GET /x?X-Sig=a%7Eb%2F"]
+    assert "authorization" not in cdn.seen[0].headers
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_on_the_same_origin_keeps_the_credentials(fake: Fake, client: Client, status: int) -> None:
+    registry = fake(users=USERS, auth="basic")
+    stored(registry, client, credential=ALICE)
+    registry.next("GET .*/blobs/", redirect(status, f"/v2/charts/web/blobs/{BLOB.digest}"))
+    assert client(registry, credential=ALICE).blob(BLOB) == DATA
+
+
+@pytest.mark.parametrize("status", [307, 308])
+@pytest.mark.parametrize("method", ["POST", "PUT"])
+def test_a_write_is_redirected_with_its_method_and_body(
+    fake: Fake, serve: Serve, client: Client, method: str, status: int
+) -> None:
+    elsewhere = serve(lambda _seen: Reply(status=201))
+    registry = fake(users=USERS, auth="basic")
+    registry.next(f"{method} .*/blobs/", redirect(status, f"{elsewhere.url}/there"))
+    client(registry, credential=ALICE).put_blob(BLOB, DATA)
+    assert [(seen.method, seen.body) for seen in elsewhere.seen] == [(method, DATA)]
+    assert "authorization" not in elsewhere.seen[0].headers
+
+
+@pytest.mark.parametrize("status", [301, 302, 303])
+def test_a_write_that_would_become_a_read_is_an_error(fake: Fake, client: Client, status: int) -> None:
+    registry = fake()
+    registry.next("PUT .*/manifests/", redirect(status, "/elsewhere"))
+    store = client(registry)
+    for descriptor, data in BLOBS:
+        store.put_blob(descriptor, data)
+    with pytest.raises(RegistryError, match=f"{status} (moved|see other)"):
+        store.put_manifest(MANIFEST, "1")
+
+
+def test_five_redirects_are_followed_and_no_more(serve: Serve, client: Client) -> None:
+    def chain(left: int) -> Callable[[Seen], Reply]:
+        def answer(seen: Seen) -> Reply:
+            number = int(seen.target.rpartition("/")[2]) if seen.target.startswith("/hop/") else left
+            return redirect(307, f"/hop/{number - 1}") if number else Reply(body=DATA)
+
+        return answer
+
+    assert client(serve(chain(5))).blob(BLOB) == DATA
+    server = serve(chain(6))
+    with pytest.raises(RegistryError, match="more than 5 redirects"):
+        client(server).blob(BLOB)
+    assert len(server.seen) == 6
+
+
+def test_a_redirect_from_https_to_http_is_refused(
+    fake: Fake, serve: Serve, client: Client, authority: Tls, trusting: Callable[..., Trust]
+) -> None:
+    plain = serve(lambda _seen: Reply(body=DATA))
+    registry = fake(tls=authority[1])
+    registry.next("GET .*/blobs/", redirect(307, f"http://localhost:{plain.port}/x"))
+    with pytest.raises(RegistryError, match="it points from https to http://localhost"):
+        client(registry, trust=trusting(registry.host)).blob(BLOB)
+    assert plain.seen == []
+
+
+def test_a_redirect_to_another_port_or_scheme_carries_no_credentials(
+    fake: Fake, serve: Serve, client: Client, authority: Tls, trusting: Callable[..., Trust]
+) -> None:
+    other_port = serve(lambda _seen: Reply(body=DATA))
+    secure = serve(lambda _seen: Reply(body=DATA), authority[1])
+    registry = fake(users=USERS, auth="basic")
+    registry.next("GET .*/blobs/", redirect(307, other_port.url + "/x"), redirect(307, secure.url + "/x"))
+    store = client(registry, credential=ALICE, trust=trusting(secure.host))
+    assert (store.blob(BLOB), store.blob(BLOB)) == (DATA, DATA)
+    assert ["authorization" in seen.headers for seen in (*other_port.seen, *secure.seen)] == [False, False]
+
+
+def test_no_credentials_return_by_way_of_another_host(fake: Fake, serve: Serve, client: Client) -> None:
+    registry = fake(users=USERS, auth="basic")
+    stored(registry, client, credential=ALICE)
+    back = serve(lambda _seen: redirect(307, f"{registry.url}/v2/charts/web/blobs/{BLOB.digest}"))
+    registry.next("GET .*/blobs/", redirect(307, back.url + "/x"))
+    assert client(registry, credential=ALICE).blob(BLOB) == DATA
+    assert "authorization" not in back.seen[0].headers
+
+
+@pytest.mark.parametrize(
+    "location", ["http://[bad/", "ftp://x/", "http://u:hunter2@127.0.0.1/", "http://a b/", "http://a..b/x"]
+)
+def test_a_malformed_redirect_is_an_error_of_ours(fake: Fake, client: Client, location: str) -> None:
+    registry = fake()
+    registry.next("GET .*/blobs/", redirect(307, location))
+    with pytest.raises(RegistryError, match="307 to a place that is refused") as caught:
+        client(registry).blob(BLOB)
+    assert "hunter2" not in str(caught.value)
+
+
+# retries
+
+
+@pytest.mark.parametrize("status", [408, 429, 499, 500, 502, 503, 504, 522])
+def test_a_transient_status_is_asked_again(fake: Fake, client: Client, status: int) -> None:
+    registry = fake()
+    registry.next("HEAD", *[Reply(status=status)] * 3)
+    assert client(registry).resolve("1") is None
+    assert registry.lines() == ["HEAD /v2/charts/web/manifests/1"] * 4
+
+
+def test_six_tries_and_then_the_error_is_temporary(fake: Fake, client: Client) -> None:
+    registry = fake()
+    registry.next(".*", *[refusal(503, "UNAVAILABLE", "down for a while")] * 99)
+    store = client(registry)
+    with pytest.raises(RegistryError, match="503 UNAVAILABLE: down for a while") as caught:
+        store.manifest("1")
+    assert (len(registry.seen), caught.value.temporary, caught.value.status) == (6, True, 503)
+
+
+def test_a_rate_limit_is_an_error_of_the_registry_and_not_of_permissions(fake: Fake, client: Client) -> None:
+    registry = fake()
+    limit = refusal(403, "DENIED", "You have exceeded a secondary rate limit")
+    registry.next(".*", limit, limit)
+    assert client(registry).manifest("1") is None
+    assert len(registry.seen) == 3
+    registry.next(".*", *[limit] * 99)
+    with pytest.raises(RegistryError) as caught:
+        client(registry).manifest("1")
+    assert not isinstance(caught.value, AuthError)
+
+
+def test_a_connection_that_is_dropped_or_reset_is_tried_again(fake: Fake, client: Client) -> None:
+    registry = fake()
+    registry.next("HEAD", Reply(drop=True), Reply(drop=True), Reply(raw=b"HTTP/1.1 2"))
+    assert client(registry).resolve("1") is None
+    assert len([seen for seen in registry.seen if seen.method == "HEAD"]) == 4
+
+
+def test_a_truncated_blob_is_read_again(fake: Fake, client: Client) -> None:
+    registry = fake()
+    stored(registry, client)
+    registry.next("GET .*/blobs/", Reply(body=DATA[:3], length=len(DATA)))
+    assert client(registry).blob(BLOB) == DATA
+
+
+def test_a_kept_connection_that_the_server_closed_is_no_error(fake: Fake, client: Client) -> None:
+    registry = fake()
+    store = client(registry)
+    stored(registry, client)
+    for _ in range(3):
+        registry.next(
+            "HEAD", Reply(status=404, headers=[("Docker-Distribution-Api-Version", "x")], close=True)
+        )
+        assert store.resolve("1") is None
+
+
+@pytest.mark.parametrize("form", ["seconds", "date"])
+def test_retry_after_is_kept_and_the_wait_is_told(fake: Fake, client: Client, form: str) -> None:
+    waits: list[str] = []
+    registry = fake()
+    value = (
+        "1" if form == "seconds" else time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(time.time() + 2))
+    )
+    registry.next("HEAD", Reply(status=429, headers=[("Retry-After", value)]))
+    begun = time.monotonic()
+    client(registry, on_wait=waits.append).resolve("1")
+    assert 0.8 < time.monotonic() - begun < 3
+    (told,) = waits
+    assert told.startswith(f"{registry.host} answered 429; waiting ")
+
+
+@pytest.mark.parametrize("value", ["880µs", "soon", "-1", ""])
+def test_a_rubbish_retry_after_falls_back_to_the_backoff(fake: Fake, client: Client, value: str) -> None:
+    registry = fake()
+    registry.next("HEAD", Reply(status=429, headers=[("Retry-After", value)]))
+    begun = time.monotonic()
+    assert client(registry).resolve("1") is None
+    assert time.monotonic() - begun < 1
+
+
+def test_a_wait_beyond_five_minutes_is_not_accepted(fake: Fake, client: Client) -> None:
+    registry = fake()
+    registry.next(".*", Reply(status=429, headers=[("Retry-After", "301")]))
+    with pytest.raises(RegistryError, match="429 too many requests") as caught:
+        client(registry).manifest("1")
+    assert (len(registry.seen), caught.value.temporary) == (1, True)
+
+
+def test_the_waits_of_a_run_have_a_budget(fake: Fake, client: Client) -> None:
+    registry = fake()
+    registry.next(".*", *[Reply(status=429, headers=[("Retry-After", "0.2")])] * 6)
+    with pytest.raises(RegistryError, match="429"):
+        client(registry, patience=quick(total_asked=0.5)).manifest("1")
+    assert len(registry.seen) == 3
+
+
+def test_one_429_holds_all_workers_back(fake: Fake, registries: Callable[..., Registries]) -> None:
+    registry = fake()
+    registry.next("HEAD .*/c0/", Reply(status=429, headers=[("Retry-After", "1")]))
+    made = registries(jobs=8)
+    made.repository(Repository(registry.host, "charts/c0"))
+    times: list[float] = []
+
+    def timed(seen: Seen) -> Reply:
+        times.append(time.monotonic())
+        return registry.answer(seen)
+
+    registry.server.answer = timed
+
+    def work(number: int) -> None:
+        time.sleep(0.3 * (number > 0))
+        made.repository(Repository(registry.host, f"charts/c{number}")).resolve("1")
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(work, range(8)))
+    first, *others = times
+    assert len(others) == 8
+    assert min(others) - first > 0.9
+
+
+def test_the_run_ends_when_its_time_is_used_up(fake: Fake, client: Client) -> None:
+    with pytest.raises(RegistryError, match="the time of the run is used up"):
+        client(fake(), run_timeout=-1.0).resolve("1")
+
+
+def test_an_unreachable_host_is_an_error_in_words(registries: Callable[..., Registries]) -> None:
+    store = registries().repository(Repository("127.0.0.1:1", "charts/web"))
+    with pytest.raises(NoAnswer, match="connection refused") as caught:
+        store.resolve("1")
+    assert caught.value.message == "HEAD http://127.0.0.1:1/v2/charts/web/manifests/1: connection refused"
+
+
+# plain HTTP and TLS
+
+
+def test_loopback_is_plain_http_unasked(fake: Fake, client: Client) -> None:
+    registry = fake()
+    assert client(registry).resolve("1") is None
+    assert registry.lines() == ["HEAD /v2/charts/web/manifests/1"]
+
+
+def test_a_loopback_registry_with_tls_is_recognised(fake: Fake, client: Client, authority: Tls) -> None:
+    registry = fake(tls=authority[1], users=USERS, auth="basic")
+    trust = Trust(environment={"SSL_CERT_FILE": str(authority[0])})
+    store = client(registry, credential=ALICE, trust=trust)
+    store.put_blob(BLOB, DATA)
+    assert store.blob(BLOB) == DATA
+    assert store.host.base == registry.url
+
+
+def test_an_untrusted_loopback_registry_with_tls_says_so(fake: Fake, client: Client, authority: Tls) -> None:
+    with pytest.raises(NoAnswer, match="the certificate is not trusted"):
+        client(fake(tls=authority[1]), trust=Trust()).resolve("1")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"Client sent an HTTP request to an HTTPS server.\n",
+        b"<html><title>400 The plain HTTP request was sent to HTTPS port</title></html>",
+    ],
+)
+def test_an_answer_that_expects_tls_is_understood(serve: Serve, client: Client, text: bytes) -> None:
+    server = serve(lambda _seen: Reply(status=400, body=text))
+    with pytest.raises(NoAnswer, match="GET https://"):
+        client(server, patience=quick(tries=1)).manifest("1")
+
+
+def test_a_host_with_a_ca_file_is_https_from_the_start(
+    fake: Fake, client: Client, authority: Tls, trusting: Callable[..., Trust]
+) -> None:
+    registry = fake(tls=authority[1])
+    assert client(registry, trust=trusting(registry.host)).resolve("1") is None
+    assert registry.server.connections == 1
+
+
+def test_credentials_do_not_go_over_plain_http_unless_the_host_is_named(
+    serve: Serve, registries: Callable[..., Registries]
+) -> None:
+    proxy = serve(lambda _seen: refusal(401, "X", "x", ("WWW-Authenticate", "Basic")))
+    trust = Trust(environment={"HTTP_PROXY": proxy.url})
+    everywhere = registries({"registry.test": ALICE}, plain_http_everywhere=True, trust=trust)
+    with pytest.raises(AuthError, match="credentials do not go over plain http") as caught:
+        everywhere.repository(Repository("registry.test", "charts/web")).resolve("1")
+    assert caught.value.hint == "ask for plain http to registry.test by name, if that is meant"
+    assert all("authorization" not in seen.headers for seen in proxy.seen)
+    named = registries({"registry.test": ALICE}, plain_http=frozenset({"registry.test"}), trust=trust)
+    with pytest.raises(AuthError, match="401"):
+        named.repository(Repository("registry.test", "charts/web")).resolve("1")
+    assert any("authorization" in seen.headers for seen in proxy.seen)
+
+
+def test_docker_hub_is_reached_by_its_api_host(registries: Callable[..., Registries]) -> None:
+    store = registries().repository(Repository.parse("index.docker.io/acme/web"))
+    assert store.host.base == "https://registry-1.docker.io"
+    assert store.title == "docker.io/acme/web"
+
+
+def test_nothing_heavy_is_imported_before_the_first_request() -> None:
+    program = (
+        "import sys; from oci_chart_publish.registry.connect import Registries; "
+        "from oci_chart_publish.oci.reference import Repository; "
+        "Registries().repository(Repository('ghcr.io', 'a/b')); "
+        "print([name for name in ('requests', 'urllib3', 'ssl', 'http.server') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_cookies_are_not_sent_back(fake: Fake, client: Client) -> None:
+    registry = fake(Quirks(cookie="sid=1; Path=/"))
+    stored(registry, client)
+    client(registry).blob(BLOB)
+    assert all("cookie" not in seen.headers for seen in registry.seen)
