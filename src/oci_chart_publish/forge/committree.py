@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import posixpath
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 
 from oci_chart_publish.chart.tree import Entry
-from oci_chart_publish.errors import ChartError, PublishError
+from oci_chart_publish.errors import ChartError
 from oci_chart_publish.forge.git import GitRepository
 
 _LINK = "120000"
@@ -48,6 +49,19 @@ class CommitFiles:
         """Return the files of one folder ("" is the root)."""
         return CommitTree(self.repository, self.sha, folder, files=self)
 
+    @cached_property
+    def converted(self) -> frozenset[str]:
+        """The paths whose bytes git changes on checkout."""
+        git = self.repository.git
+        names = b"".join(os.fsencode(path) + b"\0" for path in self.blobs if self.modes[path] != _LINK)
+        out = git.output("check-attr", "-z", "--stdin", *_ATTRIBUTES, stdin=names, attributes=self.sha)
+        fields = [os.fsdecode(field) for field in out.split(b"\0")[:-1]]
+        crlf = _crlf_by_default(self.repository)
+        found: dict[str, dict[str, str]] = {}
+        for path, name, value in zip(fields[::3], fields[1::3], fields[2::3], strict=True):
+            found.setdefault(path, {})[name] = value
+        return frozenset(path for path, attributes in found.items() if _converts(attributes, crlf=crlf))
+
     def prefetch(self, folder: str) -> None:
         """Bring the contents of a folder's files at once, where the clone lacks those of old commits."""
         prefix = f"{folder}/" if folder else ""
@@ -85,7 +99,7 @@ class CommitTree:
     ) -> None:
         self._files = files or CommitFiles(repository, rev)
         self._folder = folder
-        self._converted: frozenset[str] | None = None
+        self._prefetched = False
         self._last = ("", b"")
         self.title = f"{folder or '.'} at {self._files.sha[:12]}"
 
@@ -98,9 +112,11 @@ class CommitTree:
 
     def read(self, path: str) -> bytes:
         """Return the bytes that a checkout writes."""
-        if self._last[0] != path:
-            self._last = (path, self._read(path))
-        return self._last[1]
+        known, data = self._last
+        if known != path:
+            data = self._read(path)
+            self._last = (path, data)
+        return data
 
     def size(self, path: str) -> int:
         """Return the size in bytes of what a checkout writes."""
@@ -136,33 +152,14 @@ class CommitTree:
         sha = self._files.blobs.get(real)
         if sha is None:
             raise ChartError(f"no file of commit {self._files.sha[:12]}", path=path)
-        if self._converted is None:
-            self._converted = converted(self._files, self._folder)
+        if not self._prefetched:
             self._files.prefetch(self._folder)
-        inside = not self._folder or real.startswith(f"{self._folder}/")
-        known = self._converted if inside else converted(self._files, posixpath.dirname(real))
-        if real not in known:
+            self._prefetched = True
+        if real not in self._files.converted:
             return self._files.repository.blob(sha)
         return self._files.repository.git.output(
             "cat-file", "--filters", f"--path={real}", sha, attributes=self._files.sha
         )
-
-
-def converted(files: CommitFiles, folder: str) -> frozenset[str]:
-    """Return the paths below a folder whose bytes git changes on checkout."""
-    prefix = f"{folder}/" if folder else ""
-    paths = [path for path in files.blobs if path.startswith(prefix) and files.modes[path] != _LINK]
-    git = files.repository.git
-    names = b"".join(os.fsencode(path) + b"\0" for path in paths)
-    out = git.output("check-attr", "-z", "--stdin", *_ATTRIBUTES, stdin=names, attributes=files.sha)
-    fields = [os.fsdecode(field) for field in out.split(b"\0")[:-1]]
-    if len(fields) % 3:
-        raise PublishError("git check-attr printed an incomplete answer")
-    crlf = _crlf_by_default(files.repository)
-    found: dict[str, dict[str, str]] = {}
-    for path, name, value in zip(fields[::3], fields[1::3], fields[2::3], strict=True):
-        found.setdefault(path, {})[name] = value
-    return frozenset(path for path, attributes in found.items() if _converts(attributes, crlf=crlf))
 
 
 def _converts(attributes: Mapping[str, str], *, crlf: bool) -> bool:

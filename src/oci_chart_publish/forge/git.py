@@ -120,6 +120,7 @@ class GitRepository:
         self._git = git
         self._env = env
         self._blobs = BlobReader(partial(git.start, "cat-file", "--batch"))
+        self._partial: bool | None = None
 
     @classmethod
     def open(cls, path: Path, env: Mapping[str, str]) -> GitRepository | None:
@@ -309,7 +310,10 @@ class GitRepository:
             )  # fmt: skip
 
     def _is_partial(self) -> bool:
-        return self._git.run("config", "--get", "remote.origin.promisor").stdout.strip() == b"true"
+        if self._partial is None:
+            promisor = self._git.run("config", "--get", "remote.origin.promisor")
+            self._partial = promisor.stdout.strip() == b"true"
+        return self._partial
 
     def _authorise(self, token: str, server: str) -> None:
         """Give the token to every process from now on: reading old files may have to fetch them."""
@@ -320,6 +324,7 @@ class GitRepository:
 
     def _fetch(self, token: str, *args: str) -> None:
         done = self._git.run("fetch", *_QUIET, "--filter=blob:none", *args)
+        self._partial = None
         if done.returncode:
             words = said(done).replace(token, "***") if token else said(done)
             raise ConfigError(f"cannot fetch the missing history of {self.root}: {words}", hint=DEPTH_HINT)
