@@ -180,6 +180,37 @@ def test_a_wrong_token_is_told_what_the_input_takes(fake: FakeGitHub, watch: Wat
     )
 
 
+def test_a_server_that_asks_for_time_gets_it(fake: FakeGitHub, client: Client, watch: Watch) -> None:
+    fake.fail("GET", "charts$", 503, headers={"Retry-After": "20"})
+    client.get("/repos/acme/charts")
+    assert watch.slept == [20.0]
+
+
+def test_without_a_token_nothing_is_sent(fake: FakeGitHub) -> None:
+    with pytest.raises(ForgeError, match="GitHub: no token") as caught:
+        Client(Options(token="", api_url=fake.api_url)).get("/repos/acme/charts")
+    assert caught.value.hint == "Give one as github-token (or GITHUB_TOKEN)."
+    assert fake.requests == []
+
+
+def test_a_token_that_cannot_be_sent_is_not_printed(fake: FakeGitHub, watch: Watch) -> None:
+    with pytest.raises(ForgeError) as caught:
+        Client(Options(token="t0\nken", api_url=fake.api_url), watch.clock).get("/repos/acme/charts")
+    assert str(caught.value) == (
+        "GitHub: the token holds line ends or other characters that no token has\n"
+        "Check the secret that is given as github-token."
+    )
+
+
+def test_white_space_around_a_token_does_not_matter(fake: FakeGitHub) -> None:
+    Client(Options(token=" t0ken\n", api_url=fake.api_url)).get("/repos/acme/charts")
+
+
+def test_a_url_of_no_use_is_an_error(watch: Watch) -> None:
+    with pytest.raises(ForgeError, match="400 AssertionError: Unknown URL scheme"):
+        Client(Options(token="t", api_url="ftp://api.github.com"), watch.clock).get("/user")
+
+
 def test_a_next_page_on_another_host_is_not_asked_for(fake: FakeGitHub, client: Client) -> None:
     link = '<https://elsewhere.example/issues?page=2>; rel="next"'
     fake.fail("GET", "comments", 200, data=[], headers={"Link": link})
@@ -238,7 +269,7 @@ def test_a_server_of_your_own_is_reached_below_its_prefix(watch: Watch) -> None:
             github.comments.upsert(7, "report", "hello", MARK)
             github.comments.upsert(7, "report", "again", MARK)
         assert bodies(fake) == ['<!-- oci-chart-publish key="report" run="1" attempt="1" -->\nagain']
-        assert [one.path for one in fake.sent("POST")] == [COMMENTS, "/api/graphql"]
+        assert [one.path for one in fake.sent("POST")] == [COMMENTS]
 
 
 def test_pygithub_is_not_imported_before_the_first_request() -> None:

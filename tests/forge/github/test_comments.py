@@ -98,6 +98,22 @@ def test_a_personal_token_finds_its_own_comment(fake: FakeGitHub) -> None:
     assert bodies(fake) == {mine.id: marked("news")}
 
 
+@pytest.mark.parametrize(
+    ("token", "login"),
+    [(Token(), BOT), (Token(login="release-robot", app=False), "release-robot")],
+    ids=["app", "person"],
+)
+def test_who_we_are_is_known_without_graphql_too(
+    fake: FakeGitHub, github: GitHub, token: Token, login: str
+) -> None:
+    fake.tokens["t0ken"] = token
+    fake.state.comment(7, marked("old"), login)
+    errors = [{"type": "FORBIDDEN", "message": "Resource not accessible by integration"}]
+    fake.fail("POST", "graphql", 200, data={"data": None, "errors": errors})
+    github.comments.upsert(7, "report", "news", RunMark(1, 1))
+    assert list(bodies(fake).values()) == [marked("news")]
+
+
 def test_a_comment_on_the_third_page_is_found(fake: FakeGitHub, github: GitHub) -> None:
     for number in range(230):
         fake.state.comment(7, f"chatter {number}", "monalisa")

@@ -12,19 +12,19 @@ from oci_chart_publish.forge.github.pulls import PullRequest
 FORK = "mallory/charts"
 
 
-def event(pull: Pull, *, listed: int | None = None, base: int | None = None) -> dict[str, Any]:
-    """Return the payload of ``workflow_run``, as far as it matters."""
+def run_of(pull: Pull, *, listed: int | None = None, base: int | None = None) -> dict[str, Any]:
+    """Return the ``workflow_run`` of an event, as far as it matters."""
     source = {"full_name": pull.head_repository} if pull.head_repository else None
     pulls: list[dict[str, Any]] = []
     if listed is not None:
         pulls = [{"number": listed, "base": {"repo": {"id": 1 if base is None else base}}}]
-    run = {
+    return {
+        "repository": {"id": 1},
         "head_sha": pull.head_sha,
         "head_branch": pull.head_ref,
         "head_repository": source,
         "pull_requests": pulls,
     }
-    return {"repository": {"id": 1}, "workflow_run": run}
 
 
 def test_a_pull_request_is_read_as_plain_values(fake: FakeGitHub, github: GitHub) -> None:
@@ -80,7 +80,7 @@ def test_a_commit_without_a_pull_request_has_none(fake: FakeGitHub, github: GitH
 
 
 def test_a_workflow_run_of_this_repository_names_its_pull_request(fake: FakeGitHub, github: GitHub) -> None:
-    found = github.pulls.of_workflow_run(event(fake.state.pulls[7], listed=7))
+    found = github.pulls.of_workflow_run(run_of(fake.state.pulls[7], listed=7))
     assert found is not None
     assert found.number == 7
     assert len(fake.requests) == 1
@@ -94,7 +94,7 @@ def test_a_workflow_run_of_a_fork_is_found_by_its_head(
     for number in range(20, 26):
         fake.add_pull(number, head_repository=f"user{number}/charts")
     pull = fake.add_pull(30, head_repository=FORK, head_ref="patch-1")
-    found = github.pulls.of_workflow_run(event(pull))
+    found = github.pulls.of_workflow_run(run_of(pull))
     assert found is not None
     assert (found.number, found.head_repository) == (30, FORK)
 
@@ -103,7 +103,7 @@ def test_a_fork_that_has_the_same_commit_is_not_taken_for_another(fake: FakeGitH
     """Somebody may open a pull request with a commit of somebody else's."""
     victim = fake.add_pull(30, head_repository="victim/charts")
     attacker = fake.add_pull(31, head_sha=victim.head_sha, head_repository=FORK)
-    found = github.pulls.of_workflow_run(event(attacker))
+    found = github.pulls.of_workflow_run(run_of(attacker))
     assert found is not None
     assert found.number == 31
 
@@ -112,25 +112,25 @@ def test_a_pull_request_that_belongs_to_the_fork_itself_does_not_count(
     fake: FakeGitHub, github: GitHub
 ) -> None:
     pull = fake.add_pull(30, head_repository=FORK)
-    found = github.pulls.of_workflow_run(event(pull, listed=7, base=2))
+    found = github.pulls.of_workflow_run(run_of(pull, listed=7, base=2))
     assert found is not None
     assert found.number == 30
 
 
 def test_a_head_that_has_moved_on_has_no_pull_request(fake: FakeGitHub, github: GitHub) -> None:
     pull = fake.add_pull(30, head_repository=FORK)
-    payload = event(pull)
+    payload = run_of(pull)
     pull.head_sha = fake.state.commit("pushed again")
     assert github.pulls.of_workflow_run(payload) is None
 
 
 def test_a_fork_that_is_gone_has_no_pull_request(fake: FakeGitHub, github: GitHub) -> None:
-    assert github.pulls.of_workflow_run(event(fake.add_pull(30, head_repository=None))) is None
+    assert github.pulls.of_workflow_run(run_of(fake.add_pull(30, head_repository=None))) is None
 
 
 def test_an_open_pull_request_comes_before_a_closed_one(fake: FakeGitHub, github: GitHub) -> None:
     closed = fake.add_pull(30, head_repository=FORK, state="closed")
     fake.add_pull(31, head_sha=closed.head_sha, head_repository=FORK)
-    found = github.pulls.of_workflow_run(event(closed))
+    found = github.pulls.of_workflow_run(run_of(closed))
     assert found is not None
     assert found.number == 31

@@ -68,6 +68,7 @@ class Client:
 
     def __init__(self, options: Options, clock: Clock | None = None) -> None:
         self._options = options
+        self._token = options.token.strip()
         self._clock = clock or Clock()
         self._turn = threading.Lock()
         self._pacing = threading.Lock()
@@ -199,12 +200,15 @@ class Client:
             failure = self._once(method, send)
             if not isinstance(failure, Failure):
                 return failure
-            if failure.lost and method == "POST" and (found := find() if find else None) is not None:
-                return {}, found
             wait = self._wait(failure, attempt, repeatable=method != "POST" or find is not None)
+            if wait is not None:
+                self._clock.sleep(wait)
+            if (
+                failure.lost and find and (found := find()) is not None
+            ):  # after the pause: lists may lag behind
+                return {}, found
             if wait is None:
                 raise explain(f"{method} {self._place(url)}", failure, needs)
-            self._clock.sleep(wait)
         raise AssertionError("the last attempt returns or raises")
 
     def _wait(self, failure: Failure, attempt: int, *, repeatable: bool) -> float | None:
@@ -213,26 +217,39 @@ class Client:
             return None
         if failure.limited:
             pause = failure.pause(self._clock.now())
-            return pause if pause <= self._options.longest_wait else None
-        return float(2**attempt) if failure.lost and repeatable else None
+        elif failure.lost and repeatable:
+            pause = max(failure.asked, float(2**attempt))
+        else:
+            return None
+        return pause if pause <= self._options.longest_wait else None
 
     def _once(
         self, method: str, send: Callable[[Requester], tuple[Mapping[str, str], object]]
     ) -> tuple[Mapping[str, str], object] | Failure:
         if method != "GET":
             self._pace()
-        with self._turn:
-            requester = self._connect()
-            from github import GithubException  # noqa: PLC0415 - 200 ms that most commands need not pay
+        self._require_token()
+        from github import GithubException  # noqa: PLC0415 - 200 ms that most commands need not pay
 
+        with self._turn:
             try:
-                return send(requester)
+                return send(self._connect())
             except GithubException as error:
                 return _failure(error)
             except (OSError, ValueError) as error:  # what requests raises, and what is not JSON
                 return Failure(status=0, message=f"{type(error).__name__}: {error}")
-            except (AssertionError, RuntimeError) as error:  # redirected elsewhere
-                return Failure(status=400, message=str(error))
+            except (AssertionError, RuntimeError) as error:  # redirected elsewhere, or no URL
+                return Failure(status=400, message=f"{type(error).__name__}: {error}")
+
+    def _require_token(self) -> None:
+        """Refuse a token that cannot be a header; the error that requests would raise quotes it."""
+        if not self._token:
+            raise ForgeError("GitHub: no token", hint="Give one as github-token (or GITHUB_TOKEN).")
+        if not (self._token.isascii() and self._token.isprintable()):
+            raise ForgeError(
+                "GitHub: the token holds line ends or other characters that no token has",
+                hint="Check the secret that is given as github-token.",
+            )
 
     def _pace(self) -> None:
         """Leave time between writes (docs: at least a second, or a secondary limit follows)."""
@@ -249,7 +266,7 @@ class Client:
             from github import Auth, Github  # noqa: PLC0415 - see above
 
             host = Github(
-                auth=Auth.Token(self._options.token),
+                auth=Auth.Token(self._token),
                 base_url=self._options.api_url.rstrip("/"),
                 timeout=self._options.timeout,
                 user_agent="oci-chart-publish",

@@ -12,12 +12,14 @@ import re
 from dataclasses import dataclass
 from enum import StrEnum
 
-from oci_chart_publish.errors import ForgeError
+from oci_chart_publish.errors import ForgeError, ReadOnlyError
 from oci_chart_publish.forge.github import answer
 from oci_chart_publish.forge.github.answer import Json
 from oci_chart_publish.forge.github.client import Client
 
 NEEDS = "pull-requests: write"
+ACTIONS = "github-actions[bot]"
+"""Who a job's own token is."""
 KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,63}")
 _MARKER = re.compile(
     r'\A<!-- oci-chart-publish key="([^"]*)" run="(\d+)" attempt="(\d+)"(?: revision="([0-9a-f]*)")? -->'
@@ -115,6 +117,7 @@ class Comments:
 
         path = f"{self._path}/{pull}/comments"
         created = self._client.create(path, {"body": body}, find=find, needs=NEEDS)
+        self._login = self._login or answer.text(answer.mapping(created, "user"), "login", "")
         found = self.find(pull, key)
         if len(found) == 1 and found[0].id == created["id"]:
             return CommentOutcome(status=CommentStatus.CREATED, url=answer.text(created, "html_url"))
@@ -151,9 +154,20 @@ class Comments:
     def login(self) -> str:
         """Return the login of the token's owner. GraphQL tells apps too; ``GET /user`` answers them 403."""
         if not self._login:
-            viewer = answer.mapping(self._client.query("query { viewer { login } }"), "viewer")
-            self._login = answer.text(viewer, "login")
+            try:
+                viewer = answer.mapping(self._client.query("query { viewer { login } }"), "viewer")
+                self._login = answer.text(viewer, "login")
+            except ForgeError as error:
+                if error.temporary or error.status == 401:
+                    raise
+                self._login = self._login_by_rest()
         return self._login
+
+    def _login_by_rest(self) -> str:
+        try:
+            return answer.text(answer.whole(self._client.get("/user"), "user"), "login")
+        except ReadOnlyError:
+            return ACTIONS
 
 
 def _marker(key: str, mark: RunMark, revision: str) -> str:

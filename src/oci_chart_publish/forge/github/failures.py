@@ -50,11 +50,16 @@ class Failure:
         """Whether the token lacks a permission."""
         return any(READ_ONLY in said.lower() for said in self._said())
 
+    @property
+    def asked(self) -> float:
+        """The seconds of ``Retry-After``, 0 without."""
+        wanted = self.headers.get("retry-after", "")
+        return float(wanted) if wanted.isdigit() else 0.0
+
     def pause(self, now: float) -> float:
         """Return the seconds GitHub wants us to wait; a minute where it does not say."""
-        wanted = self.headers.get("retry-after", "")
-        if wanted.isdigit():
-            return float(wanted)
+        if self.asked:
+            return self.asked
         reset = self.headers.get("x-ratelimit-reset", "")
         if self.headers.get("x-ratelimit-remaining") == "0" and reset.isdigit():
             return max(float(reset) - now, 0) + 1

@@ -75,14 +75,13 @@ class PullRequests:
         """Return the pull request whose merge is this commit of a branch."""
         return next((pull for pull in self.of_commit(commit) if pull.merged), None)
 
-    def of_workflow_run(self, event: Mapping[str, Any]) -> PullRequest | None:
-        """Return the pull request that a ``workflow_run`` event (its payload) is about, None where there is none.
+    def of_workflow_run(self, run: Mapping[str, Any]) -> PullRequest | None:
+        """Return the pull request that a ``workflow_run`` (of the event's payload) is about, None where there is none.
 
         The event names it only when its head is in this repository. For forks the head's commit decides, and the
         repository it lies in; nothing that the other workflow has written is used.
         """
-        run = answer.mapping(event, "workflow_run")
-        listed = [item for item in answer.objects(run, "pull_requests") if _event_base(item, event)]
+        listed = [item for item in answer.objects(run, "pull_requests") if _here(item, run)]
         if listed:
             return self.get(answer.integer(listed[0], "number"))
         head = answer.text(run, "head_sha")
@@ -134,8 +133,8 @@ def _base(item: Json) -> str:
     return answer.text(base, "full_name", "").lower()
 
 
-def _event_base(item: Json, event: Json) -> bool:
-    """Tell whether a pull request of the event is one of the event's own repository, not of a fork's."""
+def _here(item: Json, run: Json) -> bool:
+    """Tell whether a pull request of a run is one of the run's own repository, not of a fork's."""
     there = answer.mapping(answer.mapping(item, "base"), "repo").get("id")
-    here = answer.mapping(event, "repository").get("id")
+    here = answer.mapping(run, "repository").get("id")
     return there is None or here is None or there == here
