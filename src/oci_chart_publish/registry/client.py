@@ -11,17 +11,18 @@ from oci_chart_publish.oci.descriptor import Descriptor
 from oci_chart_publish.oci.digest import Digest
 from oci_chart_publish.oci.manifest import MANIFEST_LIMIT, Manifest
 from oci_chart_publish.oci.reference import Repository
-from oci_chart_publish.registry import faults, listing
+from oci_chart_publish.registry import faults, listing, referrers
 from oci_chart_publish.registry.address import redact
 from oci_chart_publish.registry.answer import Answer
 from oci_chart_publish.registry.auth import Authorizer, Scope
-from oci_chart_publish.registry.host import SMALL, Call, Host
+from oci_chart_publish.registry.host import SMALL, Call, Features, Host
 from oci_chart_publish.registry.uploads import Upload
 
 _ACCEPT = {"Accept": ", ".join(mediatype.MANIFESTS)}
 _ANY = {"Accept": "*/*"}
 _NOTHING_THERE = frozenset({"MANIFEST_UNKNOWN", "NAME_UNKNOWN", "NOT_FOUND", "UNKNOWN", "BLOB_UNKNOWN"})
 _READS_AFTER_WRITE = 4
+_STORED = frozenset({200, 201, 202, 204})
 
 
 class Presence(StrEnum):
@@ -109,7 +110,7 @@ class RegistryRepository:
         """Read a blob: never more than its descriptor says, and checked against it."""
         answer = self._ask("GET", f"/blobs/{descriptor.digest}", _ANY, limit=descriptor.size)
         if answer.status != 200:
-            raise self._refusal(answer)
+            raise self.refusal(answer)
         self._plain(answer)
         origin = f"GET {redact(answer.url)}"
         if not answer.whole:
@@ -150,39 +151,48 @@ class RegistryRepository:
         if answer.status == 202:
             self._opened[descriptor.digest] = self._upload.location(answer)
         elif answer.status in (401, 403) or answer.status >= 500:
-            raise self._refusal(answer)
+            raise self.refusal(answer)
         return False
 
     def put_manifest(self, manifest: Manifest, name: str | None = None) -> None:
         """Store a manifest under its digest, and under the tag ``name``; checked from the answer."""
+        answer = self.write(manifest, name)
+        if answer.status not in _STORED:
+            raise self.refusal(answer)
+
+    def put_referrer(self, manifest: Manifest) -> None:
+        """Store a manifest that has a subject, so that ``referrers`` finds it; its blobs are stored."""
+        referrers.add(self, manifest)
+
+    def write(self, manifest: Manifest, name: str | None, *, matching: str = "") -> Answer:
+        """PUT a manifest, only over the ETag ``matching`` if given; a refusal is returned, not raised."""
         digest = manifest.descriptor.digest
         path = f"/manifests/{name or digest}"
-        answer = self.host.request(
-            Call(
-                method="PUT",
-                target=self._path + path,
-                scope=self._scope,
-                headers={"Content-Type": manifest.descriptor.media_type},
-                body=manifest.data,
-                recheck=lambda: self._stored(path, digest),
-            ),
-            self._auth,
+        condition = {"If-Match": matching} if matching else {}
+        call = Call(
+            method="PUT",
+            target=self._path + path,
+            scope=self._scope,
+            headers={"Content-Type": manifest.descriptor.media_type, **condition},
+            body=manifest.data,
+            recheck=lambda: self._stored(path, digest),
         )
-        if answer.status not in (200, 201, 202, 204):
-            raise self._refusal(answer)
-        stated = answer.header("Docker-Content-Digest") or self._read_back(path)
-        if stated != str(digest):
-            raise VerificationError(
-                f"PUT {redact(answer.url)}: {digest} was sent, the registry has {stated[:100]}"
-            )
+        answer = self.host.request(call, self._auth)
+        if answer.status in _STORED:
+            stated = answer.header("Docker-Content-Digest") or self._read_back(path)
+            if stated != str(digest):
+                raise VerificationError(
+                    f"PUT {redact(answer.url)}: {digest} was sent, the registry has {stated[:100]}"
+                )
+        return answer
 
     def tags(self) -> tuple[str, ...]:
         """Return all tags of the repository; none where it does not exist."""
-        return listing.tags(self._page, f"{self._path}/tags/list?n=1000")
+        return listing.tags(self._page, "/tags/list?n=1000")
 
     def referrers(self, digest: Digest, artifact_type: str = "") -> tuple[Descriptor, ...]:
         """Return the descriptors of what refers to ``digest``: by the API, else by the tag ``sha256-…``."""
-        return listing.referrers(self, digest, artifact_type)
+        return referrers.find(self, digest, artifact_type)
 
     def delete(self, target: str | Digest) -> bool:
         """Delete a tag, or a manifest by digest; False where it is not there."""
@@ -192,15 +202,29 @@ class RegistryRepository:
             return True
         if answer.status == 404 and self._is_absent(answer, path):
             return False
-        raise self._refusal(answer)
+        raise self.refusal(answer)
 
-    def get(self, path: str, accept: str, limit: int) -> Answer:
-        """Read ``path`` below the repository, whatever the status."""
-        return self._ask("GET", path, {"Accept": accept}, limit=limit)
+    @property
+    def features(self) -> Features:
+        """What is known of the host."""
+        return self.host.features
+
+    def read(self, target: str, accept: str, *, limit: int, same_origin: bool = False) -> Answer:
+        """Read a path below the repository or a URL, whatever the status."""
+        call = Call(
+            method="GET",
+            target=target if "://" in target[:8] else self._path + target,
+            scope=self._scope,
+            headers={"Accept": accept},
+            limit=limit,
+            same_origin=same_origin,
+        )
+        return self.host.request(call, self._auth)
 
     def refusal(self, answer: Answer) -> RegistryError:
         """Return the typed error for an answer that is not what was asked for."""
-        return self._refusal(answer)
+        hint = self.host.login_hint if self._auth.credential is None and answer.status in (401, 403) else ""
+        return faults.refusal(answer, kind=self.host.kind, path=self.repository.path, hint=hint)
 
     def is_absent(self, answer: Answer) -> bool:
         """Tell whether a 404 with a body comes from the registry and means "not there"."""
@@ -226,8 +250,7 @@ class RegistryRepository:
         return self.host.request(call, self._auth)
 
     def _page(self, target: str) -> Answer | None:
-        call = Call(method="GET", target=target, scope=self._scope, limit=MANIFEST_LIMIT)
-        answer = self.host.request(call, self._auth)
+        answer = self.read(target, "application/json", limit=MANIFEST_LIMIT)
         if answer.status == 200:
             return answer
         if self._is_absent(answer, ""):
@@ -284,14 +307,17 @@ class RegistryRepository:
                 hint=f"is {self.host.name} the registry, and is no proxy before it?",
             )
         if answer.method != "HEAD":
-            return self._refusal(answer)
+            return self.refusal(answer)
         told = self._ask("GET", path, _ACCEPT if "/manifests/" in path else _ANY)
-        return self._refusal(told if told.status == answer.status else answer)
+        return self.refusal(told if told.status == answer.status else answer)
 
     def _stored(self, path: str, digest: Digest) -> Answer | None:
+        """Return the answer to a look-up where the manifest is there already, although its PUT was not answered."""
         answer = self._ask("HEAD", path, _ACCEPT)
-        stated = answer.header("Docker-Content-Digest")
-        return answer if answer.status == 200 and stated == str(digest) else None
+        if answer.status != 200:
+            return None
+        found = self._described(answer, path.removeprefix("/manifests/"))
+        return answer if found.digest == digest else None
 
     def _read_back(self, path: str) -> str:
         """Return the digest a registry now has under ``path``; some answer 404 right after a 201."""
@@ -312,9 +338,6 @@ class RegistryRepository:
                 f"{answer.method} {redact(answer.url)}: sent with Content-Encoding {encoding!r}, unasked",
                 hint="a proxy between here and the registry compresses; digests are of the bytes as stored",
             )
-
-    def _refusal(self, answer: Answer) -> RegistryError:
-        return faults.refusal(answer, kind=self.host.kind, path=self.repository.path)
 
 
 def _digest(stated: str) -> Digest | None:

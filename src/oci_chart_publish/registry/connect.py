@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from oci_chart_publish import __version__
 from oci_chart_publish.oci.reference import Repository
+from oci_chart_publish.registry import hints
 from oci_chart_publish.registry.answer import Sender
 from oci_chart_publish.registry.client import RegistryRepository
 from oci_chart_publish.registry.credentials import Credentials
@@ -126,6 +127,7 @@ class Registries:
                     on_warning=options.on_warning,
                     on_secret=self._remember,
                     trusted_realms=options.trusted_realms,
+                    login_hint=hints.without_credentials(options.trust.environment),
                     user_agent=f"oci-chart-publish/{__version__}",
                 )
             return self._hosts[name]

@@ -64,7 +64,8 @@ def _page(answer: Answer) -> str:
     text = answer.body[:4096].decode("utf-8", "replace")
     found = re.search(r"<title[^>]*>([^<]*)", text, re.IGNORECASE)
     if found or "<html" in text[:500].lower():
-        return _clean(f"an HTML page {found.group(1).strip()!r}" if found else "an HTML page")
+        title = " ".join(found.group(1).split()) if found else ""
+        return _clean(f"an HTML page '{title}'" if title else "an HTML page")
     return "" if text.lstrip().startswith(("{", "[")) else _clean(text.strip().partition("\n")[0][:200])
 
 

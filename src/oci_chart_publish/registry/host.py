@@ -97,9 +97,11 @@ class Host:
         on_warning: Callable[[str], None],
         on_secret: Callable[[str], None],
         trusted_realms: frozenset[str] = frozenset(),
+        login_hint: str = "",
         user_agent: str = "oci-chart-publish",
     ) -> None:
         self.name = name
+        self.login_hint = login_hint
         self._sender = sender
         self._address = "registry-1.docker.io" if name == DOCKER_HUB else name
         scheme = "http" if plain_http and not prefer_https else "https"

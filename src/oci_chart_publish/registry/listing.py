@@ -1,17 +1,12 @@
-"""Lists a registry gives out in pages: tags and referrers (distribution-spec, content discovery)."""
+"""Lists that a registry gives out in pages (distribution-spec, content discovery)."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Callable, Iterable
-from typing import Protocol
 
 from oci_chart_publish.errors import RegistryError
-from oci_chart_publish.oci import mediatype
-from oci_chart_publish.oci.descriptor import Descriptor
-from oci_chart_publish.oci.digest import Digest
-from oci_chart_publish.oci.manifest import Manifest
 from oci_chart_publish.registry.address import join, origin_of, redact
 from oci_chart_publish.registry.answer import Answer
 
@@ -23,20 +18,10 @@ Page = Callable[[str], Answer | None]
 """Reads one page, by path or URL; None for a genuine "not found"."""
 
 
-class ReferrerSource(Protocol):
-    """What is needed to find referrers."""
-
-    def get(self, path: str, accept: str, limit: int) -> Answer:
-        """Read a path below the repository."""
-
-    def manifest(self, target: str | Digest) -> Manifest | None:
-        """Read a manifest."""
-
-
 def tags(page: Page, first: str) -> tuple[str, ...]:
     """Return all tags, without those that only hold signatures and the like (``sha256-<hex>…``)."""
     found: dict[str, None] = {}
-    for answer in _pages(page, first):
+    for answer in pages(page, first):
         listed = _object(answer).get("tags") or []
         if not isinstance(listed, list):
             raise RegistryError(f"GET {redact(answer.url)}: 'tags' is not a list")
@@ -44,29 +29,8 @@ def tags(page: Page, first: str) -> tuple[str, ...]:
     return tuple(tag for tag in found if not _REFERRER_TAG.fullmatch(tag))
 
 
-def referrers(source: ReferrerSource, digest: Digest, artifact_type: str) -> tuple[Descriptor, ...]:
-    """Return what refers to ``digest``, of one type if given; the tag index serves where the API does not."""
-    answer = source.get(f"/referrers/{digest}", mediatype.OCI_INDEX, 4 * 1024 * 1024)
-    media_type = answer.header("Content-Type").partition(";")[0].strip()
-    if answer.status == 200 and media_type == mediatype.OCI_INDEX and answer.whole:
-        listed = Manifest.parse(answer.body, media_type).manifests
-    else:
-        index = source.manifest(f"{digest.algorithm}-{digest.hex}")
-        listed = index.manifests if index else ()
-    return tuple(entry for entry in listed if not artifact_type or _type(source, entry) == artifact_type)
-
-
-def _type(source: ReferrerSource, entry: Descriptor) -> str:
-    """Return the artifact type; old indexes have none, or the empty type, so the manifest is asked."""
-    if entry.artifact_type and entry.artifact_type != mediatype.OCI_EMPTY:
-        return entry.artifact_type
-    found = source.manifest(entry.digest)
-    if found is None:
-        return ""
-    return found.artifact_type or (found.config.media_type if found.config else "")
-
-
-def _pages(page: Page, first: str) -> Iterable[Answer]:
+def pages(page: Page, first: str) -> Iterable[Answer]:
+    """Read all pages, by their Link headers: a short page is no end (distribution-spec, listing tags)."""
     seen: set[str] = set()
     target: str | None = first
     while target is not None:

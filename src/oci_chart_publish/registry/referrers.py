@@ -1,0 +1,154 @@
+"""What refers to a manifest, signatures for instance: by the referrers API, else by the tag that holds an index.
+
+distribution-spec, "Listing Referrers" and "Referrers Tag Schema". An API is believed only where it lists what
+was just pushed: some registries claim it, in a header or by an answer, and do not have it.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from typing import Any, Protocol
+
+from oci_chart_publish.errors import ConflictError, RegistryError, VerificationError
+from oci_chart_publish.oci import mediatype
+from oci_chart_publish.oci.descriptor import Descriptor
+from oci_chart_publish.oci.digest import Digest
+from oci_chart_publish.oci.manifest import MANIFEST_LIMIT, Manifest
+from oci_chart_publish.registry import listing
+from oci_chart_publish.registry.answer import Answer
+from oci_chart_publish.registry.host import Features
+
+_TRIES = 5
+_CHANGED = frozenset({409, 412})
+_lock = threading.Lock()
+
+
+class Client(Protocol):
+    """What is needed of a repository."""
+
+    @property
+    def features(self) -> Features:
+        """What is known of the host."""
+
+    def read(self, target: str, accept: str, *, limit: int, same_origin: bool = False) -> Answer:
+        """Read a path below the repository or a URL, whatever the status."""
+
+    def manifest(self, target: str | Digest) -> Manifest | None:
+        """Read a manifest."""
+
+    def write(self, manifest: Manifest, name: str | None, *, matching: str = "") -> Answer:
+        """Store a manifest, only over the ETag ``matching`` if given; the answer, whatever the status."""
+
+    def is_absent(self, answer: Answer) -> bool:
+        """Tell whether an answer means "not there"."""
+
+    def refusal(self, answer: Answer) -> RegistryError:
+        """Return the error for an answer."""
+
+
+def find(client: Client, digest: Digest, artifact_type: str) -> tuple[Descriptor, ...]:
+    """Return the descriptors of what refers to ``digest``, of one type if given."""
+    listed = _by_api(client, digest)
+    if not listed:  # not supported, or supported in name only
+        index = client.manifest(_tag(digest))
+        listed = index.manifests if index else ()
+    return tuple(entry for entry in listed if not artifact_type or _type(client, entry) == artifact_type)
+
+
+def add(client: Client, manifest: Manifest) -> None:
+    """Store ``manifest``, by its digest, so that it is found as a referrer of its subject."""
+    subject = manifest.subject
+    if subject is None:
+        raise VerificationError(f"{manifest.descriptor.digest} has no subject to refer to")
+    answer = client.write(manifest, None)
+    if answer.status not in (200, 201, 202, 204):
+        raise client.refusal(answer)
+    claimed = answer.header("OCI-Subject") == str(subject.digest)
+    if claimed and client.features.referrers is not False:
+        listed = _by_api(client, subject.digest) or ()
+        client.features.referrers = any(entry.digest == manifest.descriptor.digest for entry in listed)
+    if not claimed or not client.features.referrers:
+        _add_to_index(client, subject.digest, manifest)
+
+
+def _by_api(client: Client, digest: Digest) -> tuple[Descriptor, ...] | None:
+    """Return what the referrers API lists; None where it does not answer as one."""
+    found: list[Descriptor] = []
+
+    def page(target: str) -> Answer | None:
+        answer = client.read(target, mediatype.OCI_INDEX, limit=MANIFEST_LIMIT, same_origin=True)
+        media_type = answer.header("Content-Type").partition(";")[0].strip()
+        usable = answer.status == 200 and media_type == mediatype.OCI_INDEX and answer.whole
+        return answer if usable and not answer.encoded else None
+
+    try:
+        answers = list(listing.pages(page, f"/referrers/{digest}"))
+        for answer in answers:
+            found.extend(Manifest.parse(answer.body, mediatype.OCI_INDEX).manifests)
+    except (RegistryError, VerificationError):
+        return None  # never fail for the sake of this question: the tag has the answer, or nothing has
+    return tuple(found) if answers else None
+
+
+def _add_to_index(client: Client, subject: Digest, manifest: Manifest) -> None:
+    """Append to the index under the tag, as long as somebody else changes it at the same time."""
+    name = _tag(subject)
+    entry = _entry(manifest)
+    with _lock:
+        for _ in range(_TRIES):
+            document, etag = _index(client, name)
+            if any(other.get("digest") == entry["digest"] for other in document["manifests"]):
+                return
+            document["manifests"].append(entry)
+            data = json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode()
+            answer = client.write(Manifest.parse(data, mediatype.OCI_INDEX), name, matching=etag)
+            if answer.status in _CHANGED:
+                continue
+            if answer.status not in (200, 201, 202, 204):
+                raise client.refusal(answer)
+        document, _etag = _index(client, name)
+        if all(other.get("digest") != entry["digest"] for other in document["manifests"]):
+            raise ConflictError(
+                f"the index {name} of referrers was changed by others {_TRIES} times in a row"
+            )
+
+
+def _index(client: Client, name: str) -> tuple[dict[str, Any], str]:
+    """Return the index under the tag as JSON, with all that others wrote in it, and its ETag."""
+    empty = {"schemaVersion": 2, "mediaType": mediatype.OCI_INDEX, "manifests": []}
+    answer = client.read(f"/manifests/{name}", mediatype.OCI_INDEX, limit=MANIFEST_LIMIT)
+    if client.is_absent(answer):
+        return empty, ""
+    if answer.status != 200 or not answer.whole or answer.encoded:
+        raise client.refusal(answer)
+    parsed = Manifest.parse(answer.body, mediatype.OCI_INDEX)
+    document = json.loads(parsed.data)
+    document.setdefault("manifests", [])
+    return document, answer.header("ETag")
+
+
+def _entry(manifest: Manifest) -> dict[str, Any]:
+    config = manifest.config.media_type if manifest.config else ""
+    described = manifest.descriptor
+    return Descriptor(
+        media_type=described.media_type,
+        digest=described.digest,
+        size=described.size,
+        annotations=manifest.annotations,
+        artifact_type=manifest.artifact_type or config,
+    ).document()
+
+
+def _type(client: Client, entry: Descriptor) -> str:
+    """Return the artifact type; old indexes have none, or the empty type, so the manifest is asked."""
+    if entry.artifact_type and entry.artifact_type != mediatype.OCI_EMPTY:
+        return entry.artifact_type
+    found = client.manifest(entry.digest)
+    if found is None:
+        return ""
+    return found.artifact_type or (found.config.media_type if found.config else "")
+
+
+def _tag(digest: Digest) -> str:
+    return f"{digest.algorithm}-{digest.hex}"
