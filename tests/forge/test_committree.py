@@ -118,17 +118,17 @@ def test_a_link_out_of_the_repository_is_refused(tmp_path: Path, target: str) ->
     with opened(tmp_path) as repository, pytest.raises(ChartError) as caught:
         CommitTree(repository, "HEAD", "web").entries("")
     assert str(caught.value) == (
-        "values.yaml: symbolic link that leaves the repository\nput a copy of the file in its place"
+        "values.yaml: a symbolic link that leaves the repository\nput a copy of the file in its place"
     )
 
 
 @pytest.mark.parametrize(
     ("target", "message"),
     [
-        ("nowhere", "x: symbolic link that leads nowhere: No such file or directory"),
-        ("x", "x: symbolic link that leads nowhere: Too many levels of symbolic links"),
-        ("../web", "x: symbolic link to a folder that holds it\nremove the link"),
-        ("..", "x: symbolic link to a folder that holds it\nremove the link"),
+        ("nowhere", "x: a symbolic link that leads nowhere: No such file or directory"),
+        ("x", "x: a symbolic link that leads nowhere: Too many levels of symbolic links"),
+        ("../web", "x: a symbolic link that leads into a circle\nremove the link"),
+        ("..", "x: a symbolic link that leads into a circle\nremove the link"),
     ],
 )
 def test_links_that_loop_or_lead_nowhere_are_refused(tmp_path: Path, target: str, message: str) -> None:

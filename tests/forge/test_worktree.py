@@ -150,7 +150,7 @@ def test_a_link_out_of_the_repository_is_refused(repo: GitRepo, target: str) -> 
     with pytest.raises(ChartError) as caught:
         tree.entries("")
     assert str(caught.value) == (
-        "values.yaml: symbolic link that leaves the repository\nput a copy of the file in its place"
+        "values.yaml: a symbolic link that leaves the repository\nput a copy of the file in its place"
     )
     with pytest.raises(ChartError, match="leaves the repository"):
         tree.read("values.yaml")
@@ -165,7 +165,7 @@ def test_a_link_to_a_folder_that_holds_it_is_refused(repo: GitRepo, link: str, t
     repo.commit("link")
     with pytest.raises(ChartError) as caught:
         listing(files_of(repo.root).tree("charts/web"))
-    assert str(caught.value) == f"{link}: symbolic link to a folder that holds it\nremove the link"
+    assert str(caught.value) == f"{link}: a symbolic link that leads into a circle\nremove the link"
 
 
 def test_two_folders_that_link_to_each_other_are_refused(repo: GitRepo) -> None:
@@ -181,7 +181,7 @@ def test_two_folders_that_link_to_each_other_are_refused(repo: GitRepo) -> None:
 def test_a_link_that_leads_nowhere_is_refused(repo: GitRepo, target: str) -> None:
     (repo.root / "charts/web/loop").symlink_to(target)
     repo.commit("link")
-    with pytest.raises(ChartError, match="loop: symbolic link that leads nowhere: "):
+    with pytest.raises(ChartError, match="loop: a symbolic link that leads nowhere: "):
         files_of(repo.root).tree("charts/web").entries("")
 
 

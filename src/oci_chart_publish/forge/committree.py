@@ -77,11 +77,11 @@ class CommitFiles:
             hops += 1
             target = os.fsdecode(self.repository.blob(self.blobs[done]))
             if hops > _LINK_HOPS:
-                raise ChartError("symbolic link that leads nowhere: Too many levels of symbolic links")
+                raise ChartError("a symbolic link that leads nowhere: Too many levels of symbolic links")
             joined = posixpath.normpath(posixpath.join(posixpath.dirname(done), target))
             if joined == ".." or joined.startswith(("../", "/")):
                 raise ChartError(
-                    "symbolic link that leaves the repository", hint="put a copy of the file in its place"
+                    "a symbolic link that leaves the repository", hint="put a copy of the file in its place"
                 )
             names, done = [*(joined.split("/") if joined != "." else []), *names], ""
         return done
@@ -130,7 +130,7 @@ class CommitTree:
                 self._refuse_loop(folder, real, path)
             return Entry(name, is_dir=True)
         if real not in self._files.blobs:
-            raise ChartError("symbolic link that leads nowhere: No such file or directory", path=path)
+            raise ChartError("a symbolic link that leads nowhere: No such file or directory", path=path)
         return Entry(name, is_dir=False)
 
     def _refuse_loop(self, folder: str, target: str, path: str) -> None:
@@ -139,7 +139,9 @@ class CommitTree:
             above.append(posixpath.dirname(above[-1]))
         for place in map(self._resolve, above):
             if not target or place == target or place.startswith(f"{target}/"):
-                raise ChartError("symbolic link to a folder that holds it", path=path, hint="remove the link")
+                raise ChartError(
+                    "a symbolic link that leads into a circle", path=path, hint="remove the link"
+                )
 
     def _resolve(self, path: str) -> str:
         try:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
 
-from oci_chart_publish.chart.tree import Entry
+from oci_chart_publish.chart.tree import Entry, in_order
 from oci_chart_publish.errors import ChartError, ConfigError, PublishError
 from oci_chart_publish.forge.git import Git, GitRepository
 
@@ -147,9 +147,12 @@ class WorkTree:
         """Return the entries of a folder ("" is the chart's), sorted bytewise by name."""
         real = self._real_folder(folder)
         self._refuse_sparse(real, folder)
-        with os.scandir(self._files.root / real) as listing:
-            found = [self._entry(item, folder, real) for item in listing]
-        return sorted((entry for entry in found if entry), key=lambda entry: os.fsencode(entry.name))
+        try:
+            with os.scandir(self._files.root / real) as listing:
+                found = [self._entry(item, folder, real) for item in listing]
+        except OSError as error:
+            raise ChartError(f"cannot be read: {error.strerror}", path=folder) from error
+        return in_order([entry for entry in found if entry])
 
     def read(self, path: str) -> bytes:
         """Return the bytes of a file in the work tree."""
@@ -207,11 +210,11 @@ class WorkTree:
         try:
             os.path.realpath(self._files.root / place, strict=True)
         except OSError as error:
-            raise ChartError(f"symbolic link that leads nowhere: {error.strerror}", path=path) from error
+            raise ChartError(f"a symbolic link that leads nowhere: {error.strerror}", path=path) from error
         target = self._files.real(place)
         if target is None or ".git" in target.split("/"):
             raise ChartError(
-                "symbolic link that leaves the repository",
+                "a symbolic link that leaves the repository",
                 path=path,
                 hint="put a copy of the file in its place",
             )
@@ -222,7 +225,9 @@ class WorkTree:
         while True:
             real = self._real_folder(folder)
             if real == target or real.startswith(f"{target}/") or not target:
-                raise ChartError("symbolic link to a folder that holds it", path=path, hint="remove the link")
+                raise ChartError(
+                    "a symbolic link that leads into a circle", path=path, hint="remove the link"
+                )
             if not folder:
                 return
             folder = folder.rpartition("/")[0]
