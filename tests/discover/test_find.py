@@ -7,7 +7,7 @@ from tests.fakes.git import ENV, GitRepo, chart_yaml
 
 from oci_chart_publish.discover import ChartSource, charts
 from oci_chart_publish.discover.find import home
-from oci_chart_publish.errors import ConfigError
+from oci_chart_publish.errors import ChartError, ConfigError
 from oci_chart_publish.forge.git import GitRepository
 from oci_chart_publish.forge.worktree import WorkTreeFiles
 
@@ -221,6 +221,39 @@ def test_a_chart_says_whether_git_tracks_it(repo: GitRepo) -> None:
         "charts/new": False,
         "charts/web": True,
     }
+
+
+def names(source: ChartSource) -> list[tuple[str, bool]]:
+    return [(entry.name, entry.tracked) for entry in source.tree.entries("")]
+
+
+def test_the_files_of_a_tracked_chart_are_marked_and_those_of_another_are_what_helm_takes(
+    repo: GitRepo,
+) -> None:
+    repo.write({"charts/web/extra": "x", "charts/new/extra": "x", "Chart.yaml": chart_yaml("root")})
+    web, new, root = sources(repo.root, "charts/web", "charts/new", "Chart.yaml")[::-1]
+    assert names(web) == [("Chart.yaml", True), ("charts", True), ("extra", False)]
+    assert names(new) == [("Chart.yaml", True), ("extra", True)]
+    assert root.path == ""
+    assert ".git" not in dict(names(root))
+    assert ("build", True) in names(root)
+
+
+def test_links_of_an_untracked_chart_may_not_leave_the_repository(repo: GitRepo, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("x")
+    (repo.root / "charts/new/link").symlink_to(tmp_path / "secret")
+    (source,) = sources(repo.root, "charts/new")
+    with pytest.raises(ChartError, match="leaves the repository"):
+        source.tree.entries("")
+
+
+def test_links_of_a_chart_outside_git_lead_anywhere_as_for_helm(tmp_path: Path) -> None:
+    plain = GitRepo(tmp_path / "plain", init=False)
+    write_charts(plain, "web")
+    (tmp_path / "shared").write_text("x")
+    (plain.root / "web/link").symlink_to(tmp_path / "shared")
+    (source,) = sources(plain.root, "web")
+    assert names(source) == [("Chart.yaml", True), ("link", True)]
 
 
 def test_charts_outside_git_are_found_in_the_folders_themselves(tmp_path: Path) -> None:

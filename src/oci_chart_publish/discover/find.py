@@ -8,7 +8,7 @@ import posixpath
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from oci_chart_publish.chart.tree import FolderTree
+from oci_chart_publish.chart.tree import Entry, FolderTree
 from oci_chart_publish.discover.folders import (
     Folders,
     PlainFolders,
@@ -140,10 +140,18 @@ class Search:
         return f"charts found: {_listing(self._folders.near())}"
 
 
+class _WithoutGit(FolderTree):
+    """A folder as Helm reads it, but for ``.git``: it holds history, and the token of a checkout."""
+
+    def entries(self, folder: str) -> list[Entry]:
+        """Return what is in a folder."""
+        return [entry for entry in super().entries(folder) if entry.name != ".git"]
+
+
 def _source(folder: str, root: Path, files: WorkTreeFiles | None) -> ChartSource:
     if files and files.is_tracked(_join(folder, CHART_FILE)):
         return ChartSource(path=folder, tree=files.tree(folder), tracked=True)
-    tree = FolderTree(root / folder, boundary=root if files else None)
+    tree = _WithoutGit(root / folder, boundary=root) if files else FolderTree(root / folder)
     return ChartSource(path=folder, tree=tree, tracked=False)
 
 
