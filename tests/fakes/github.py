@@ -185,11 +185,11 @@ class FakeGitHub:
 
     def _act(self, method: str, path: str) -> None:
         with self._lock:
-            for action in self._actions:
-                if action[0] == method and re.search(action[1], path):
-                    self._actions.remove(action)
-                    action[2]()
-                    return
+            due = next((one for one in self._actions if one[0] == method and re.search(one[1], path)), None)
+            if due:
+                self._actions.remove(due)
+        if due:
+            due[2]()  # outside of the lock: it may talk to the stand-in itself
 
     def _wait(self, method: str, path: str) -> None:
         for gate in self._gates:
@@ -239,6 +239,8 @@ class FakeGitHub:
             return _Answer(
                 401, {"message": "Bad credentials", "documentation_url": self.url, "status": "401"}
             )
+        with self._lock:
+            self.state.read_git()
         if path == self._graphql:
             with self._lock:
                 return _Answer(200, graphql(call))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
@@ -260,18 +259,13 @@ def _create_ref(call: Call) -> tuple[int, Any]:
 
 @route("DELETE", f"{REPO}/git/refs/{{ref}}", "contents")
 def _delete_ref(call: Call) -> tuple[int, Any]:
-    if call.state.refs.pop(call.values["ref"], None) is None:
-        raise Refused(422, "Reference does not exist")
+    call.state.delete_ref(call.values["ref"])
     return 204, None
 
 
 @route("POST", f"{REPO}/git/tags", "contents")
 def _create_tag(call: Call) -> tuple[int, Any]:
-    body = call.body
-    if body["object"] not in call.state.commits:
-        raise Refused(422, "Object does not exist")
-    sha = hashlib.sha1(f"{body['tag']} {body['object']} {body['message']}".encode()).hexdigest()
-    call.state.tag_objects[sha] = (body["tag"], body["object"], body["message"])
+    sha = call.state.create_tag(call.body["tag"], call.body["object"], call.body["message"])
     return 201, call.answers.tag(sha)
 
 

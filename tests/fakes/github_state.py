@@ -6,6 +6,9 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.fakes.github_git import GitObjects
 
 COMMENT_LIMIT = 65_536
 RELEASE_LIMIT = 125_000
@@ -109,6 +112,7 @@ class State:
         self.releases: dict[int, Release] = {}
         self.packages: dict[str, list[PackageVersion]] = {}
         self.latest: int | None = None
+        self.git: GitObjects | None = None
         # Settings of the repository.
         self.immutable_releases = False
         self.burnt_tags: set[str] = set()
@@ -184,6 +188,40 @@ class State:
             raise Refused(422, "Reference already exists")
         self._obey_rules(short)
         self.refs[short] = sha
+        if self.git:
+            self.git.update_ref(short, sha)
+
+    def delete_ref(self, ref: str) -> None:
+        if self.refs.pop(ref, None) is None:
+            raise Refused(422, "Reference does not exist")
+        if self.git:
+            self.git.delete_ref(ref)
+
+    def create_tag(self, name: str, target: str, message: str) -> str:
+        if target not in self.commits:
+            raise Refused(422, "Object does not exist")
+        digest = hashlib.sha1(f"{name} {target} {message}".encode()).hexdigest()
+        sha = self.git.create_tag(name, target, message) if self.git else digest
+        self.tag_objects[sha] = (name, target, message)
+        return sha
+
+    def use_git(self, root: Path) -> None:
+        """Take a real bare repository for the truth of commits and refs, from now on."""
+        self.git = GitObjects(root)
+        self.commits.clear()
+        self.refs.clear()
+        self.read_git()
+
+    def read_git(self) -> None:
+        """Learn what has been pushed since the last look."""
+        if self.git is None or (refs := self.git.refs()) == self.refs:
+            return
+        for sha, parents, message in self.git.commits():
+            self.commits.setdefault(sha, Commit(sha, message, parents))
+        for sha in set(refs.values()) - set(self.commits) - set(self.tag_objects):
+            if tag := self.git.tag_object(sha):
+                self.tag_objects[sha] = tag
+        self.refs = refs
 
     def _obey_rules(self, ref: str) -> None:
         tag = ref.removeprefix("tags/")
@@ -206,7 +244,11 @@ class State:
             raise Refused(
                 422, "Repository rule violations found\n\nChanges must be made through a pull request.\n\n"
             )
-        return self.commits[self.commit(message, branch=branch, files=files)]
+        sha = self.git.commit(expected, message, files) if self.git else ""
+        made = self.commit(message, branch=branch, files=files, sha=sha)
+        if self.git:
+            self.git.update_ref(f"heads/{branch}", made)
+        return self.commits[made]
 
     # Comments.
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
 from urllib.request import Request, urlopen
 
 import pytest
+from tests.fakes.git import GitRepo
 from tests.fakes.github import FakeGitHub, State
 from tests.fakes.github_contract import ContractError, Sent, contract
 from tests.fakes.prune_openapi import OPERATIONS
@@ -151,3 +153,30 @@ def test_a_commit_keeps_the_files_of_its_parent() -> None:
     state.commit("one", branch="main", files={"a": b"1", "b": b"2"})
     head = state.commit("two", branch="main", files={"a": None, "c": b"3"})
     assert state.commits[head].files == {"b": b"2", "c": b"3"}
+
+
+def test_a_real_repository_behind_it_holds_what_the_api_creates(tmp_path: Path) -> None:
+    work = GitRepo(tmp_path / "work")
+    work.write({"charts/web/Chart.yaml": "version: 1.0.0\n", "run.sh": "#!/bin/sh\n"})
+    first = work.commit("feat: first")
+    work.tag("old-1.0.0", message="old")
+    bare = GitRepo.clone(work.root, tmp_path / "bare.git", "--bare")
+    with FakeGitHub() as fake:
+        fake.state.use_git(bare.root)
+        assert fake.state.tags() == {"old-1.0.0": first}
+        _, release = send(fake, "POST", RELEASES, {"tag_name": "web-1.0.0", "target_commitish": first})
+        assert (release["draft"], bare.git("rev-parse", "web-1.0.0")) == (False, first)
+        made = fake.state.commit_on_branch(
+            "main", first, "chore: release", {"charts/web/Chart.yaml": b"version: 1.0.1\n", "run.sh": None}
+        )
+        assert bare.git("show", "main:charts/web/Chart.yaml") == "version: 1.0.1"
+        assert bare.git("ls-tree", "-r", "--name-only", "main") == "charts/web/Chart.yaml"
+        assert bare.git("log", "-1", "--format=%H %P %s", "main") == f"{made.sha} {first} chore: release"
+        work.branch("feature")
+        pushed = work.commit("fix: pushed")
+        work.git("push", "--quiet", bare.root.as_uri(), "feature")
+        assert send(fake, "GET", "/repos/acme/charts/git/ref/heads/feature")[1]["object"]["sha"] == pushed
+        sha = fake.state.create_tag("web-2.0.0", pushed, "web 2.0.0")
+        fake.state.create_ref("refs/tags/web-2.0.0", sha)
+        assert bare.git("rev-parse", "web-2.0.0^{commit}") == pushed
+        assert bare.git("tag", "--list", "--format=%(contents:subject)", "web-2.0.0") == "web 2.0.0"

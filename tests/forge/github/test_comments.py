@@ -168,6 +168,15 @@ def test_two_runs_of_different_age_that_create_at_once_leave_the_newer_text(
     assert list(bodies(fake).values()) == [marked("new", run=6)]
 
 
+def test_an_old_run_that_comes_late_takes_back_what_it_created(
+    fake: FakeGitHub, github: GitHub, other: GitHub
+) -> None:
+    fake.before("POST", "comments", lambda: other.comments.upsert(7, "report", "new", RunMark(6, 1)))
+    outcome = github.comments.upsert(7, "report", "old", RunMark(5, 1))
+    assert (outcome.status, outcome.duplicates) == (CommentStatus.SUPERSEDED, 1)
+    assert list(bodies(fake).values()) == [marked("new", run=6)]
+
+
 def test_eight_threads_that_share_a_gateway_leave_one_comment(fake: FakeGitHub, github: GitHub) -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(lambda _: github.comments.upsert(7, "report", "x", RunMark(1, 1)), range(8)))

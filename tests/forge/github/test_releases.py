@@ -8,11 +8,14 @@ from tests.fakes.github import Asset, FakeGitHub, Release, Token
 
 from oci_chart_publish.errors import ForgeError, ReadOnlyError
 from oci_chart_publish.forge.github import GitHub
+from oci_chart_publish.forge.github.assets import compare
 from oci_chart_publish.forge.github.release import (
     AssetFile,
     MakeLatest,
     ReleaseSpec,
     ReleaseStatus,
+    read_asset,
+    read_release,
 )
 
 OURS = "<!-- oci-chart-publish:start -->\n{}\n<!-- oci-chart-publish:end -->"
@@ -403,6 +406,21 @@ def test_a_file_name_that_github_changes_is_known_again(
     github.releases.ensure(wanted)
     assert names(stored(fake)) == ["web.1.4.0.rc.tgz"]
     assert other.releases.ensure(wanted).status is ReleaseStatus.UNCHANGED
+
+
+@pytest.mark.parametrize(("size", "different"), [(5, ()), (6, ("web-1.4.0.tgz",))])
+def test_a_server_that_knows_no_digests_is_judged_by_sizes(size: int, different: tuple[str, ...]) -> None:
+    asset = read_asset({"id": 1, "name": TGZ.name, "size": size, "state": "uploaded", "digest": None})
+    release = read_release(
+        {
+            "id": 1,
+            "tag_name": "web-1.4.0",
+            "html_url": "https://ghes.example/r",
+            "upload_url": "https://ghes.example/api/uploads/repos/a/c/releases/1/assets{?name,label}",
+        }
+    )
+    found = compare(replace(release, assets=(asset,)), [TGZ, SUMS])
+    assert (found.different, found.missing) == (different, ("SHA256SUMS",))
 
 
 def test_releases_are_listed_once_for_any_number_of_charts(

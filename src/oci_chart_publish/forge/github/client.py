@@ -87,9 +87,9 @@ class Client:
 
     # Requests.
 
-    def get(self, path: str, query: Mapping[str, str] | None = None) -> object:
-        """Read one thing."""
-        return self._json("GET", path, query=query)[1]
+    def get(self, path: str, *, needs: str = "") -> object:
+        """Read one thing; ``needs`` is the permission of the job that it takes, here as everywhere."""
+        return self._json("GET", path, needs=needs)[1]
 
     def pages(
         self,
@@ -98,6 +98,7 @@ class Client:
         *,
         most: int | None = None,
         sized: bool = True,
+        needs: str = "",
     ) -> Iterator[Json]:
         """Yield the entries of a list, all pages of it (at most ``most``), by the links GitHub gives.
 
@@ -106,7 +107,7 @@ class Client:
         url, asked = path, {**(query or {}), **({"per_page": str(PAGE)} if sized else {})}
         number = 0
         while url and (most is None or number < most):
-            headers, data = self._json("GET", url, query=asked)
+            headers, data = self._json("GET", url, query=asked, needs=needs)
             yield from answer.listed(data, path)
             found = re.search(r'<([^>]+)>;\s*rel="next"', headers.get("link", ""))
             url, asked, number = found[1] if found else "", {}, number + 1

@@ -2,8 +2,8 @@
 
 It is found by a marker in its first line **and** its author, since anybody can paste a marker. Listing and creating
 are not one step, so two runs may both create one: whoever finds several keeps the oldest and deletes its own others,
-which makes all runs agree without a lock. The marker names the run, and an older run never overwrites what a newer one
-wrote.
+which makes all runs agree without a lock. The marker names the run, and an older run does not overwrite what a newer
+one wrote; only between our look and our edit it might, because GitHub has no conditional edit.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ class Comments:
 
     def find(self, pull: int, key: str) -> list[Comment]:
         """Return our comments of this key, the oldest first: normally none or one."""
-        listed = self._client.pages(f"{self._path}/{pull}/comments")
+        listed = self._client.pages(f"{self._path}/{pull}/comments", needs=NEEDS)
         marked = [(item, match) for item in listed if (match := _MARKER.match(answer.text(item, "body", "")))]
         found = [_comment(item, match) for item, match in marked if match[1] == key and self._ours(item)]
         return sorted(found, key=lambda comment: comment.id)
@@ -128,7 +128,10 @@ class Comments:
         winner, *others = found
         newest = max(comment.mark for comment in found)
         if newest > mark:
-            return CommentOutcome(status=CommentStatus.SUPERSEDED, url=winner.url)
+            # Whoever created a later comment sees the earlier ones, so the newest text reaches the oldest comment.
+            extra = [comment for comment in others if comment.mark < newest] if winner.mark == newest else []
+            deleted = sum(self._delete(comment) for comment in extra)
+            return CommentOutcome(status=CommentStatus.SUPERSEDED, url=winner.url, duplicates=deleted)
         status = CommentStatus.UNCHANGED
         if _lines(winner.body) != _lines(body):
             status = CommentStatus.UPDATED

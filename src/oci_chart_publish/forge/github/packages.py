@@ -36,7 +36,7 @@ class Packages:
         path = f"{self._package(package)}/versions"
         sized = path.startswith("/orgs/")  # the description gives the list of a user no pages
         try:
-            return tuple(_version(item) for item in self._client.pages(path, sized=sized))
+            return tuple(_version(item) for item in self._client.pages(path, sized=sized, needs=NEEDS))
         except ForgeError as error:
             if error.status == 404:
                 return ()

@@ -11,6 +11,8 @@ from oci_chart_publish.forge.github import answer
 from oci_chart_publish.forge.github.answer import Json
 from oci_chart_publish.forge.github.client import Client
 
+NEEDS = "pull-requests: read"
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PullRequest:
@@ -45,18 +47,19 @@ class PullRequests:
     def get(self, number: int) -> PullRequest:
         """Return one pull request; ForgeError with ``status`` 404 where there is none."""
         path = f"{self._path}/pulls/{number}"
-        return _pull(answer.whole(self._client.get(path), path))
+        return _pull(answer.whole(self._client.get(path, needs=NEEDS), path))
 
     def labels(self, number: int) -> tuple[str, ...]:
         """Return the labels as they are now (an event holds those of its time)."""
         return tuple(
-            answer.text(label, "name") for label in self._client.pages(f"{self._path}/issues/{number}/labels")
+            answer.text(label, "name")
+            for label in self._client.pages(f"{self._path}/issues/{number}/labels", needs=NEEDS)
         )
 
     def files(self, number: int) -> tuple[str, ...]:
         """Return the paths that it changes, old names of renamed files too; GitHub lists at most 3,000."""
         found: dict[str, None] = {}
-        for file in self._client.pages(f"{self._path}/pulls/{number}/files"):
+        for file in self._client.pages(f"{self._path}/pulls/{number}/files", needs=NEEDS):
             names = (answer.text(file, "filename"), answer.text(file, "previous_filename", ""))
             found.update(dict.fromkeys(name for name in names if name))
         return tuple(found)
@@ -64,7 +67,7 @@ class PullRequests:
     def of_commit(self, commit: str) -> tuple[PullRequest, ...]:
         """Return the pull requests of this repository that a commit is part of or was merged as."""
         try:
-            listed = list(self._client.pages(f"{self._path}/commits/{commit}/pulls"))
+            listed = list(self._client.pages(f"{self._path}/commits/{commit}/pulls", needs=NEEDS))
         except ForgeError as error:
             if error.status in (404, 409, 422):  # GitHub does not know the commit, or has not yet counted it
                 return ()
@@ -97,7 +100,7 @@ class PullRequests:
         query = {"state": "open"}
         if branch:
             query["head"] = f"{repository.split('/', maxsplit=1)[0]}:{branch}"
-        return (_pull(item) for item in self._client.pages(f"{self._path}/pulls", query))
+        return (_pull(item) for item in self._client.pages(f"{self._path}/pulls", query, needs=NEEDS))
 
 
 def _heads(pulls: Iterable[PullRequest], head: str, repository: str) -> PullRequest | None:
