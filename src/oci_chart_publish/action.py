@@ -17,7 +17,7 @@ from oci_chart_publish.cli.main import show, show_several
 from oci_chart_publish.errors import ConfigError, ExitCode, PublishError
 from oci_chart_publish.forge.event import Event, read_event
 from oci_chart_publish.report import document
-from oci_chart_publish.report.annotations import Annotation, annotations
+from oci_chart_publish.report.annotations import Annotation, annotations_of
 from oci_chart_publish.report.markdown import render
 from oci_chart_publish.report.outputs import artifacts, checksums, outputs
 from oci_chart_publish.report.table import show as show_table
@@ -120,7 +120,7 @@ def publish_report(report: document.Report, session: Session, environment: Mappi
     folder = Path(environment.get("RUNNER_TEMP") or session.layout.root.parent) / "oci-chart-publish"
     written = _files(report, session, folder)
     show_table(report, sys.stdout)
-    annotate(annotations(report), sys.stdout)
+    annotate(annotations_of(report), sys.stdout)
     try:
         append(environment.get("GITHUB_STEP_SUMMARY", ""), render(report, limit=SUMMARY_LIMIT // 3))
         write_outputs(environment.get("GITHUB_OUTPUT", ""), {**outputs(report), **written})

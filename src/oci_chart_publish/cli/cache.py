@@ -44,7 +44,7 @@ def _print(lines: Iterable[str]) -> None:
 @setting_options("layout", "annotations", "source")
 @click.pass_obj
 def save(
-    environment: Mapping[str, str], chart: Path, reference: str, *, legacy: bool, **options: Any
+    environment: Mapping[str, str], /, chart: Path, reference: str, *, legacy: bool, **options: Any
 ) -> None:  # noqa: ANN401
     r"""Save CHART, a chart directory or a .tgz, in the cache as REF.
 
@@ -61,7 +61,7 @@ def save(
 @click.command("list")
 @CACHE
 @click.pass_obj
-def list_(environment: Mapping[str, str], **options: Any) -> int:  # noqa: ANN401
+def list_(environment: Mapping[str, str], /, **options: Any) -> int:  # noqa: ANN401
     """List the charts in the cache."""
     with closing(_session(environment, options)) as session:
         listing = cache.listing(session.layout)
@@ -75,7 +75,7 @@ def list_(environment: Mapping[str, str], **options: Any) -> int:  # noqa: ANN40
 @REFERENCE
 @setting_options("layout", "overwrite", *REGISTRY)
 @click.pass_obj
-def push(environment: Mapping[str, str], reference: str, **options: Any) -> None:  # noqa: ANN401
+def push(environment: Mapping[str, str], /, reference: str, **options: Any) -> None:  # noqa: ANN401
     """Push REF from the cache to the registry that its name says, unchanged.
 
     A tag that holds something else there is a conflict (exit 4), unless --overwrite.
@@ -89,7 +89,7 @@ def push(environment: Mapping[str, str], reference: str, **options: Any) -> None
 @REFERENCE
 @setting_options("layout", *REGISTRY)
 @click.pass_obj
-def pull(environment: Mapping[str, str], reference: str, **options: Any) -> None:  # noqa: ANN401
+def pull(environment: Mapping[str, str], /, reference: str, **options: Any) -> None:  # noqa: ANN401
     """Pull REF from its registry into the cache, unchanged."""
     with closing(_session(environment, options, reference)) as session:
         _print(cache.pull(session.layout, session.store, reference))
@@ -100,7 +100,7 @@ def pull(environment: Mapping[str, str], reference: str, **options: Any) -> None
 @click.option("-d", "--destination", default="", metavar="DIR", help="The folder to write to. Default: here.")
 @CACHE
 @click.pass_obj
-def export(environment: Mapping[str, str], reference: str, destination: str, **options: Any) -> None:  # noqa: ANN401
+def export(environment: Mapping[str, str], /, reference: str, destination: str, **options: Any) -> None:  # noqa: ANN401
     """Write the chart of REF to a new directory, file for file as it was saved."""
     with closing(_session(environment, options)) as session:
         _print(cache.export(session.layout, reference, destination))
@@ -110,7 +110,7 @@ def export(environment: Mapping[str, str], reference: str, destination: str, **o
 @REFERENCE
 @CACHE
 @click.pass_obj
-def remove(environment: Mapping[str, str], reference: str, **options: Any) -> None:  # noqa: ANN401
+def remove(environment: Mapping[str, str], /, reference: str, **options: Any) -> None:  # noqa: ANN401
     """Drop REF from the cache. Its blobs stay until `gc`."""
     with closing(_session(environment, options)) as session:
         _print(cache.remove(session.layout, reference))
@@ -122,7 +122,7 @@ def remove(environment: Mapping[str, str], reference: str, **options: Any) -> No
 )
 @CACHE
 @click.pass_obj
-def gc(environment: Mapping[str, str], older_than: float, **options: Any) -> None:  # noqa: ANN401
+def gc(environment: Mapping[str, str], /, older_than: float, **options: Any) -> None:  # noqa: ANN401
     """Remove the blobs of the cache that no name leads to."""
     with closing(_session(environment, options)) as session:
         _print(cache.gc(session.layout, timedelta(minutes=older_than)))

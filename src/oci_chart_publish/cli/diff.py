@@ -35,7 +35,7 @@ from oci_chart_publish.session import Session
 @setting_options(*REGISTRY, "layout")
 @common
 @click.pass_obj
-def diff(environment: Mapping[str, str], a: str, b: str, **options: Any) -> int:  # noqa: ANN401  (click's own)
+def diff(environment: Mapping[str, str], /, a: str, b: str, **options: Any) -> int:  # noqa: ANN401  (click's own)
     """Compare two charts: files, metadata and values, size.
 
     A and B are each a chart directory, a .tgz, a name in the cache, or an oci:// reference.
@@ -115,6 +115,8 @@ def patch(old: Chart, new: Chart, found: Difference) -> Iterator[str]:
         if b"\0" in one or b"\0" in other:
             yield f"Binary files a/{path} and b/{path} differ\n"
             continue
-        lines = [data.decode("utf-8", "replace").splitlines(keepends=True) for data in (one, other)]
-        for line in difflib.unified_diff(*lines, f"a/{path}", f"b/{path}"):
+        old_lines, new_lines = (
+            data.decode("utf-8", "replace").splitlines(keepends=True) for data in (one, other)
+        )
+        for line in difflib.unified_diff(old_lines, new_lines, f"a/{path}", f"b/{path}"):
             yield line if line.endswith("\n") else line + "\n\\ No newline at end of file\n"

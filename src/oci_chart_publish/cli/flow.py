@@ -43,7 +43,7 @@ def common(command: Decorated) -> Decorated:
 @setting_options(*REGISTRY, *BUILD, *OUTPUT)
 @common
 @click.pass_obj
-def plan(environment: Mapping[str, str], **options: Any) -> int:  # noqa: ANN401  (click's own)
+def plan(environment: Mapping[str, str], /, **options: Any) -> int:  # noqa: ANN401  (click's own)
     """Show what would be published, and write nothing but the cache and the report.
 
     PATH is a folder of charts, a chart, or a glob; without any, charts/ or the chart at the root of the repository.
@@ -57,7 +57,7 @@ def plan(environment: Mapping[str, str], **options: Any) -> int:  # noqa: ANN401
 @setting_options(*REGISTRY, *BUILD, "overwrite", "dry-run", *OUTPUT)
 @common
 @click.pass_obj
-def publish(environment: Mapping[str, str], **options: Any) -> int:  # noqa: ANN401
+def publish(environment: Mapping[str, str], /, **options: Any) -> int:  # noqa: ANN401
     """Publish every chart whose version the registries lack.
 
     Without --registry the charts end in the local cache, complete and inspectable, named NAME:VERSION.
@@ -72,7 +72,7 @@ def publish(environment: Mapping[str, str], **options: Any) -> int:  # noqa: ANN
 @setting_options(*REGISTRY, *BUILD, *OUTPUT)
 @common
 @click.pass_obj
-def verify(environment: Mapping[str, str], **options: Any) -> int:  # noqa: ANN401
+def verify(environment: Mapping[str, str], /, **options: Any) -> int:  # noqa: ANN401
     """Rebuild this checkout and compare it with what the registries hold.
 
     Every chart has to be there, the same, and whole; anything else is exit 8. Check out the tag of a release first to

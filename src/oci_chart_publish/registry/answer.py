@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -10,14 +10,27 @@ from oci_chart_publish.errors import RegistryError
 from oci_chart_publish.registry.address import redact
 
 
-class Headers(Protocol):
+class Headers:
     """Header fields by name, upper or lower case."""
 
-    def get(self, key: str, default: str, /) -> str:
-        """Return the value of a field, several joined by a comma."""
+    __slots__ = ("_fields",)
 
-    def getlist(self, key: str, /) -> list[str]:
+    def __init__(self, fields: Iterable[tuple[str, str]] = ()) -> None:
+        self._fields: dict[str, list[str]] = {}
+        for name, value in fields:
+            self._fields.setdefault(name.lower(), []).append(value)
+
+    def get(self, name: str) -> str:
+        """Return the value of a field, several joined by a comma, or nothing."""
+        found = self._fields.get(name.lower())
+        return "" if found is None else found[0] if len(found) == 1 else ", ".join(found)
+
+    def all(self, name: str) -> tuple[str, ...]:
         """Return the values of a field, one an occurrence."""
+        return tuple(self._fields.get(name.lower(), ()))
+
+    def __repr__(self) -> str:
+        return f"Headers({', '.join(self._fields)})"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -36,7 +49,7 @@ class Answer:
 
     def header(self, name: str) -> str:
         """Return the value of a header field, or nothing."""
-        return self.headers.get(name, "")
+        return self.headers.get(name)
 
     @property
     def encoded(self) -> bool:

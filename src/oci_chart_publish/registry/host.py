@@ -191,7 +191,7 @@ class Host:
             grant = Grant(value=auth.own(call.scope))
             answer = self._follow(call, grant.value)
         if answer.status == 401 or (answer.status == 403 and not grant.value):
-            asked = challenge.parse(answer.headers.getlist("WWW-Authenticate"))
+            asked = challenge.parse(answer.headers.all("WWW-Authenticate"))
             if auth.refused(answer, grant, asked):
                 return self._follow(call, auth.own(call.scope))
         return answer
@@ -299,7 +299,7 @@ class Host:
 
     def _warned(self, answer: Answer) -> None:
         """Pass a registry's warning on, once (distribution-spec, warnings)."""
-        for value in answer.headers.getlist("Warning"):
+        for value in answer.headers.all("Warning"):
             found = _WARNING.match(value)
             with self._lock:
                 fits = found is not None and value not in self._warnings
@@ -313,7 +313,7 @@ class Host:
     def _probe(self) -> tuple[challenge.Challenge | None, str]:
         call = Call(method="GET", target="/v2/")
         answer = self.request(call, None)
-        return challenge.parse(answer.headers.getlist("WWW-Authenticate")), answer.url
+        return challenge.parse(answer.headers.all("WWW-Authenticate")), answer.url
 
     def _fetch_token(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
         wanted = {**self._headers, **headers}

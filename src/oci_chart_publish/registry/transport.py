@@ -13,25 +13,21 @@ import ssl
 import threading
 import time
 from collections.abc import Mapping
+from http.client import HTTPException
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import urllib3
 from requests.adapters import HTTPAdapter
 from requests.exceptions import RequestException
-from urllib3.connectionpool import HTTPConnectionPool
 from urllib3.exceptions import HTTPError
 
-from oci_chart_publish.registry.address import Origin, origin_of
+from oci_chart_publish.registry.address import Origin, origin_of, redact
 from oci_chart_publish.registry.answer import Answer, NoAnswer
+from oci_chart_publish.registry.exchange import Lane
 from oci_chart_publish.registry.trust import Trust, proxy_for
 
 _LOG = logging.getLogger(__name__)
-_CHUNK = 256 * 1024
-_OK = 200
-DRAIN = 64 * 1024
-"""Bytes of an unwanted body that are read to keep a connection; more, and it is closed."""
-
 _LOGGERS = ("connection", "connectionpool", "poolmanager", "response", "util.retry")
 
 
@@ -57,74 +53,56 @@ class Transport:
         self._trust = trust
         self._timeout = urllib3.Timeout(connect=connect, read=read)
         self._whole = whole
-        self._pools: dict[str, tuple[HTTPConnectionPool, bool]] = {}
+        self._lanes: dict[str, Lane] = {}
+        self._read = read
         self._lock = threading.Lock()
-        if trust.insecure:  # asked for, host by host: not worth a warning a request
-            urllib3.disable_warnings(urllib3.exceptions.InsecureRequestWarning)
         _redact_logs()
 
     def send(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, *, limit: int
     ) -> Answer:
         """Send one request and read its answer; NoAnswer where there is none."""
-        root = url[: url.find("/", 8)] if url.find("/", 8) > 0 else url
-        pool, absolute = self._pools.get(root) or self._connect(root)
-        target = url if absolute else url[len(root) :] or "/"
-        ends = time.monotonic() + self._whole
+        end = url.find("/", 8)
+        root = url[:end] if end > 0 else url.partition("?")[0]
+        lane = self._lanes.get(root) or self._lane(root)
+        target = url if lane.forward else url[len(root) :]
+        if not target.startswith(("/", "http")):
+            target = f"/{target}"
         try:
-            response = cast(
-                "urllib3.HTTPResponse",
-                pool.urlopen(
-                    method,
-                    target,
-                    body=body,
-                    headers=headers,
-                    retries=False,
-                    redirect=False,
-                    assert_same_host=False,
-                    timeout=self._timeout,
-                    preload_content=False,
-                    decode_content=False,
-                ),
+            status, fields, data, whole = lane.exchange(
+                method, target, headers, body, limit=limit, ends=time.monotonic() + self._whole
             )
-        except (RequestException, HTTPError, ValueError, OSError) as error:
+        except (RequestException, HTTPError, HTTPException, ValueError, OSError) as error:
             # Not "from error": its text holds the URL, whose query may be a secret.
             raise _failure(method, url, error) from None
-        try:
-            data, whole = _read(response, limit if response.status == _OK else DRAIN, ends)
-        except (RequestException, HTTPError, ValueError, OSError) as error:
-            _discard(response)
-            raise _failure(method, url, error) from None
-        except BaseException:
-            _discard(response)
-            raise
-        return Answer(
-            method=method, url=url, status=response.status, headers=response.headers, body=data, whole=whole
-        )
+        return Answer(method=method, url=url, status=status, headers=fields, body=data, whole=whole)
 
     def close(self) -> None:
         """Close all connections."""
         self._adapter.close()
 
-    def _connect(self, root: str) -> tuple[HTTPConnectionPool, bool]:
+    def _lane(self, root: str) -> Lane:
         origin = origin_of(root)
         with self._lock:
-            if root not in self._pools:
-                self._pools[root] = self._pool(origin)
-            return self._pools[root]
+            if root not in self._lanes:
+                self._lanes[root] = self._opened(origin)
+            return self._lanes[root]
 
-    def _pool(self, origin: Origin) -> tuple[HTTPConnectionPool, bool]:
-        """Return the pool, and whether it wants absolute targets (plain HTTP through a proxy)."""
-        where = {"host": origin.host, "port": origin.port, "scheme": origin.scheme}
-        settings: dict[str, Any] = {}
-        if origin.scheme == "https":
+    def _opened(self, origin: Origin) -> Lane:
+        where: Any = {"host": origin.host, "port": origin.port, "scheme": origin.scheme}
+        settings: dict[str, Any] = {"timeout": self._timeout}
+        secure = origin.scheme == "https"
+        if secure:
             settings["ssl_context"] = self._context(origin.name)
         proxy = proxy_for(origin, self._trust.environment)
         if not proxy:
-            return self._adapter.poolmanager.connection_from_host(**where, pool_kwargs=settings), False
-        _LOG.debug("%s: through the proxy %s", origin, re.sub(r"//[^/@]*@", "//***@", proxy))
+            pool = self._adapter.poolmanager.connection_from_host(**where, pool_kwargs=settings)
+            return Lane(pool, read=self._read, tunnel=False, forward=False)
+        _LOG.debug("%s: through the proxy %s", origin, redact(proxy))
         manager = self._adapter.proxy_manager_for(proxy)
-        return manager.connection_from_host(**where, pool_kwargs=settings), origin.scheme == "http"
+        pool = manager.connection_from_host(**where, pool_kwargs=settings)
+        socks = proxy.startswith("socks")
+        return Lane(pool, read=self._read, tunnel=secure and not socks, forward=not secure and not socks)
 
     def _context(self, name: str) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -148,40 +126,6 @@ def _load(context: ssl.SSLContext, bundle: str) -> None:
         context.load_verify_locations(capath=bundle)
     else:
         context.load_verify_locations(cafile=bundle)
-
-
-def _read(response: urllib3.HTTPResponse, limit: int, ends: float) -> tuple[bytes, bool]:
-    """Read at most ``limit`` bytes, undecoded; the connection is kept if that was all of the body.
-
-    ``read1`` returns what one receive brings: ``read`` would let a dripping server stay in it for ever.
-    """
-    left = response.length_remaining
-    if left == 0:
-        response.read()
-        return b"", True
-    if left is not None and left > limit and response.status == _OK:
-        _discard(response)
-        return b"", False
-    parts: list[bytes] = []
-    left = limit
-    while True:
-        part = response.read1(min(_CHUNK, left + 1), decode_content=False)
-        if not part:
-            response.release_conn()
-            return b"".join(parts), True
-        parts.append(part[:left])
-        left -= len(part)
-        if left < 0:
-            _discard(response)
-            return b"".join(parts), False
-        if time.monotonic() > ends:
-            raise TimeoutError("the answer takes too long")
-
-
-def _discard(response: urllib3.HTTPResponse) -> None:
-    """Close the connection of an answer that is not read to its end, and give its place in the pool back."""
-    response.close()
-    response.release_conn()
 
 
 def _failure(method: str, url: str, error: BaseException) -> NoAnswer:

@@ -22,7 +22,7 @@ class Annotation:
     line: int | None = None
 
 
-def annotations(report: Report) -> list[Annotation]:
+def annotations_of(report: Report) -> list[Annotation]:
     """Return what is to be shown: errors for what failed, warnings for what a user should know, notices for the rest."""
     return [annotation for chart in report.charts for annotation in _chart(chart)]
 

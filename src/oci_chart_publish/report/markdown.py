@@ -88,8 +88,12 @@ def _problems(charts: Iterable[Chart]) -> list[str]:
     for chart in charts:
         if chart.status not in {"failed", "conflict", "drift", "skipped", "unknown"}:
             continue
-        found = [chart.error] if chart.error else [t.error for t in chart.targets if t.error]
-        lines += [f"- {_problem(chart, error)}" for error in dict.fromkeys(found) if error]
+        found = (
+            [chart.error]
+            if chart.error is not None
+            else [t.error for t in chart.targets if t.error is not None]
+        )
+        lines += [f"- {_problem(chart, error)}" for error in dict.fromkeys(found)]
     return ["\n".join(lines)] if lines else []
 
 

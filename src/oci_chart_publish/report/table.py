@@ -42,8 +42,12 @@ def problems(report: Report) -> list[str]:
     """Return what went wrong and what to know, as lines."""
     lines: list[str] = []
     for chart in ordered(report):
-        found = [chart.error] if chart.error else [t.error for t in chart.targets if t.error]
-        lines += [_problem(chart, error) for error in dict.fromkeys(found) if error]
+        found = (
+            [chart.error]
+            if chart.error is not None
+            else [t.error for t in chart.targets if t.error is not None]
+        )
+        lines += [_problem(chart, error) for error in dict.fromkeys(found)]
         lines += [f"warning: {chart.name}: {plain(warning, 1000)}" for warning in chart.warnings]
     return lines + [f"note: {plain(note, 1000)}" for note in report.notes]
 

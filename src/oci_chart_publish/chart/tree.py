@@ -1,0 +1,155 @@
+"""Where the files of a chart come from: one small interface, and the two plainest things behind it.
+
+Other trees are in ``forge`` (what git tracks, a commit) and in ``overlay`` (replaced and added files).
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from oci_chart_publish.errors import ChartError
+
+_KINDS = {
+    stat.S_IFIFO: "a named pipe",
+    stat.S_IFSOCK: "a socket",
+    stat.S_IFCHR: "a device",
+    stat.S_IFBLK: "a device",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A name in a folder. ``tracked`` is False for what Helm would pack but git does not know."""
+
+    name: str
+    is_dir: bool
+    tracked: bool = True
+
+
+class Tree(Protocol):
+    """The files of one chart, by POSIX paths below its root."""
+
+    @property
+    def title(self) -> str:
+        """How messages name the tree."""
+
+    def entries(self, folder: str) -> Sequence[Entry]:
+        """Return what is in a folder ("" is the root), sorted bytewise by name."""
+
+    def read(self, path: str) -> bytes:
+        """Return the bytes of a file."""
+
+    def size(self, path: str) -> int:
+        """Return the size of a file in bytes, before it is read."""
+
+
+def in_order(entries: Sequence[Entry]) -> list[Entry]:
+    """Sort entries bytewise by name, as Helm walks a folder (``internal/sympath/walk.go``)."""
+    return sorted(entries, key=lambda entry: os.fsencode(entry.name))
+
+
+class FolderTree:
+    """A folder as Helm reads it: symbolic links are followed, to files and to folders.
+
+    ``boundary`` is a folder that no link may leave. Links that lead into a circle are refused.
+    """
+
+    def __init__(self, root: Path, *, boundary: Path | None = None) -> None:
+        self._root = root
+        self._boundary = boundary.resolve() if boundary else None
+
+    @property
+    def title(self) -> str:
+        """The folder."""
+        return str(self._root)
+
+    def entries(self, folder: str) -> list[Entry]:
+        """Return what is in a folder, links by what they lead to."""
+        try:
+            with os.scandir(self._root / folder) as found:
+                return in_order([Entry(item.name, self._is_dir(item, folder)) for item in found])
+        except OSError as error:
+            raise ChartError(f"cannot be read: {error.strerror}", path=folder) from error
+
+    def _is_dir(self, item: os.DirEntry[str], folder: str) -> bool:
+        path = f"{folder}/{item.name}" if folder else item.name
+        if item.is_symlink():
+            return self._follow(path)
+        return item.is_dir(follow_symlinks=False)
+
+    def _follow(self, path: str) -> bool:
+        try:
+            target = (self._root / path).resolve(strict=True)
+        except (OSError, RuntimeError) as error:
+            raise ChartError("a symbolic link that leads nowhere", path=path) from error
+        if self._boundary and not target.is_relative_to(self._boundary):
+            raise ChartError(
+                f"a symbolic link that leaves the repository, to {target}",
+                path=path,
+                hint="copy what it leads to, or name it in .helmignore",
+            )
+        if target.is_dir() and (self._root / path).parent.resolve().is_relative_to(target):
+            raise ChartError(f"a symbolic link that leads into a circle, to {target}", path=path)
+        return target.is_dir()
+
+    def read(self, path: str) -> bytes:
+        """Return the bytes of a file; ChartError for what is no regular file."""
+        self._check(path)
+        try:
+            return (self._root / path).read_bytes()
+        except OSError as error:
+            raise ChartError(f"cannot be read: {error.strerror}", path=path) from error
+
+    def size(self, path: str) -> int:
+        """Return the size of a file; ChartError for what is no regular file."""
+        return self._check(path).st_size
+
+    def _check(self, path: str) -> os.stat_result:
+        try:
+            found = (self._root / path).stat()
+        except OSError as error:
+            raise ChartError(f"cannot be read: {error.strerror}", path=path) from error
+        if not stat.S_ISREG(found.st_mode):
+            kind = _KINDS.get(stat.S_IFMT(found.st_mode), "no regular file")
+            raise ChartError(f"is {kind}, which cannot be packed", path=path, hint="name it in .helmignore")
+        return found
+
+
+class MemoryTree:
+    """Files in memory, such as those of an archive."""
+
+    def __init__(self, files: Mapping[str, bytes], title: str) -> None:
+        self._files = files
+        self._title = title
+        self._folders: dict[str, dict[str, Entry]] = {"": {}}
+        for path in files:
+            self._add(path, is_dir=False)
+
+    def _add(self, path: str, *, is_dir: bool) -> None:
+        folder, _, name = path.rpartition("/")
+        if folder not in self._folders:
+            self._folders[folder] = {}
+            self._add(folder, is_dir=True)
+        self._folders[folder][name] = Entry(name, is_dir)
+
+    @property
+    def title(self) -> str:
+        """How messages name the files."""
+        return self._title
+
+    def entries(self, folder: str) -> list[Entry]:
+        """Return what is in a folder."""
+        return in_order(list(self._folders[folder].values()))
+
+    def read(self, path: str) -> bytes:
+        """Return the bytes of a file."""
+        return self._files[path]
+
+    def size(self, path: str) -> int:
+        """Return the size of a file."""
+        return len(self._files[path])
