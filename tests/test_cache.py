@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ import pytest
 from tests.layout.artifacts import artifact, blob_file, put
 
 from oci_chart_publish import cache
+from oci_chart_publish.build.artifact import manifest_of
 from oci_chart_publish.cached import Name, find_name
 from oci_chart_publish.errors import ChartError, ConfigError, ConflictError, NotFoundError, VerificationError
 from oci_chart_publish.layout.layout import ImageLayout
@@ -371,3 +373,187 @@ def test_a_name_that_no_registry_would_take_is_refused_at_save(text: str, messag
     with pytest.raises(ConfigError) as caught:
         Name.choose(text, version="1.0.0")
     assert (caught.value.message, caught.value.hint) == (message, hint)
+
+
+CHARTMUSEUM = """\
+# Host your own
+apiVersion: v1
+description: Host your own Helm Chart Repository
+name: chartmuseum
+version: 1.8.2
+appVersion: 0.8.0
+home: https://github.com/helm/chartmuseum
+icon: https://raw.githubusercontent.com/helm/chartmuseum/master/logo2.png
+keywords:
+- chartmuseum
+- helm
+- charts repo
+maintainers:
+- name: codefresh-io
+  email: opensource@codefresh.io
+- name: cloudposse
+  email: hello@cloudposse.com
+- name: chartmuseum
+  email: chartmuseum@gmail.com
+"""
+
+
+@pytest.fixture
+def mychart(tmp_path: Path) -> Path:
+    folder = tmp_path / "mychart"
+    (folder / "templates").mkdir(parents=True)
+    (folder / "charts" / "sub").mkdir(parents=True)
+    (folder / "Chart.yaml").write_text(CHARTMUSEUM)
+    (folder / "values.yaml").write_bytes(b"\xef\xbb\xbfa: 1\r\n")
+    (folder / "templates" / "service.yaml").write_text("kind: Service\n")
+    (folder / "charts" / "sub" / "Chart.yaml").write_text("apiVersion: v1\nname: sub\nversion: 0.1.0\n")
+    return folder
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_a_saved_chart_prints_its_block_and_has_its_name(empty: ImageLayout, mychart: Path) -> None:
+    lines = list(cache.save(empty, cache.open_chart(mychart), REF))
+    found = empty.resolve(REF)
+    manifest = empty.manifest(REF)
+    assert found is not None
+    assert manifest is not None
+    assert lines == [
+        f"ref:     {REF}",
+        f"digest:  {found.digest.hex}",
+        f"size:    {manifest.layers[0].size} B",
+        "name:    chartmuseum",
+        "version: 1.8.2",
+        "2.7.0: saved",
+    ]
+    assert manifest.layers[0].media_type == "application/vnd.cncf.helm.chart.content.v1.tar+gzip"
+    assert manifest.annotations["org.opencontainers.image.title"] == "chartmuseum"
+    assert manifest.annotations["org.opencontainers.image.version"] == "1.8.2"
+    assert list(cache.save(empty, cache.open_chart(mychart), REF)) == lines
+
+
+def test_a_reference_without_a_tag_is_saved_under_the_charts_version(
+    empty: ImageLayout, mychart: Path
+) -> None:
+    text = CHARTMUSEUM.replace("1.8.2", "1.8.2+build.1")
+    (mychart / "Chart.yaml").write_text(text)
+    lines = list(cache.save(empty, cache.open_chart(mychart), "localhost:5000/myrepo/mychart"))
+    assert lines[0] == "ref:     localhost:5000/myrepo/mychart:1.8.2_build.1"
+    assert lines[-2:] == ["version: 1.8.2+build.1", "1.8.2_build.1: saved"]
+
+
+def test_a_refused_name_saves_nothing(empty: ImageLayout, mychart: Path) -> None:
+    with pytest.raises(ConfigError):
+        list(cache.save(empty, cache.open_chart(mychart), "localhost:5000/UPPER/x:1.0.0"))
+    assert empty.names() == {}
+    assert list((empty.root / "blobs" / "sha256").iterdir()) == []
+
+
+def test_legacy_builds_the_config_of_the_walk_through(empty: ImageLayout, mychart: Path) -> None:
+    list(cache.save(empty, cache.open_chart(mychart), REF, legacy=True))
+    manifest = empty.manifest(REF)
+    assert manifest is not None
+    assert manifest.config is not None
+    assert str(manifest.config.digest) == (
+        "sha256:63cf3d32e490f378cc2cb8131a9a8eec2b3f60a94783d1eecb3e31bcb550d89a"
+    )
+    assert empty.blob(manifest.config) == (VECTORS / "walkthrough" / "config.json").read_bytes()
+    assert manifest.layers[0].media_type == "application/tar+gzip"
+    assert manifest.annotations == {}
+    golden = (VECTORS / "walkthrough" / "manifest.json").read_text()
+    ours = golden.replace(
+        "caad7b93c950cbefe21236842cfce58c08383302a85cf69845c57d2e3ffdce78", manifest.layers[0].digest.hex
+    ).replace("10871", str(manifest.layers[0].size))
+    assert manifest.data.decode() == ours
+
+
+def test_the_manifest_of_the_walk_through_has_its_digest() -> None:
+    golden = Manifest.parse((VECTORS / "walkthrough" / "manifest.json").read_bytes())
+    assert golden.config is not None
+    rebuilt = manifest_of(golden.config, golden.layers, {})
+    assert (
+        str(rebuilt.descriptor.digest)
+        == "sha256:2a32a8900d81297752f72e47eedb45a11f3a82237df2dd8db391ad9646a91fbf"
+    )
+
+
+def test_an_exported_chart_is_the_saved_one_file_for_file(
+    empty: ImageLayout, mychart: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    list(cache.save(empty, cache.open_chart(mychart), REF))
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    lines = list(cache.export(empty, REF))
+    assert lines[0] == f"ref:     {REF}"
+    assert lines[-1] == "Exported chart to chartmuseum/"
+    assert files_of(tmp_path / "here" / "chartmuseum") == files_of(mychart)
+    assert list(cache.export(empty, REF, "out"))[-1] == "Exported chart to out/chartmuseum/"
+    assert list(cache.export(empty, REF, "./out//deep/"))[-1] == "Exported chart to out/deep/chartmuseum/"
+    assert files_of(tmp_path / "here" / "out" / "deep" / "chartmuseum") == files_of(mychart)
+    assert sorted(path.name for path in (tmp_path / "here").iterdir()) == ["chartmuseum", "out"]
+
+
+def test_an_existing_folder_is_not_written_to(empty: ImageLayout, mychart: Path, tmp_path: Path) -> None:
+    list(cache.save(empty, cache.open_chart(mychart), REF))
+    (tmp_path / "out" / "chartmuseum").mkdir(parents=True)
+    with pytest.raises(ChartError, match="exists already"):
+        list(cache.export(empty, REF, str(tmp_path / "out")))
+    assert list((tmp_path / "out" / "chartmuseum").iterdir()) == []
+
+
+def test_a_packed_chart_is_saved_as_its_folder_is(empty: ImageLayout, mychart: Path, tmp_path: Path) -> None:
+    list(cache.save(empty, cache.open_chart(mychart), "a:1"))
+    manifest = empty.manifest("a:1")
+    assert manifest is not None
+    (tmp_path / "chartmuseum-1.8.2.tgz").write_bytes(empty.blob(manifest.layers[0]))
+    list(cache.save(empty, cache.open_chart(tmp_path / "chartmuseum-1.8.2.tgz"), "b:1"))
+    assert {str(found.digest) for found in empty.names().values()} == {str(manifest.descriptor.digest)}
+
+
+@pytest.mark.parametrize("name", ["nosuch", "nosuch.tgz"])
+def test_a_chart_that_is_not_there_is_named(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        cache.open_chart(tmp_path / name)
+    assert caught.value.message == f"cannot read the chart {tmp_path / name}: No such file or directory"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "localhost:5000/myrepo/mychart:0.1.0",
+        "localhost:5000/myrepo/mychart:1.0.0+build",
+        "localhost:5000/myrepo/mychart:2.7.0",
+        "localhost:5000/UPPER/x:1.0.0",
+        "mychart:2.7.0",
+    ],
+)
+def test_a_chart_of_helm_3_6_3_is_exported_as_it_was_packed(
+    old: ImageLayout, tmp_path: Path, name: str
+) -> None:
+    assert list(cache.export(old, name, str(tmp_path / "out")))[-1] == f"Exported chart to {tmp_path}/out/c2/"
+    exported, source = files_of(tmp_path / "out" / "c2"), files_of(VECTORS / "helm" / "c2")
+    # Helm 3.6 wrote Chart.yaml and Chart.lock anew when it packed; all else is the source.
+    assert exported.keys() == source.keys()
+    different = {path for path in exported if exported[path] != source[path]}
+    assert different <= {
+        "Chart.yaml",
+        "Chart.lock",
+        *(f"charts/{name}/Chart.yaml" for name in ("aa", "bb", "cc")),
+    }
+    assert exported["Chart.yaml"] == b"apiVersion: v2\nname: c2\nversion: 0.1.0\n"
+
+
+def test_a_chart_whose_name_leads_elsewhere_is_not_exported(empty: ImageLayout, tmp_path: Path) -> None:
+    for bad in ("../up", "/root", "a/b", ".", "..", "", "a\\b"):
+        config = json.dumps({"name": bad, "version": "1.0.0"}).encode()
+        layer = b"layer"
+        blobs = [Descriptor.of("application/vnd.cncf.helm.config.v1+json", config)]
+        blobs.append(Descriptor.of("application/vnd.cncf.helm.chart.content.v1.tar+gzip", layer))
+        empty.put_blob(blobs[0], config)
+        empty.put_blob(blobs[1], layer)
+        empty.put_manifest(manifest_of(blobs[0], blobs[1:], {}), "bad:1")
+        with pytest.raises(ChartError, match="cannot be that of a folder"):
+            list(cache.export(empty, "bad:1", str(tmp_path / "out")))
+    assert not (tmp_path / "out").exists()
