@@ -12,13 +12,8 @@ from tests.registry.conftest import Client
 
 from oci_chart_publish.errors import AuthError, NotFoundError, RegistryError
 from oci_chart_publish.registry import faults, hints
-from oci_chart_publish.registry.answer import Answer
+from oci_chart_publish.registry.answer import Answer, Headers
 from oci_chart_publish.registry.trust import Trust
-
-
-class Fields(dict[str, str]):
-    def getlist(self, key: str, /) -> list[str]:
-        return [self[key]] if key in self else []
 
 
 def answer(status: int, body: bytes = b"", method: str = "PUT") -> Answer:
@@ -26,7 +21,7 @@ def answer(status: int, body: bytes = b"", method: str = "PUT") -> Answer:
         method=method,
         url="https://r.test/v2/a/b/manifests/1?sig=x",
         status=status,
-        headers=Fields(),
+        headers=Headers(),
         body=body,
     )
 

@@ -19,7 +19,7 @@ from oci_chart_publish.errors import AuthError, PublishError, RegistryError, Ver
 from oci_chart_publish.oci.descriptor import Descriptor
 from oci_chart_publish.oci.digest import Digest
 from oci_chart_publish.oci.reference import Repository
-from oci_chart_publish.registry.answer import Answer
+from oci_chart_publish.registry.answer import Answer, Headers
 from oci_chart_publish.registry.auth import Scope
 from oci_chart_publish.registry.connect import Registries
 from oci_chart_publish.registry.credentials import Credential
@@ -79,16 +79,11 @@ class Wire:
     def send(self, method: str, url: str, headers: object, body: object, *, limit: int) -> Answer:
         del headers, body, limit
         self.urls.append(url)
-        fields = Fields({"WWW-Authenticate": f'Bearer realm="{self.realm}",service="s"'})
+        fields = Headers([("WWW-Authenticate", f'Bearer realm="{self.realm}",service="s"')])
         return Answer(method=method, url=url, status=401, headers=fields)
 
     def close(self) -> None:
         """Nothing is open."""
-
-
-class Fields(dict[str, str]):
-    def getlist(self, key: str, /) -> list[str]:
-        return [self[key]] if key in self else []
 
 
 def public(wire: Wire, trusted: frozenset[str] = frozenset()) -> Host:
@@ -191,14 +186,14 @@ def test_the_bearer_token_is_never_sent_to_the_token_service(fake: Fake, client:
 )  # fmt: skip
 def test_a_public_registry_may_not_point_to_a_private_address(location: str) -> None:
     host = public(Wire("https://auth.example.com/token"))
-    answer = Answer(method="GET", url="https://registry.example.com/v2/a", status=307, headers=Fields())
+    answer = Answer(method="GET", url="https://registry.example.com/v2/a", status=307, headers=Headers())
     with pytest.raises(RegistryError, match="it points to the private address"):
         host.allowed(location, answer)
 
 
 def test_a_public_registry_may_point_to_another_public_host() -> None:
     host = public(Wire("https://auth.example.com/token"))
-    answer = Answer(method="GET", url="https://registry.example.com/v2/a", status=307, headers=Fields())
+    answer = Answer(method="GET", url="https://registry.example.com/v2/a", status=307, headers=Headers())
     assert host.allowed("https://cdn.example.net/x?sig=1", answer) == "https://cdn.example.net/x?sig=1"
     # behind a TLS proxy, with the port written or not
     assert host.allowed("http://registry.example.com:80/x", answer) == "https://registry.example.com/x"

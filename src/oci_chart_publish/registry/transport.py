@@ -74,7 +74,9 @@ class Transport:
             )
         except (RequestException, HTTPError, HTTPException, ValueError, OSError) as error:
             # Not "from error": its text holds the URL, whose query may be a secret.
-            raise _failure(method, url, error) from None
+            raise _failure(method, url, error, proxied=lane.proxied) from None
+        if _LOG.isEnabledFor(logging.DEBUG):
+            _LOG.debug("%s %s: %d", method, redact(url), status)
         return Answer(method=method, url=url, status=status, headers=fields, body=data, whole=whole)
 
     def close(self) -> None:
@@ -97,12 +99,14 @@ class Transport:
         proxy = proxy_for(origin, self._trust.environment)
         if not proxy:
             pool = self._adapter.poolmanager.connection_from_host(**where, pool_kwargs=settings)
-            return Lane(pool, read=self._read, tunnel=False, forward=False)
+            return Lane(pool, read=self._read)
         _LOG.debug("%s: through the proxy %s", origin, redact(proxy))
         manager = self._adapter.proxy_manager_for(proxy)
         pool = manager.connection_from_host(**where, pool_kwargs=settings)
         socks = proxy.startswith("socks")
-        return Lane(pool, read=self._read, tunnel=secure and not socks, forward=not secure and not socks)
+        return Lane(
+            pool, read=self._read, proxied=True, tunnel=secure and not socks, forward=not secure and not socks
+        )
 
     def _context(self, name: str) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
@@ -128,8 +132,22 @@ def _load(context: ssl.SSLContext, bundle: str) -> None:
         context.load_verify_locations(cafile=bundle)
 
 
-def _failure(method: str, url: str, error: BaseException) -> NoAnswer:
+def _failure(method: str, url: str, error: BaseException, *, proxied: bool) -> NoAnswer:
     """Return the error with a text of ours: those of the libraries hold URLs and their secrets."""
+    reason, temporary = _reason(_chain(error))
+    hint = "" if temporary else "give the CA file of this host"
+    if proxied:
+        reason, hint = f"through the proxy: {reason}", hint or "see HTTPS_PROXY, HTTP_PROXY and NO_PROXY"
+    if reason == _UNSENDABLE:
+        hint = ""
+    return NoAnswer(method, url, reason, hint=hint, temporary=temporary)
+
+
+_UNSENDABLE = "not a URL or header that can be sent"
+
+
+def _chain(error: BaseException) -> list[BaseException]:
+    """Return an error and those it wraps, the innermost last."""
     chain: list[BaseException] = []
     link: BaseException | None = error
     while link is not None and link not in chain and len(chain) < 8:
@@ -137,30 +155,29 @@ def _failure(method: str, url: str, error: BaseException) -> NoAnswer:
         reason = getattr(link, "reason", None)
         inner = next((arg for arg in link.args if isinstance(arg, BaseException)), None)
         link = reason if isinstance(reason, BaseException) else inner or link.__cause__ or link.__context__
-    certificate = next((link for link in chain if isinstance(link, ssl.SSLCertVerificationError)), None)
-    if certificate is not None:
-        return NoAnswer(
-            method,
-            url,
-            f"the certificate is not trusted: {certificate.verify_message}",
-            hint="give the CA file of this host",
-            temporary=False,
-        )
-    last = chain[-1]
+    return chain
+
+
+def _reason(chain: list[BaseException]) -> tuple[str, bool]:
+    """Return what happened in words, and whether it may go better the next time."""
     names = {type(link).__name__ for link in chain}
+    last = chain[-1]
+    for link in chain:
+        if isinstance(link, ssl.SSLCertVerificationError):
+            return f"the certificate is not trusted: {link.verify_message}", False
+    if names & {"LocationParseError", "LocationValueError", "InvalidURL", "UnicodeEncodeError", "ValueError"}:
+        return _UNSENDABLE, False
     if isinstance(last, ssl.SSLError):
-        return NoAnswer(method, url, f"TLS failed: {last.reason or 'no common protocol'}")
+        return f"TLS failed: {last.reason or 'no common protocol'}", True
     if names & {"NameResolutionError", "gaierror"}:
-        return NoAnswer(method, url, "the host name is not known")
+        return "the host name is not known", True
     if names & {"ConnectTimeoutError", "ReadTimeoutError", "TimeoutError"}:
-        return NoAnswer(method, url, "no answer in time")
-    if "ProxyError" in names:
-        return NoAnswer(method, url, "the proxy failed", hint="see HTTPS_PROXY, HTTP_PROXY and NO_PROXY")
+        return "no answer in time", True
     if isinstance(last, OSError) and last.strerror:
-        return NoAnswer(method, url, last.strerror.lower())
-    if names & {"LocationParseError", "LocationValueError", "InvalidURL", "UnicodeEncodeError"}:
-        return NoAnswer(method, url, "not a URL or header that can be sent", temporary=False)
-    return NoAnswer(method, url, f"the connection broke ({type(last).__name__})")
+        return last.strerror.lower(), True
+    if found := re.match(r"Tunnel connection failed: ([0-9]{3})", str(last)):
+        return f"no tunnel: {found.group(1)}", True
+    return f"the connection broke ({type(last).__name__})", True
 
 
 class _Redactor(logging.Filter):
