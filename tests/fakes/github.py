@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 import re
+import ssl
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -66,7 +67,12 @@ class FakeGitHub:
     """The server; use it as a context manager. ``api_url`` is what GITHUB_API_URL would hold."""
 
     def __init__(
-        self, owner: str = "acme", name: str = "charts", *, prefix: Literal["", "/api/v3"] = ""
+        self,
+        owner: str = "acme",
+        name: str = "charts",
+        *,
+        prefix: Literal["", "/api/v3"] = "",
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         self.state = State(owner, name)
         self.tokens = {"t0ken": Token()}
@@ -81,8 +87,10 @@ class FakeGitHub:
         self._lock = threading.RLock()
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
+        if tls:
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True)
-        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self._server.server_address[1]}"
         self.api_url = self.url + prefix
         self.answers = Answers(self.state, api=self.api_url, web=self.url, uploads=self.url + self._uploads)
 

@@ -1,18 +1,22 @@
 from __future__ import annotations
 
+import ssl
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import trustme
 from tests.fakes.github import FakeGitHub, Token
 
 from oci_chart_publish.errors import ConfigError, ForgeError, ReadOnlyError
 from oci_chart_publish.forge.github import GitHub
 from oci_chart_publish.forge.github.client import Client, Options
 from oci_chart_publish.forge.github.comments import RunMark
+from oci_chart_publish.forge.github.release import AssetFile, ReleaseSpec
 
 if TYPE_CHECKING:
     from tests.forge.github.conftest import Watch
@@ -22,8 +26,10 @@ MARK = RunMark(1, 1)
 
 
 @pytest.fixture
-def client(fake: FakeGitHub, watch: Watch) -> Client:
-    return Client(Options(token="t0ken", api_url=fake.api_url, between_writes=0), watch.clock)
+def client(fake: FakeGitHub, watch: Watch) -> Iterator[Client]:
+    connection = Client(Options(token="t0ken", api_url=fake.api_url, between_writes=0), watch.clock)
+    yield connection
+    connection.close()
 
 
 def nothing() -> None:
@@ -207,7 +213,7 @@ def test_white_space_around_a_token_does_not_matter(fake: FakeGitHub) -> None:
 
 
 def test_a_url_of_no_use_is_an_error(watch: Watch) -> None:
-    with pytest.raises(ForgeError, match="400 AssertionError: Unknown URL scheme"):
+    with pytest.raises(ForgeError, match="user: AssertionError: Unknown URL scheme"):
         Client(Options(token="t", api_url="ftp://api.github.com"), watch.clock).get("/user")
 
 
@@ -270,6 +276,40 @@ def test_a_server_of_your_own_is_reached_below_its_prefix(watch: Watch) -> None:
             github.comments.upsert(7, "report", "again", MARK)
         assert bodies(fake) == ['<!-- oci-chart-publish key="report" run="1" attempt="1" -->\nagain']
         assert [one.path for one in fake.sent("POST")] == [COMMENTS]
+
+
+def test_releases_with_assets_go_over_tls(
+    watch: Watch, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority = trustme.CA()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    authority.cert_pem.write_to_path(str(tmp_path / "ca.pem"))
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "ca.pem"))
+    with FakeGitHub(prefix="/api/v3", tls=context) as fake:
+        options = Options(token="t0ken", api_url=fake.api_url, between_writes=0)
+        with GitHub("acme/charts", options, clock=watch.clock) as github:
+            spec = ReleaseSpec(
+                tag="web-1.0.0",
+                commit=fake.state.refs["heads/main"],
+                name="web",
+                notes="",
+                assets=(AssetFile(name="a.tgz", data=b"a"), AssetFile(name="b.tgz", data=b"b")),
+            )
+            assert github.releases.ensure(spec).uploaded == ("a.tgz", "b.tgz")
+        assert fake.api_url.startswith("https://")
+
+
+def test_a_certificate_that_nobody_signed_is_refused(watch: Watch) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
+    with FakeGitHub(tls=context) as strange:
+        client = Client(Options(token="t0ken", api_url=strange.api_url), watch.clock)
+        with pytest.raises(ForgeError, match="CERTIFICATE_VERIFY_FAILED") as caught:
+            client.get("/repos/acme/charts")
+        assert strange.requests == []
+    assert "REQUESTS_CA_BUNDLE" in caught.value.hint
+    assert watch.slept == []
 
 
 def test_pygithub_is_not_imported_before_the_first_request() -> None:

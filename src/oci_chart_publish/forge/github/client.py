@@ -29,7 +29,7 @@ from urllib.parse import urlsplit
 from oci_chart_publish.errors import ForgeError
 from oci_chart_publish.forge.github import answer
 from oci_chart_publish.forge.github.answer import Json
-from oci_chart_publish.forge.github.failures import Failure, explain
+from oci_chart_publish.forge.github.failures import UNTRUSTED, Failure, explain
 
 if TYPE_CHECKING:
     from github import GithubException
@@ -238,9 +238,10 @@ class Client:
             except GithubException as error:
                 return _failure(error)
             except (OSError, ValueError) as error:  # what requests raises, and what is not JSON
-                return Failure(status=0, message=f"{type(error).__name__}: {error}")
+                message = f"{type(error).__name__}: {error}"
+                return Failure(status=0, message=message, unsent=UNTRUSTED in message)
             except (AssertionError, RuntimeError) as error:  # redirected elsewhere, or no URL
-                return Failure(status=400, message=f"{type(error).__name__}: {error}")
+                return Failure(status=0, message=f"{type(error).__name__}: {error}", unsent=True)
 
     def _require_token(self) -> None:
         """Refuse a token that cannot be a header; the error that requests would raise quotes it."""

@@ -10,21 +10,27 @@ from oci_chart_publish.errors import ForgeError, ReadOnlyError, StaleHeadError
 
 READ_ONLY = "resource not accessible by "
 """How GitHub begins to say that a token lacks a permission (an integration's or a personal token)."""
+UNTRUSTED = "CERTIFICATE_VERIFY_FAILED"
+"""How OpenSSL calls a certificate that nobody we trust has signed."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Failure:
-    """One request that failed: GitHub's words, or ours where ``status`` is 0 and nothing usable came back."""
+    """One request that failed: GitHub's words, or ours where ``status`` is 0 and nothing usable came back.
+
+    ``unsent`` says that the request did not reach GitHub and never will.
+    """
 
     status: int
     message: str
     errors: tuple[Mapping[str, Any], ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
+    unsent: bool = False
 
     @property
     def lost(self) -> bool:
         """Whether the request may have been carried out all the same."""
-        return self.status == 0 or self.status >= 500
+        return not self.unsent and (self.status == 0 or self.status >= 500)
 
     @property
     def codes(self) -> tuple[str, ...]:
@@ -110,6 +116,8 @@ def _hint(failure: Failure, needs: str) -> str:
             "A ruleset of the repository forbids this. Add a bypass actor (Settings > Rules > Rulesets > Bypass list), "
             "for example a GitHub App, and give its token as github-token."
         )
+    if UNTRUSTED in failure.message:
+        return "Name the authority that signed the server's certificate in REQUESTS_CA_BUNDLE."
     if failure.lost:
         return "GitHub did not answer as it should; a re-run finishes what is missing."
     return ""
