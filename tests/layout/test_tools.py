@@ -3,30 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 from tests.layout.artifacts import artifact, put
+from tests.programs import program
 
 from oci_chart_publish.layout.layout import ImageLayout
 
-REPOSITORY = Path(__file__).parents[2]
-VECTORS = REPOSITORY / "tests" / "vectors"
+VECTORS = Path(__file__).parents[1] / "vectors"
 REF = "localhost:5000/myrepo/mychart:2.7.0"
-
-
-def tool(name: str) -> str:
-    """Return the program, from where `make test` installs it or from the machine; skip by name without it."""
-    found = shutil.which(name, path=f"{REPOSITORY / '.tools' / 'bin'}:{os.environ.get('PATH', '')}")  # noqa: TID251
-    if found is None:
-        reason = f"{name} is not installed; `make test` installs it"
-        if os.environ.get("CI"):  # noqa: TID251
-            pytest.fail(reason)
-        pytest.skip(reason)
-    return found
 
 
 def run(*argv: str, home: Path) -> str:
@@ -45,7 +33,7 @@ def layout(tmp_path: Path) -> ImageLayout:
 
 
 def test_skopeo_copies_by_full_reference(layout: ImageLayout, tmp_path: Path) -> None:
-    skopeo, other = tool("skopeo"), tmp_path / "other"
+    skopeo, other = program("skopeo"), tmp_path / "other"
     run(skopeo, "copy", f"oci:{layout.root}:{REF}", f"oci:{other}:x", home=tmp_path)
     run(skopeo, "copy", f"oci:{layout.root}:mychart:1.0.0+b", f"oci:{other}:y", home=tmp_path)
     copied = ImageLayout.open(other)
@@ -60,7 +48,7 @@ def test_skopeo_copies_by_full_reference(layout: ImageLayout, tmp_path: Path) ->
 
 
 def test_skopeo_writes_beside_us_and_both_keep_the_others_names(layout: ImageLayout, tmp_path: Path) -> None:
-    skopeo = tool("skopeo")
+    skopeo = program("skopeo")
     other = ImageLayout.create(tmp_path / "other")
     put(other, artifact("theirs"), "x")
     run(skopeo, "copy", f"oci:{other.root}:x", f"oci:{layout.root}:2.0.0", home=tmp_path)
@@ -77,7 +65,7 @@ def test_skopeo_writes_beside_us_and_both_keep_the_others_names(layout: ImageLay
 
 
 def test_skopeo_reads_the_cache_of_helm_3_6_3_after_we_have_written_to_it(tmp_path: Path) -> None:
-    skopeo = tool("skopeo")
+    skopeo = program("skopeo")
     shutil.copytree(VECTORS / "helm-3.6.3" / "cache", tmp_path / "old")
     put(ImageLayout.create(tmp_path / "old"), artifact("new"), "new:1")
     raw = run(
@@ -88,7 +76,7 @@ def test_skopeo_reads_the_cache_of_helm_3_6_3_after_we_have_written_to_it(tmp_pa
 
 
 def test_oras_resolves_full_references_and_lists_names(layout: ImageLayout, tmp_path: Path) -> None:
-    oras = tool("oras")
+    oras = program("oras")
     found = run(oras, "manifest", "fetch", "--oci-layout-path", str(layout.root), REF, home=tmp_path)
     assert found.encode() == artifact("a").manifest.data
     assert run(oras, "repo", "tags", "--oci-layout", str(layout.root), home=tmp_path).split() == [
@@ -98,7 +86,7 @@ def test_oras_resolves_full_references_and_lists_names(layout: ImageLayout, tmp_
 
 
 def test_oras_copies_out_and_in_and_both_keep_the_others_names(layout: ImageLayout, tmp_path: Path) -> None:
-    oras = tool("oras")
+    oras = program("oras")
     digest = artifact("a").manifest.descriptor.digest
     run(
         *(
