@@ -309,8 +309,11 @@ def _name_in_layout(outcomes: Iterable[Outcome], run: Run) -> None:
 
 
 def _stored(plan: Plan, run: Run) -> bool:
-    # What somebody else packed and published is only here if it had to be copied.
-    return plan.manifest is plan.artifact.manifest or run.layout.has(plan.manifest.descriptor)
+    # What somebody else packed and published is only here if it had to be copied; gc may have taken parts of it since.
+    manifest = plan.manifest
+    return manifest is plan.artifact.manifest or all(
+        run.layout.has(part) for part in (manifest.descriptor, *manifest.blobs)
+    )
 
 
 def _entries(outcomes: Iterable[Outcome], *, wrote: bool) -> tuple[document.Chart, ...]:
