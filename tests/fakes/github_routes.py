@@ -184,6 +184,8 @@ def _pull_commits(call: Call) -> tuple[int, Any]:
 @route("GET", f"{REPO}/commits/{{commit_sha}}/pulls")
 def _commit_pulls(call: Call) -> tuple[int, Any]:
     sha = call.values["commit_sha"]
+    if sha not in call.state.commits:
+        raise Refused(422, f"No commit found for SHA: {sha}")
     listed = [
         pull
         for pull in call.state.pulls.values()

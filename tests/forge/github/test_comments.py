@@ -243,6 +243,20 @@ def test_a_comment_that_is_too_long_is_refused_with_githubs_reason(fake: FakeGit
     )
 
 
+def test_an_edit_that_is_refused_says_why(fake: FakeGitHub, github: GitHub) -> None:
+    fake.state.comment(7, marked("old"), BOT)
+    fake.fail("PATCH", "comments", 403, message="Unable to edit a comment of a locked conversation")
+    with pytest.raises(ForgeError, match="403 Unable to edit a comment of a locked conversation"):
+        github.comments.upsert(7, "report", "news", RunMark(1, 1))
+
+
+def test_a_wrong_token_is_not_taken_for_another_author(fake: FakeGitHub, github: GitHub) -> None:
+    fake.state.comment(7, marked("old"), BOT)
+    fake.fail("POST", "graphql", 401, message="Bad credentials")
+    with pytest.raises(ForgeError, match="401 Bad credentials"):
+        github.comments.upsert(7, "report", "news", RunMark(1, 1))
+
+
 def test_a_pull_request_that_does_not_exist_is_an_error(github: GitHub) -> None:
     with pytest.raises(ForgeError, match="issues/8/comments: 404 Not Found") as caught:
         github.comments.upsert(8, "report", "hello", RunMark(1, 1))

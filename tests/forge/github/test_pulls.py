@@ -79,6 +79,24 @@ def test_a_commit_without_a_pull_request_has_none(fake: FakeGitHub, github: GitH
     assert github.pulls.merged_as(fake.state.pulls[7].head_sha) is None
 
 
+def test_a_commit_that_github_does_not_have_belongs_to_no_pull_request(github: GitHub) -> None:
+    assert github.pulls.of_commit("0" * 40) == ()
+
+
+def test_a_server_in_trouble_is_not_taken_for_no_pull_request(fake: FakeGitHub, github: GitHub) -> None:
+    fake.fail("GET", "/pulls", 502, times=5)
+    with pytest.raises(ForgeError, match="502 Server Error"):
+        github.pulls.of_commit(fake.state.refs["heads/main"])
+
+
+def test_a_workflow_run_without_a_branch_is_found_by_its_head(fake: FakeGitHub, github: GitHub) -> None:
+    fake.state.commit_pulls_sees_forks = False
+    pull = fake.add_pull(30, head_repository=FORK)
+    found = github.pulls.of_workflow_run({**run_of(pull), "head_branch": None})
+    assert found is not None
+    assert found.number == 30
+
+
 def test_a_workflow_run_of_this_repository_names_its_pull_request(fake: FakeGitHub, github: GitHub) -> None:
     found = github.pulls.of_workflow_run(run_of(fake.state.pulls[7], listed=7))
     assert found is not None

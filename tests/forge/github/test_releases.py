@@ -444,6 +444,57 @@ def test_a_release_beyond_the_pages_that_are_read_is_found_by_its_tag(
     assert len(fake.sent("GET", "/releases")) == 3
 
 
+def test_a_release_that_is_in_no_page_and_has_no_tag_is_new(
+    fake: FakeGitHub, github: GitHub, spec: ReleaseSpec, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("oci_chart_publish.forge.github.releases.PAGES", 1)
+    for number in range(100):
+        release_id = fake.state.next_id()
+        fake.state.releases[release_id] = Release(release_id, f"x-{number}", "main", "", "", draft=False)
+    assert github.releases.ensure(spec).status is ReleaseStatus.CREATED
+    fake.fail("GET", "/releases/tags/", 502, times=5)
+    with pytest.raises(ForgeError, match="502 Server Error"):
+        github.releases.ensure(replace(spec, tag="web-9.0.0"))
+
+
+def test_a_change_that_is_hidden_from_the_token_keeps_the_draft(
+    fake: FakeGitHub, github: GitHub, spec: ReleaseSpec
+) -> None:
+    fake.fail("PATCH", "/releases/", 404, message="Not Found")
+    with pytest.raises(ForgeError, match="404 Not Found") as caught:
+        github.releases.ensure(spec)
+    assert "workflows: write" in caught.value.hint
+    assert stored(fake).draft
+
+
+def test_an_upload_that_is_refused_says_why(fake: FakeGitHub, github: GitHub, spec: ReleaseSpec) -> None:
+    fake.fail("POST", "/assets$", 422, message="size must be less than 2147483648")
+    with pytest.raises(ForgeError, match="422 size must be less than 2147483648"):
+        github.releases.ensure(spec)
+
+
+def test_half_an_asset_in_the_way_of_an_upload_is_deleted(
+    fake: FakeGitHub, github: GitHub, spec: ReleaseSpec
+) -> None:
+    def begin() -> None:
+        stored(fake).assets.append(Asset(99, TGZ.name, b"", "", state="starter"))
+
+    fake.before("POST", "/assets$", begin)
+    github.releases.ensure(spec)
+    assert names(stored(fake)) == ["web-1.4.0.tgz", "SHA256SUMS"]
+    assert stored(fake).assets[0].data == b"chart"
+
+
+def test_a_release_that_always_changes_is_an_error_in_the_end(
+    fake: FakeGitHub, github: GitHub, spec: ReleaseSpec
+) -> None:
+    for _ in range(3):
+        fake.before("PATCH", "/releases/", fake.state.releases.clear)
+    with pytest.raises(ForgeError) as caught:
+        github.releases.ensure(spec)
+    assert caught.value.message == "release web-1.4.0: other runs keep changing it"
+
+
 def test_a_prerelease_is_marked(fake: FakeGitHub, github: GitHub, spec: ReleaseSpec) -> None:
     github.releases.ensure(replace(spec, prerelease=True))
     assert stored(fake).prerelease
