@@ -1,0 +1,56 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from oci_chart_publish.chart.ignore import IgnoreRules, glob
+from oci_chart_publish.errors import ChartError
+
+TABLE = json.loads((Path(__file__).parents[1] / "vectors" / "helm" / "helmignore.json").read_text())
+
+
+@pytest.mark.parametrize("case", TABLE["cases"], ids=lambda case: repr(case["rules"])[:60])
+def test_rules_decide_as_in_helm(case: dict[str, Any]) -> None:
+    if "error" in case:
+        with pytest.raises(ChartError):
+            IgnoreRules.parse(case["rules"])
+        return
+    rules = IgnoreRules.parse(case["rules"])
+    ignored = [path for path in TABLE["paths"] if rules.ignores(path.rstrip("/"), is_dir=path.endswith("/"))]
+    assert ignored == case["ignored"]
+
+
+def test_bad_pattern_is_named_with_its_line() -> None:
+    with pytest.raises(ChartError) as caught:
+        IgnoreRules.parse("*.bak\n\n[a\n")
+    assert str(caught.value).startswith(".helmignore:3: syntax error in pattern '[a'")
+    with pytest.raises(ChartError, match=r"\.helmignore:1: double-star"):
+        IgnoreRules.parse("a/**\n")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "name", "expected"),
+    [
+        ("*", ".hidden", True),
+        ("*", "a/b", False),
+        ("?", "/", False),
+        ("[!a]", "!", True),
+        ("[!a]", "b", False),
+        ("[^a]", "b", True),
+        ("[b-a]", "a", False),
+        (r"\*", "*", True),
+        ("a.b", "axb", False),
+        ("é?", "éß", True),
+    ],
+)
+def test_glob_is_gos(pattern: str, name: str, *, expected: bool) -> None:
+    assert (glob(pattern).fullmatch(name) is not None) is expected
+
+
+@pytest.mark.parametrize("pattern", ["[]a]", "[a-]", "[-]", "a\\", "[", "[a", "[\\"])
+def test_bad_globs_of_go_are_bad(pattern: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        glob(pattern)
