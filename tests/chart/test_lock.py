@@ -25,11 +25,16 @@ def test_digest_of_a_lock_is_helms() -> None:
 
 
 def test_digest_of_helms_own_test() -> None:
-    alpine = dependencies([{"name": "alpine", "version": "0.1.0", "repository": "http://localhost:8879/charts"}])
-    assert (
-        lock_digest(alpine, alpine) == "sha256:fb239e836325c5fa14b29d1540a13b7d3ba13151b67fe719f820e0ef6d66aaaf"
+    alpine = dependencies(
+        [{"name": "alpine", "version": "0.1.0", "repository": "http://localhost:8879/charts"}]
     )
-    assert lock_digest_helm2(alpine) == "sha256:e70e41f8922e19558a8bf62f591a8b70c8e4622e3c03e5415f09aba881f13885"
+    assert (
+        lock_digest(alpine, alpine)
+        == "sha256:fb239e836325c5fa14b29d1540a13b7d3ba13151b67fe719f820e0ef6d66aaaf"
+    )
+    assert (
+        lock_digest_helm2(alpine) == "sha256:e70e41f8922e19558a8bf62f591a8b70c8e4622e3c03e5415f09aba881f13885"
+    )
 
 
 def test_lock_keeps_digest_and_time_as_written() -> None:

@@ -86,14 +86,17 @@ def test_only_the_first_document_counts_and_unknown_keys_are_ignored() -> None:
 
 
 def test_text_is_sanitised_and_the_version_is_not() -> None:
-    metadata = decode_metadata(HEAD + b'description: "a\\nb\\tc\\u200bd\\u00a0e"\nannotations: {a: "x\\ny"}\n')
+    metadata = decode_metadata(
+        HEAD + b'description: "a\\nb\\tc\\u200bd\\u00a0e"\nannotations: {a: "x\\ny"}\n'
+    )
     assert metadata.description == "a b cd e"
     assert metadata.annotations == {"a": "x\ny"}
 
 
 def test_requirements_replace_the_dependencies() -> None:
     metadata = decode_metadata(
-        HEAD + b"dependencies: [{name: a, version: 1.x}]\n", requirements=b"dependencies: [{name: b, version: 2.x}]\n"
+        HEAD + b"dependencies: [{name: a, version: 1.x}]\n",
+        requirements=b"dependencies: [{name: b, version: 2.x}]\n",
     )
     assert [dependency.name for dependency in metadata.dependencies] == ["b"]
 
@@ -123,7 +126,10 @@ def test_requirements_replace_the_dependencies() -> None:
             HEAD + b"dependencies:\n- name: a\n  alias: b.c\n",
             "Chart.yaml:5: 'dependencies.0.alias': 'b.c' has other characters than letters, digits, - and _",
         ),
-        (b"name: x\n\tversion: 1\n", "Chart.yaml:2: not YAML: found a tab character that violates indentation"),
+        (
+            b"name: x\n\tversion: 1\n",
+            "Chart.yaml:2: not YAML: found a tab character that violates indentation",
+        ),
         (b"name: [\n", "Chart.yaml:2: not YAML: did not find expected node content"),
         (b"name: *x\n", "Chart.yaml:1: not YAML: found undefined alias"),
         (b"name: \xff\n", "Chart.yaml: not YAML: unacceptable character"),

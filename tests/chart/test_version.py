@@ -14,7 +14,9 @@ def test_lenient_versions_print_as_written(text: str) -> None:
     assert str(ChartVersion.parse(text)) == text
 
 
-@pytest.mark.parametrize("text", ["", "1.x", "1.2.3.4", "1.2.3-01", " 1.2.3", "latest", "1.2.3-", "v", "1..2"])
+@pytest.mark.parametrize(
+    "text", ["", "1.x", "1.2.3.4", "1.2.3-01", " 1.2.3", "latest", "1.2.3-", "v", "1..2"]
+)
 def test_what_is_no_version_is_refused(text: str) -> None:
     assert not is_lenient(text)
     with pytest.raises(ChartError, match="not a semantic version"):
@@ -59,7 +61,10 @@ VERSIONS = st.from_regex(
 
 @given(VERSIONS, VERSIONS)
 def test_order_is_that_of_the_semver_library(one: str, other: str) -> None:
-    ours, theirs = (ChartVersion.parse(one), ChartVersion.parse(other)), (Version.parse(one), Version.parse(other))
+    ours, theirs = (
+        (ChartVersion.parse(one), ChartVersion.parse(other)),
+        (Version.parse(one), Version.parse(other)),
+    )
     assert (ours[0] < ours[1]) is (theirs[0] < theirs[1])
     assert (ours[0] == ours[1]) is (theirs[0] == theirs[1])
     assert ours[0] != ours[1] or hash(ours[0]) == hash(ours[1])

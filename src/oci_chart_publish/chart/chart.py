@@ -213,7 +213,8 @@ def _subcharts(files: Iterable[ChartFile], depth: int) -> Iterator[Chart]:
         if not _is_own(file.path):
             name, _, rest = file.path.removeprefix(_CHARTS).partition("/")
             groups.setdefault(name, []).append(ChartFile(rest, file.data))
-    for name, members in groups.items():
+    # Folders first: of a subchart that is there twice the unpacked one counts.
+    for name, members in sorted(groups.items(), key=lambda group: group[0].endswith(".tgz")):
         if not name.startswith(("_", ".")):
             try:
                 yield _subchart(name, members, depth)

@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import tarfile
+import tracemalloc
+from pathlib import Path
+
+import pytest
+
+from oci_chart_publish.chart import package
+from oci_chart_publish.chart.archive import extract, load_archive, read_members
+from oci_chart_publish.errors import ChartError
+
+VECTORS = Path(__file__).parents[1] / "vectors" / "helm"
+CHART = ("x/Chart.yaml", b"name: x\nversion: 1.0.0\n")
+
+
+def packed(*members: tuple[str, bytes]) -> bytes:
+    return package.gzip(package.tar(members))
+
+
+def special(kind: bytes, name: str = "x/link", target: str = "/etc/passwd") -> bytes:
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w:gz") as archive:
+        info = tarfile.TarInfo(CHART[0])
+        info.size = len(CHART[1])
+        archive.addfile(info, io.BytesIO(CHART[1]))
+        link = tarfile.TarInfo(name)
+        link.type, link.linkname = kind, target
+        archive.addfile(link)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize("name", ["g1-0.1.0.tgz", "c2-0.1.0.tgz", "mychart-1.2.3+build.1.tgz"])
+def test_archives_of_helm_load(name: str) -> None:
+    chart = load_archive((VECTORS / name).read_bytes(), title=name)
+    assert name == package.file_name(chart)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "a.tgz: not a gzip archive"),
+        (b"apiVersion: v1\n", "a.tgz: not a gzip archive"),
+        (packed(CHART)[:-20], "a.tgz: the archive is cut off"),
+        (packed(CHART)[:30] + b"\0" * 30, "a.tgz: "),
+        (packed(), "a.tgz: no files in the archive"),
+        (gzip.compress(b"x" * 1000), "a.tgz: not a tar archive"),
+        (packed(("x/y", b"")), "a.tgz/Chart.yaml: there is no such file"),
+        (packed(("README", b"")), "a.tgz/README: content outside the chart's folder"),
+        (packed(("x//etc/passwd", b"")), "a.tgz/x//etc/passwd: an absolute path"),
+        (packed(("x/../../y", b"")), "a.tgz/x/../../y: a path that leaves the chart's folder"),
+        (packed(("x/..y", b"")), "a.tgz/x/..y: a path that leaves the chart's folder"),
+        (packed(("x/C:/y", b"")), "a.tgz/x/C:/y: an illegal name"),
+        (packed(("Chart.yaml/x", b"")), "a.tgz/Chart.yaml/x: Chart.yaml is not in the chart's folder"),
+        (packed(("x/./Chart.yaml/.", b""), ("./x/y", b"")), "a.tgz"),
+    ],
+)
+def test_what_helm_refuses_is_refused(data: bytes, message: str) -> None:
+    with pytest.raises(ChartError) as caught:
+        load_archive(data, title="a.tgz")
+    assert str(caught.value).startswith(message)
+
+
+def test_top_folder_may_be_called_anything_and_backslashes_separate() -> None:
+    members = read_members(packed(("anything/Chart.yaml", CHART[1]), ("other\\templates\\a.yaml", b"1")))
+    assert [file.path for file in members] == ["Chart.yaml", "templates/a.yaml"]
+
+
+@pytest.mark.parametrize("kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.FIFOTYPE])
+def test_links_and_devices_are_empty_files(kind: bytes) -> None:
+    assert [(f.path, f.data) for f in read_members(special(kind))][1] == ("link", b"")
+
+
+def test_last_of_duplicate_members_wins() -> None:
+    chart = load_archive(packed(CHART, ("x/values.yaml", b"a: 1"), ("x/values.yaml", b"a: 2")), title="a.tgz")
+    assert chart.file("values.yaml") == b"a: 2"
+
+
+def test_bomb_is_refused_before_it_fills_memory() -> None:
+    bomb = gzip.compress(bytes(400 * 1024 * 1024), 1)
+    tracemalloc.start()
+    try:
+        with pytest.raises(ChartError, match="larger than 104857600 bytes"):
+            load_archive(bomb, title="a.tgz")
+        assert tracemalloc.get_traced_memory()[1] < 400 * 1024 * 1024
+    finally:
+        tracemalloc.stop()
+
+
+def test_too_many_members_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("oci_chart_publish.chart.archive.MEMBER_LIMIT", 10)
+    with pytest.raises(ChartError, match="more than 10 members"):
+        load_archive(packed(*[(f"x/{number}", b"") for number in range(20)]), title="a.tgz")
+
+
+def test_extract_writes_what_was_packed(tmp_path: Path) -> None:
+    extract(packed(CHART, ("x/a/b.txt", b"\xef\xbb\xbf\r\n")), tmp_path / "deep" / "x")
+    assert (tmp_path / "deep/x/a/b.txt").read_bytes() == b"\xef\xbb\xbf\r\n"
+    assert sorted(os.listdir(tmp_path / "deep")) == ["x"]
+
+
+def test_extract_leaves_an_existing_folder_alone(tmp_path: Path) -> None:
+    (tmp_path / "x").mkdir()
+    with pytest.raises(ChartError, match="exists already"):
+        extract(packed(CHART), tmp_path / "x")
+    assert list((tmp_path / "x").iterdir()) == []
+
+
+def test_extract_of_a_broken_archive_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(ChartError):
+        extract(packed(CHART, ("x/../../evil", b"1")), tmp_path / "x")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_links_in_an_archive_lead_nowhere(tmp_path: Path) -> None:
+    extract(special(tarfile.SYMTYPE), tmp_path / "x")
+    assert not (tmp_path / "x/link").is_symlink()
+    assert (tmp_path / "x/link").read_bytes() == b""
