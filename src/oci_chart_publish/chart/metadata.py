@@ -9,7 +9,8 @@ from typing import Any, TypeVar
 
 from oci_chart_publish.chart import gojson
 from oci_chart_publish.chart.version import is_lenient, is_strict
-from oci_chart_publish.chart.yamldoc import go_text, line_of, load_document
+from oci_chart_publish.chart.yamldoc import line_of, load_document
+from oci_chart_publish.chart.yamlscalar import go_text
 from oci_chart_publish.errors import ChartError
 
 T = TypeVar("T")

@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import base64
 import binascii
-from typing import Any, NoReturn
+import contextlib
+import re
+from collections.abc import Callable
+from typing import Any, NoReturn, TypeAlias
 
 import yaml
 from yaml.reader import ReaderError
@@ -25,6 +28,9 @@ _BOM = b"\xef\xbb\xbf"
 _PREFIX = "tag:yaml.org,2002:"
 _MERGE = _PREFIX + "merge"
 _MISSING = object()
+Event: TypeAlias = Any
+"""A PyYAML event; which attributes it has depends on its class."""
+_SLASH = re.compile(r"(?<!\\)(?:\\\\)*\\/")
 
 # Parser problems that users meet, and what usually causes them.
 _HINTS = {
@@ -40,9 +46,9 @@ _HINTS = {
 }
 
 if hasattr(yaml, "CSafeLoader"):
-    from yaml.cyaml import CParser
+    from yaml.cyaml import CParser  # type: ignore[attr-defined]
 
-    class _Events(CParser):  # type: ignore[misc]
+    class _Events(CParser):
         """The events of a byte string."""
 
         def __init__(self, data: bytes) -> None:
@@ -98,10 +104,8 @@ def line_of(data: bytes, key: str) -> int | None:
     Names are compared in any case, as Helm does, and of duplicates the last one counts.
     """
     found: dict[str, int] = {}
-    try:
+    with contextlib.suppress(ChartError):  # what was seen before the error still counts
         _Reader(data, "", found).document()
-    except ChartError:
-        pass  # what was seen before the error still counts
     return found.get(key.casefold())
 
 
@@ -122,18 +126,20 @@ class _Reader:
         self._anchors: dict[str, tuple[Any, int]] = {}
         self.line = 1
         try:
-            self._events = _Events(self._data)
+            self._next: Callable[[], Any] = _Events(self._data).get_event
         except yaml.YAMLError as error:
             self._fail(error)
+        # libyaml knows an escape that Helm's parser refuses.
+        self._text = self._data.decode("utf-8", "replace") if b"\\/" in self._data else ""
 
     def document(self, missing: Any = None) -> Any:  # noqa: ANN401
         """Return the next document, ``missing`` after the last one."""
         try:
-            event = self._events.get_event()
+            event = self._next()
             while not isinstance(event, yaml.DocumentStartEvent):
                 if event is None or isinstance(event, yaml.StreamEndEvent):
                     return missing
-                event = self._events.get_event()
+                event = self._next()
             if event.version not in {None, (1, 1)}:
                 number = ".".join(map(str, event.version))
                 self._refuse(
@@ -141,15 +147,17 @@ class _Reader:
                 )
             self._anchors.clear()
             self._decoded, self._aliased = 1, 0
-            event = self._events.get_event()
+            event = self._next()
             self.line = event.start_mark.line + 1
             value = self._value(event, 0, self._root)
-            self._events.get_event()
+            if value.__class__ is float:
+                self._finite(value, event)
+            self._next()
         except (yaml.YAMLError, UnicodeError) as error:
             self._fail(error)
         return value
 
-    def _value(self, event: yaml.Event, depth: int, place: str | None) -> Any:  # noqa: ANN401
+    def _value(self, event: Event, depth: int, place: str | None) -> Any:  # noqa: ANN401
         self._decoded += 1
         if isinstance(event, yaml.ScalarEvent):
             value = self._scalar(event)
@@ -170,8 +178,16 @@ class _Reader:
             self._anchors[anchor] = (value, self._decoded - before + 1)
         return value
 
-    def _scalar(self, event: yaml.ScalarEvent) -> Any:  # noqa: ANN401
+    def _scalar(self, event: Event) -> Any:  # noqa: ANN401
         tag = event.tag
+        if (
+            self._text
+            and event.style == '"'
+            and _SLASH.search(self._text, event.start_mark.index, event.end_mark.index)
+        ):
+            self._refuse(
+                "found the unknown escape \\/ in a quoted text", event, "write / without the backslash"
+            )
         if tag is None:
             return yamlscalar.plain(event.value) if event.implicit[0] else event.value
         try:
@@ -179,7 +195,7 @@ class _Reader:
         except ScalarError as error:
             self._refuse(str(error), event)
 
-    def _alias(self, event: yaml.AliasEvent) -> Any:  # noqa: ANN401
+    def _alias(self, event: Event) -> Any:  # noqa: ANN401
         value, weight = self._anchors.get(event.anchor, (None, -1))
         if weight < 0:
             self._refuse(f"the alias *{event.anchor} stands before its anchor, or there is none", event)
@@ -197,7 +213,7 @@ class _Reader:
 
     def _list(self, depth: int, place: str | None) -> list[Any]:
         values: list[Any] = []
-        next_event = self._events.get_event
+        next_event = self._next
         event = next_event()
         while not isinstance(event, yaml.SequenceEndEvent):
             inner = place
@@ -213,7 +229,7 @@ class _Reader:
 
     def _mapping(self, depth: int, place: str | None) -> dict[str, Any]:
         values: dict[str, Any] = {}
-        next_event = self._events.get_event
+        next_event = self._next
         event = next_event()
         while not isinstance(event, yaml.MappingEndEvent):
             key_event = event
@@ -236,42 +252,42 @@ class _Reader:
             event = next_event()
         return values
 
-    def _merge(self, values: dict[str, Any], event: yaml.Event, depth: int) -> None:
+    def _merge(self, values: dict[str, Any], event: Event, depth: int) -> None:
         # As yaml.v2 does it: what is merged replaces keys that stand before the merge; of several, the first wins.
         if isinstance(event, yaml.SequenceStartEvent):
             merged = []
-            event = self._events.get_event()
+            event = self._next()
             while not isinstance(event, yaml.SequenceEndEvent):
                 merged.append(self._merged(event, depth))
-                event = self._events.get_event()
+                event = self._next()
             for one in reversed(merged):
                 values.update(one)
         else:
             values.update(self._merged(event, depth))
 
-    def _merged(self, event: yaml.Event, depth: int) -> dict[str, Any]:
+    def _merged(self, event: Event, depth: int) -> dict[str, Any]:
         value = self._value(event, depth, None)
         if not isinstance(value, dict):
             self._refuse("a merge (<<) needs a mapping, or a list of them", event)
         return value
 
-    def _key(self, key: object, event: yaml.Event) -> str:
+    def _key(self, key: object, event: Event) -> str:
         if isinstance(key, dict | list) or key is None or (isinstance(key, int) and key >= 1 << 63):
             self._refuse(f"a key has to be text, got {kind_of(key)}", event, "quote it")
         return yamlscalar.go_key(key)
 
-    def _finite(self, value: float, event: yaml.Event) -> None:
+    def _finite(self, value: float, event: Event) -> None:
         if value - value != 0:
             self._refuse(f"{yamlscalar.go_text(value)} is a number that JSON lacks", event, "quote it")
 
-    def _refuse(self, message: str, event: yaml.Event, hint: str = "") -> NoReturn:
+    def _refuse(self, message: str, event: Event, hint: str = "") -> NoReturn:
         raise ChartError(message, path=self._path, line=event.start_mark.line + 1, hint=hint)
 
     def _fail(self, error: Exception) -> NoReturn:
         raise _not_yaml(error, self._data, self._path) from error
 
 
-def _is_merge(event: yaml.ScalarEvent) -> bool:
+def _is_merge(event: Event) -> bool:
     return bool(event.implicit[0]) or event.tag == _MERGE
 
 
