@@ -444,6 +444,19 @@ def test_a_reference_without_a_tag_is_saved_under_the_charts_version(
     assert lines[-2:] == ["version: 1.8.2+build.1", "1.8.2_build.1: saved"]
 
 
+def test_what_a_user_would_stumble_over_is_said_at_save(empty: ImageLayout, mychart: Path) -> None:
+    assert cache.advice(cache.open_chart(mychart)) == ()
+    text = CHARTMUSEUM.replace("v1", "v2").replace("1.8.2", '"1.8"')
+    (mychart / "Chart.yaml").write_text(text + "dependencies:\n- name: redis\n  version: 1.x\n")
+    chart = cache.open_chart(mychart)
+    assert [warning.split(":")[0] for warning in cache.advice(chart)] == [
+        "version 1.8 is no full semantic version",
+        "Chart.yaml",
+    ]
+    assert "declared, but missing in charts/: redis" in cache.advice(chart)[1]
+    assert list(cache.save(empty, chart, "a"))[-1] == "1.8: saved"
+
+
 def test_a_refused_name_saves_nothing(empty: ImageLayout, mychart: Path) -> None:
     with pytest.raises(ConfigError):
         list(cache.save(empty, cache.open_chart(mychart), "localhost:5000/UPPER/x:1.0.0"))

@@ -26,7 +26,7 @@ from oci_chart_publish.cached import (
     manifest_of,
     read,
 )
-from oci_chart_publish.errors import ConfigError, ConflictError, NotFoundError, PublishError
+from oci_chart_publish.errors import ChartError, ConfigError, ConflictError, NotFoundError, PublishError
 from oci_chart_publish.layout.layout import HOUR, ImageLayout
 from oci_chart_publish.oci.digest import Digest
 from oci_chart_publish.oci.reference import SCHEME, Repository, TagReference, parse_reference
@@ -66,6 +66,18 @@ def open_chart(path: Path) -> Chart:
             hint="name a chart directory or a packed chart (.tgz)",
         ) from error
     return load_archive(data, title=str(path))
+
+
+def advice(chart: Chart) -> tuple[str, ...]:
+    """Return what a user should know of a chart that is saved all the same, as Helm 3.6 did."""
+    from oci_chart_publish.build.build import check_dependencies, warnings_of  # noqa: PLC0415
+
+    warnings = warnings_of(chart)
+    try:
+        check_dependencies(chart)
+    except ChartError as error:
+        return (*warnings, " ".join(str(error).split("\n")))
+    return warnings
 
 
 def save(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable, Mapping
 from contextlib import closing
 from datetime import timedelta
@@ -15,6 +16,7 @@ from oci_chart_publish.cli.main import show
 from oci_chart_publish.cli.options import given, setting_options
 from oci_chart_publish.errors import worst
 from oci_chart_publish.oci.reference import SCHEME
+from oci_chart_publish.report.text import plain
 from oci_chart_publish.session import Session
 
 REGISTRY = ("plain-http", "ca-file", "insecure", "username", "password", "registry-auth")
@@ -44,8 +46,8 @@ def _print(lines: Iterable[str]) -> None:
 @setting_options("layout", "annotations", "source")
 @click.pass_obj
 def save(
-    environment: Mapping[str, str], /, chart: Path, reference: str, *, legacy: bool, **options: Any
-) -> None:  # noqa: ANN401
+    environment: Mapping[str, str], /, chart: Path, reference: str, *, legacy: bool, **options: Any  # noqa: ANN401
+) -> None:
     r"""Save CHART, a chart directory or a .tgz, in the cache as REF.
 
     \b
@@ -55,7 +57,10 @@ def save(
     """
     with closing(_session(environment, options)) as session:
         recipe = None if legacy else session.recipe()("")
-        _print(cache.save(session.layout, cache.open_chart(chart), reference, recipe=recipe, legacy=legacy))
+        opened = cache.open_chart(chart)
+        for warning in cache.advice(opened):
+            print(f"warning: {plain(warning, 1000)}", file=sys.stderr)
+        _print(cache.save(session.layout, opened, reference, recipe=recipe, legacy=legacy))
 
 
 @click.command("list")
