@@ -62,7 +62,9 @@ class Session:
         on_secret: Callable[[str], None] = lambda _: None,
     ) -> Session:
         """Resolve the settings and look at the surroundings; nothing is written and no request is made yet."""
-        repository = GitRepository.open(folder, environment)
+        # The charts that were named decide which repository it is, wherever the command was started.
+        named = options.values.get("charts") or ()
+        repository = GitRepository.open(find.home(named, folder), environment)
         root = repository.root if repository else folder
         return cls(
             settings=resolve([options, from_environment(environment), from_file(root, config)]),
