@@ -46,7 +46,13 @@ def _print(lines: Iterable[str]) -> None:
 @setting_options("layout", "annotations", "source")
 @click.pass_obj
 def save(
-    environment: Mapping[str, str], /, chart: Path, reference: str, *, legacy: bool, **options: Any  # noqa: ANN401
+    environment: Mapping[str, str],
+    /,
+    chart: Path,
+    reference: str,
+    *,
+    legacy: bool,
+    **options: Any,  # noqa: ANN401
 ) -> None:
     r"""Save CHART, a chart directory or a .tgz, in the cache as REF.
 
