@@ -13,7 +13,7 @@ from tests.fakes.wire import Reply, Seen, WireServer, refusal
 from tests.registry.artifacts import OCI_MANIFEST, chart
 from tests.registry.conftest import Client
 
-from oci_chart_publish.errors import AuthError, NotFoundError, RegistryError, VerificationError
+from oci_chart_publish.errors import AuthError, ConfigError, NotFoundError, RegistryError, VerificationError
 from oci_chart_publish.oci.descriptor import Descriptor
 from oci_chart_publish.oci.digest import Digest
 from oci_chart_publish.oci.reference import Repository
@@ -338,6 +338,21 @@ def test_a_tag_and_a_manifest_are_deleted(fake: Fake, client: Client) -> None:
     assert store.resolve("1.0.0") is None
     assert store.delete(MANIFEST.descriptor.digest)
     assert store.manifest(MANIFEST.descriptor.digest) is None
+
+
+@pytest.mark.parametrize("name", ["../../x", "a/b", "1.0.0+x", "a?b", "", ".a", "a b", "x" * 129])
+def test_a_name_that_is_no_tag_never_reaches_the_registry(fake: Fake, client: Client, name: str) -> None:
+    registry = fake()
+    store = client(registry)
+    for ask in (
+        store.resolve,
+        store.manifest,
+        store.delete,
+        lambda tag: store.put_manifest(MANIFEST, tag or " "),
+    ):
+        with pytest.raises(ConfigError, match="is not a legal tag"):
+            ask(name)
+    assert registry.seen == []
 
 
 def test_a_manifest_above_the_limit_is_refused(serve: Serve, client: Client) -> None:

@@ -108,7 +108,7 @@ def test_a_redirect_from_https_to_http_is_refused(
     plain = serve(lambda _seen: Reply(body=DATA))
     registry = fake(tls=authority[1])
     registry.next("GET .*/blobs/", redirect(307, f"http://localhost:{plain.port}/x"))
-    with pytest.raises(RegistryError, match="it points from https to http://localhost"):
+    with pytest.raises(RegistryError, match="it goes from https to http://localhost"):
         client(registry, trust=trusting(registry.host)).blob(BLOB)
     assert plain.seen == []
 
@@ -140,7 +140,7 @@ def test_no_credentials_return_by_way_of_another_host(fake: Fake, serve: Serve, 
 def test_a_malformed_redirect_is_an_error_of_ours(fake: Fake, client: Client, location: str) -> None:
     registry = fake()
     registry.next("GET .*/blobs/", redirect(307, location))
-    with pytest.raises(RegistryError, match="307 to a place that is refused") as caught:
+    with pytest.raises(RegistryError, match="307 with a Location that is refused") as caught:
         client(registry).blob(BLOB)
     assert "hunter2" not in str(caught.value)
 
@@ -163,6 +163,47 @@ def test_six_tries_and_then_the_error_is_temporary(fake: Fake, client: Client) -
     with pytest.raises(RegistryError, match="503 UNAVAILABLE: down for a while") as caught:
         store.manifest("1")
     assert (len(registry.seen), caught.value.temporary, caught.value.status) == (6, True, 503)
+
+
+def test_a_host_that_says_when_to_come_back_is_asked_more_often_but_not_for_ever(
+    fake: Fake, client: Client
+) -> None:
+    registry = fake()
+    registry.next(".*", *[Reply(status=429, headers=[("Retry-After", "0")])] * 99)
+    with pytest.raises(RegistryError, match="429"):
+        client(registry).manifest("1")
+    assert len(registry.seen) == 16
+
+
+def test_a_single_job_finds_tls_and_does_not_wait_for_itself(
+    fake: Fake, client: Client, authority: Tls
+) -> None:
+    registry = fake(tls=authority[1])
+    trust = Trust(environment={"SSL_CERT_FILE": str(authority[0])})
+    assert client(registry, trust=trust, jobs=1).resolve("1") is None
+
+
+def test_many_threads_find_out_about_tls_together(
+    fake: Fake, registries: Callable[..., Registries], authority: Tls
+) -> None:
+    registry = fake(tls=authority[1])
+    made = registries(trust=Trust(environment={"SSL_CERT_FILE": str(authority[0])}))
+
+    def ask(number: int) -> object:
+        return made.repository(Repository(registry.host, f"charts/c{number}")).resolve("1")
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(ask, range(16))) == [None] * 16
+
+
+def test_a_host_that_speaks_no_tls_is_told_apart_from_a_broken_one(
+    fake: Fake, registries: Callable[..., Registries]
+) -> None:
+    plain = fake()
+    made = registries(trust=Trust(insecure=frozenset({plain.host})))
+    with pytest.raises(NoAnswer, match="it does not speak TLS") as caught:
+        made.repository(Repository(plain.host, "charts/web")).resolve("1")
+    assert caught.value.hint == "ask for plain HTTP to this host by name, if that is meant"
 
 
 def test_a_rate_limit_is_an_error_of_the_registry_and_not_of_permissions(fake: Fake, client: Client) -> None:

@@ -187,7 +187,7 @@ def test_the_bearer_token_is_never_sent_to_the_token_service(fake: Fake, client:
 def test_a_public_registry_may_not_point_to_a_private_address(location: str) -> None:
     host = public(Wire("https://auth.example.com/token"))
     answer = Answer(method="GET", url="https://registry.example.com/v2/a", status=307, headers=Headers())
-    with pytest.raises(RegistryError, match="it points to the private address"):
+    with pytest.raises(RegistryError, match="it is the private address"):
         host.allowed(location, answer)
 
 

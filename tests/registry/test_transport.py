@@ -353,6 +353,33 @@ def test_a_body_of_bytes_has_a_length_and_is_not_chunked(
     assert server.seen[0].body == body
 
 
+def test_a_large_body_may_take_longer_than_one_timeout(transport: Any) -> None:
+    """The peer takes a piece now and then: each is in time, all of them are not."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+
+        def take_slowly() -> None:
+            connection, _ = listener.accept()
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+            left = 10_000_000
+            while left > 0:
+                received = connection.recv(1_000_000)
+                left -= len(received)
+                time.sleep(0.02)
+            connection.sendall(b"HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n")
+            connection.close()
+
+        thread = threading.Thread(target=take_slowly)
+        thread.start()
+        begun = time.monotonic()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}/x"
+        answer = transport(read=1.8).send("PUT", url, PLAIN, b"x" * 10_000_000, limit=DRAIN)
+        thread.join(10)
+    assert answer.status == 201
+    assert time.monotonic() - begun > 1.8
+
+
 def test_exactly_our_headers_are_sent(serve: Serve, transport: Any) -> None:
     server = serve(ok)
     sender = transport()

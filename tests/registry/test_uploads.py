@@ -74,7 +74,7 @@ def test_every_legal_location_is_followed_as_it_is(
 )
 def test_a_location_that_cannot_be_followed_is_an_error(fake: Fake, client: Client, location: str) -> None:
     registry = fake(Quirks(location=lambda _base, _path: location))
-    with pytest.raises(RegistryError, match="with an upload Location that is refused") as caught:
+    with pytest.raises(RegistryError, match="with a Location that is refused") as caught:
         client(registry).put_blob(BLOB, DATA)
     assert "pw" not in str(caught.value)
     assert len(registry.seen) == 1
@@ -111,7 +111,7 @@ def test_an_http_location_on_another_host_of_a_tls_registry_is_refused(
 ) -> None:
     quirks = Quirks(location=lambda _base, path: "http://localhost:1" + path)
     registry = fake(quirks, tls=authority[1])
-    with pytest.raises(RegistryError, match="it points from https to http://localhost:1"):
+    with pytest.raises(RegistryError, match="it goes from https to http://localhost:1"):
         client(registry, trust=trusting(registry.host)).put_blob(BLOB, DATA)
 
 

@@ -199,7 +199,8 @@ class Authorizer:
         """Return the token of another repository that is worth a trial."""
         if self._reusable is not None or not self._trials_left:
             return None
-        other = next((token for token in self._tokens.values() if token.serves(scope.actions)), None)
+        with self._lock:
+            other = next((token for token in self._tokens.values() if token.serves(scope.actions)), None)
         self._trials_left -= other is not None
         return other
 

@@ -10,12 +10,13 @@ from oci_chart_publish.oci import mediatype
 from oci_chart_publish.oci.descriptor import Descriptor
 from oci_chart_publish.oci.digest import Digest
 from oci_chart_publish.oci.manifest import MANIFEST_LIMIT, Manifest
-from oci_chart_publish.oci.reference import Repository
+from oci_chart_publish.oci.reference import Repository, check_tag
 from oci_chart_publish.registry import faults, listing, referrers
 from oci_chart_publish.registry.address import redact
 from oci_chart_publish.registry.answer import Answer
 from oci_chart_publish.registry.auth import Authorizer, Scope
-from oci_chart_publish.registry.host import SMALL, Call, Features, Host
+from oci_chart_publish.registry.features import Features
+from oci_chart_publish.registry.host import SMALL, Call, Host
 from oci_chart_publish.registry.uploads import Upload
 
 _ACCEPT = {"Accept": ", ".join(mediatype.MANIFESTS)}
@@ -85,12 +86,13 @@ class RegistryRepository:
 
     def lookup(self, name: str) -> Lookup:
         """Look a tag (or digest) up and tell present, absent and hidden apart; RegistryError for the rest."""
-        answer = self._ask("HEAD", f"/manifests/{name}", _ACCEPT)
+        path = _path(name)
+        answer = self._ask("HEAD", path, _ACCEPT)
         if answer.status == 200:
             return Lookup(presence=Presence.PRESENT, descriptor=self._described(answer, name))
-        if self._is_absent(answer, f"/manifests/{name}"):
+        if self._is_absent(answer, path):
             return Lookup(presence=Presence.ABSENT)
-        error = self._explained(answer, f"/manifests/{name}")
+        error = self._explained(answer, path)
         if isinstance(error, AuthError):
             known = error.status in self.host.kind.absent
             return Lookup(presence=Presence.HIDDEN, maybe_absent=known, error=error)
@@ -98,7 +100,7 @@ class RegistryRepository:
 
     def manifest(self, target: str | Digest) -> Manifest | None:
         """Read the manifest of a tag or digest and check it; None only for a genuine "not found"."""
-        path = f"/manifests/{target}"
+        path = _path(target)
         answer = self._ask("GET", path, _ACCEPT, limit=MANIFEST_LIMIT)
         if answer.status != 200:
             if self._is_absent(answer, path):
@@ -167,7 +169,7 @@ class RegistryRepository:
     def write(self, manifest: Manifest, name: str | None, *, matching: str = "") -> Answer:
         """PUT a manifest, only over the ETag ``matching`` if given; a refusal is returned, not raised."""
         digest = manifest.descriptor.digest
-        path = f"/manifests/{name or digest}"
+        path = _path(name or digest)
         condition = {"If-Match": matching} if matching else {}
         call = Call(
             method="PUT",
@@ -196,7 +198,7 @@ class RegistryRepository:
 
     def delete(self, target: str | Digest) -> bool:
         """Delete a tag, or a manifest by digest; False where it is not there."""
-        path = f"/manifests/{target}"
+        path = _path(target)
         answer = self._ask("DELETE", path, {})
         if answer.status in (200, 202, 204):
             return True
@@ -346,3 +348,10 @@ def _digest(stated: str) -> Digest | None:
         return Digest.parse(stated)
     except VerificationError:
         return None
+
+
+def _path(target: str | Digest) -> str:
+    """Return the path of a manifest; ConfigError for a tag, VerificationError for a digest that is none."""
+    if isinstance(target, str):
+        target = Digest.parse(target) if ":" in target else check_tag(target, target)
+    return f"/manifests/{target}"

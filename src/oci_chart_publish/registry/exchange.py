@@ -8,7 +8,7 @@ and replaces them.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from http.client import HTTPConnection, HTTPResponse
 from typing import Any
 
@@ -53,11 +53,11 @@ class Lane:
         body: bytes | None,
         *,
         limit: int,
-        ends: float,
+        whole: float,
     ) -> tuple[int, Headers, bytes, bool]:
         """Send, and return status, headers, at most ``limit`` bytes of body, and whether that was all of it.
 
-        Only a 200 may have a body of more than ``DRAIN`` bytes. ``ends`` is the end on the monotonic clock.
+        Only a 200 may have a body of more than ``DRAIN`` bytes. ``whole`` is the seconds that a body may take.
         """
         pool = self._pool
         connection: Any = pool._get_conn()  # noqa: SLF001 - the pool's own way to hand out a connection
@@ -66,18 +66,24 @@ class Lane:
                 self._open(connection)
             if self._proxy_headers:
                 headers = {**headers, **self._proxy_headers}
-            HTTPConnection.request(connection, method, target, body, headers)
+            if body is not None and len(body) > _CHUNK:
+                # The timeout of a socket is that of one sendall: a large body at once would have to fit in.
+                headers = {**headers, "Content-Length": str(len(body))}
+                HTTPConnection.request(connection, method, target, _pieces(body), headers)
+            else:
+                HTTPConnection.request(connection, method, target, body, headers)
             response = HTTPConnection.getresponse(connection)
             fields = Headers(response.getheaders())
-            data, whole = _body(response, limit if response.status == _OK else DRAIN, ends)
-            if not whole:
+            allowed = limit if response.status == _OK else DRAIN
+            data, complete = _body(response, allowed, time.monotonic() + whole)
+            if not complete:
                 connection.close()
         except BaseException:
             connection.close()
             raise
         finally:
             pool._put_conn(connection)  # noqa: SLF001 - closed or not, it has a place in the pool
-        return response.status, fields, data, whole
+        return response.status, fields, data, complete
 
     def _open(self, connection: Any) -> None:  # noqa: ANN401 - plain or TLS, by the scheme
         if self._tunnel:
@@ -85,6 +91,11 @@ class Lane:
         else:
             connection.connect()
         connection.sock.settimeout(self._read)
+
+
+def _pieces(body: bytes) -> Iterator[memoryview]:
+    view = memoryview(body)
+    return (view[start : start + _CHUNK] for start in range(0, len(body), _CHUNK))
 
 
 def _body(response: HTTPResponse, limit: int, ends: float) -> tuple[bytes, bool]:

@@ -14,18 +14,18 @@ from dataclasses import dataclass, field
 
 from oci_chart_publish.errors import AuthError, RegistryError
 from oci_chart_publish.oci.reference import DOCKER_HUB
-from oci_chart_publish.registry import challenge, hints
-from oci_chart_publish.registry.address import Origin, is_private_literal, join, origin_of, redact
+from oci_chart_publish.registry import challenge, hints, redirects
+from oci_chart_publish.registry.address import Origin, origin_of, redact
 from oci_chart_publish.registry.answer import Answer, NoAnswer, Sender
 from oci_chart_publish.registry.auth import NO_SCOPE, TOKEN_LIMIT, Authorizer, Grant, Scope
 from oci_chart_publish.registry.credentials import Credential
+from oci_chart_publish.registry.features import Features
 from oci_chart_publish.registry.pace import Pace
 from oci_chart_publish.registry.retry import Budget, Patience, for_host, is_transient
 
 _LOG = logging.getLogger(__name__)
-_HOPS = 5
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_REDIRECTS_OF_READS = frozenset({301, 302, 303})
+_REFUSALS_A_TRY = 3
+_WORTH_TELLING = 0.1
 SMALL = 64 * 1024
 """Bytes read of an answer whose body only explains."""
 
@@ -52,31 +52,6 @@ class Call:
     recheck: Callable[[], Answer | None] | None = None
     tries: int = 0
     same_origin: bool = False
-
-
-class Features:
-    """What has been learned of a host. None: not known yet."""
-
-    def __init__(self) -> None:
-        self.single_post: bool | None = None
-        self.referrers: bool | None = None
-        self.speaks = False
-        self._lock = threading.Lock()
-        self._trying = False
-
-    def claim_trial(self) -> bool:
-        """Return True to the one caller that may find out whether a single POST works."""
-        with self._lock:
-            if self.single_post is not None or self._trying:
-                return False
-            self._trying = True
-            return True
-
-    def settle_trial(self, *, works: bool | None) -> None:
-        """Say what the trial showed; None for nothing."""
-        with self._lock:
-            self._trying = False
-            self.single_post = works
 
 
 class Host:
@@ -149,8 +124,11 @@ class Host:
         Returns answers of every status; NoAnswer where the last try had none.
         """
         tries = call.tries or self.patience.tries
-        for attempt in range(tries):
-            last = attempt + 1 == tries
+        refused = 0
+        attempt = 0
+        while True:
+            attempt += 1
+            last = attempt >= tries
             if self._budget.over:
                 raise RegistryError(f"{call.method} {redact(call.target)}: the time of the run is used up")
             try:
@@ -158,15 +136,23 @@ class Host:
             except NoAnswer as failure:
                 if last or not failure.temporary:
                     raise
-                self._wait(self.patience.backoff(attempt), failure.message)
+                self._wait(self.patience.backoff(attempt - 1), failure.message)
             else:
-                if not is_transient(answer.status, answer.body) or last or not self._later(answer, attempt):
+                if not is_transient(answer.status, answer.body):
                     return answer
                 if for_host(answer.status):
+                    if last or not self._later(answer, attempt - 1):
+                        return answer
+                    # A host that says when to come back slows us all down until it can follow: that takes
+                    # several rounds, and only some of them count as a try.
+                    if answer.header("Retry-After"):
+                        refused += 1
+                        attempt -= refused % _REFUSALS_A_TRY != 0
                     continue  # refused before it was looked at, so nothing can have been stored
+                if last or not self._later(answer, attempt - 1):
+                    return answer
             if call.recheck is not None and (found := call.recheck()) is not None:
                 return found
-        raise AssertionError("unreachable")
 
     def speaks(self) -> bool:
         """Tell whether this host was ever seen speaking the registry API, asking ``/v2/`` if need be."""
@@ -198,54 +184,44 @@ class Host:
 
     def _follow(self, call: Call, authorization: str) -> Answer:
         url = call.target if "://" in call.target[:8] else self.base + call.target
-        method, body = call.method, call.body
-        for _ in range(_HOPS + 1):
-            answer = self._once(call, method, url, body, authorization)
-            location = answer.header("Location")
-            if answer.status not in _REDIRECTS or not location:
+        for _ in range(redirects.HOPS + 1):
+            answer = self._once(call, url, authorization)
+            if not redirects.is_redirect(answer):
                 return answer
-            if answer.status in _REDIRECTS_OF_READS and method not in ("GET", "HEAD"):
-                return answer
-            url = self._redirected(answer, location)
+            url = self.allowed(answer.header("Location"), answer)
             if call.same_origin and origin_of(url) != self._origin:
                 return answer
-        raise RegistryError(f"{call.method} {redact(url)}: more than {_HOPS} redirects")
+        raise RegistryError(f"{call.method} {redact(url)}: more than {redirects.HOPS} redirects")
 
-    def _redirected(self, answer: Answer, location: str) -> str:
+    def allowed(self, location: str, answer: Answer) -> str:
+        """Return the URL of a ``Location`` in ``answer``, if a request may go there."""
+        return redirects.target(location, answer, self._origin)
+
+    def _once(self, call: Call, url: str, authorization: str) -> Answer:
+        if not self._undecided:
+            return self._send(call, url, authorization)
         try:
-            url = join(answer.url, location)
-        except RegistryError as error:
-            raise RegistryError(
-                f"{answer.method} {redact(answer.url)}: {answer.status} to a place that is refused: {error.message}"
-            ) from error
-        return self.allowed(url, answer)
+            answer = self._send(call, url, authorization)
+        except NoAnswer:
+            if not self._is_tls():
+                raise
+        else:
+            if answer.status != 400 or not any(text in answer.body for text in _TLS_EXPECTED):
+                self._undecided = False
+                return answer
+        with self._lock:
+            self.base = f"https://{self._address}"
+            self._origin = origin_of(self.base)
+            self._undecided = False
+        return self._send(call, "https" + url.removeprefix("http"), authorization)
 
-    def allowed(self, url: str, answer: Answer) -> str:
-        """Return ``url``, named by ``answer``, if a request may go there; https for http on this host."""
-        target, here = origin_of(url), origin_of(answer.url)
-        if target.scheme == "http" and here.scheme == "https":
-            if target.host != self._origin.host:
-                raise RegistryError(
-                    f"{answer.method} {redact(answer.url)}: it points from https to {redact(url)}; refused"
-                )
-            # A registry behind a TLS proxy does not know its own scheme.
-            port = "" if self._origin.port == 443 else f":{self._origin.port}"
-            host = f"[{target.host}]" if ":" in target.host else target.host
-            rest = url.split("/", 3)
-            url = f"https://{host}{port}/{rest[3] if len(rest) > 3 else ''}"
-            target = origin_of(url)
-        if (is_private_literal(target.host) or target.loopback) and not self._origin.private:
-            raise RegistryError(
-                f"{answer.method} {redact(answer.url)}: it points to the private address {redact(url)}; refused"
-            )
-        return url
-
-    def _once(self, call: Call, method: str, url: str, body: bytes | None, authorization: str) -> Answer:
+    def _send(self, call: Call, url: str, authorization: str) -> Answer:
         headers = {**self._headers, **call.headers}
-        if authorization and origin_of(url) == self._origin:
+        own = url.startswith(f"{self.base}/") or origin_of(url) == self._origin
+        if authorization and own:
             if self._origin.scheme == "http" and not self._origin.loopback and not self._credentials_in_clear:
                 raise AuthError(
-                    f"{method} {redact(url)}: credentials do not go over plain http",
+                    f"{call.method} {redact(url)}: credentials do not go over plain http",
                     hint=f"ask for plain http to {self.name} by name, if that is meant",
                 )
             headers["Authorization"] = authorization
@@ -253,31 +229,13 @@ class Host:
         self.pace.enter()
         success = False
         try:
-            answer = sender.send(method, url, headers, body, limit=call.limit)
+            answer = sender.send(call.method, url, headers, call.body, limit=call.limit)
             success = answer.status < 400 or answer.status == 404
-        except NoAnswer:
-            if self._undecided and self._is_tls():
-                return self._again_with_tls(call, method, url, body, authorization)
-            raise
         finally:
             self.pace.leave(success=success)
-        if self._undecided:
-            if answer.status == 400 and any(text in answer.body for text in _TLS_EXPECTED):
-                return self._again_with_tls(call, method, url, body, authorization)
-            self._undecided = False
-        self._notice(answer)
+        if own:
+            self._notice(answer)
         return answer
-
-    def _again_with_tls(
-        self, call: Call, method: str, url: str, body: bytes | None, authorization: str
-    ) -> Answer:
-        with self._lock:
-            if self._undecided:
-                _LOG.debug("%s speaks TLS", self.name)
-                self.base = f"https://{self._address}"
-                self._origin = origin_of(self.base)
-                self._undecided = False
-        return self._once(call, method, "https" + url.removeprefix("http"), body, authorization)
 
     def _is_tls(self) -> bool:
         """Find out whether a loopback registry that gave no answer to plain HTTP wants TLS."""
@@ -290,10 +248,9 @@ class Host:
     def _notice(self, answer: Answer) -> None:
         if answer.header("Warning"):
             self._warned(answer)
-        if self.features.speaks or not _is_of_a_registry(answer):
-            return
-        self.features.speaks = True
-        if self.kind is hints.GENERIC:
+        first = not self.features.speaks and _is_of_a_registry(answer)
+        self.features.speaks |= first
+        if self.kind is hints.GENERIC and (first or answer.status in (401, 403)):
             marks = (f"{name}={value}" for name in _MARKS if (value := answer.header(name)))
             self.kind = hints.kind_of(self.name, " ".join(marks))
 
@@ -341,7 +298,7 @@ class Host:
             return False
         if for_host(answer.status):
             added = self.pace.slower(wait)
-            if added:
+            if added >= _WORTH_TELLING:
                 self._on_wait(f"{self.name} answered {answer.status}; waiting {wait:.1f} s")
             return self._budget.spend(added)
         self.pace.slower(0)

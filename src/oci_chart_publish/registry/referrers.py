@@ -17,7 +17,7 @@ from oci_chart_publish.oci.digest import Digest
 from oci_chart_publish.oci.manifest import MANIFEST_LIMIT, Manifest
 from oci_chart_publish.registry import listing
 from oci_chart_publish.registry.answer import Answer
-from oci_chart_publish.registry.host import Features
+from oci_chart_publish.registry.features import Features
 
 _TRIES = 5
 _CHANGED = frozenset({409, 412})

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import logging
 import re
+import socket
 import ssl
 import threading
-import time
 from collections.abc import Mapping
 from http.client import HTTPException
 from pathlib import Path
@@ -70,7 +70,7 @@ class Transport:
             target = f"/{target}"
         try:
             status, fields, data, whole = lane.exchange(
-                method, target, headers, body, limit=limit, ends=time.monotonic() + self._whole
+                method, target, headers, body, limit=limit, whole=self._whole
             )
         except (RequestException, HTTPError, HTTPException, ValueError, OSError) as error:
             # Not "from error": its text holds the URL, whose query may be a secret.
@@ -135,14 +135,18 @@ def _load(context: ssl.SSLContext, bundle: str) -> None:
 def _failure(method: str, url: str, error: BaseException, *, proxied: bool) -> NoAnswer:
     """Return the error with a text of ours: those of the libraries hold URLs and their secrets."""
     reason, temporary = _reason(_chain(error))
-    hint = "" if temporary else "give the CA file of this host"
+    hint = next((text for start, text in _ADVICE.items() if reason.startswith(start)), "")
     if proxied:
         reason, hint = f"through the proxy: {reason}", hint or "see HTTPS_PROXY, HTTP_PROXY and NO_PROXY"
-    if reason == _UNSENDABLE:
-        hint = ""
     return NoAnswer(method, url, reason, hint=hint, temporary=temporary)
 
 
+_ADVICE = {
+    "the certificate is not trusted": "give the CA file of this host",
+    "it does not speak TLS": "ask for plain HTTP to this host by name, if that is meant",
+    "the host name is not known": "is it spelled right?",
+}
+_NOT_TLS = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE", "UNKNOWN_PROTOCOL"})
 _UNSENDABLE = "not a URL or header that can be sent"
 
 
@@ -168,9 +172,10 @@ def _reason(chain: list[BaseException]) -> tuple[str, bool]:
     if names & {"LocationParseError", "LocationValueError", "InvalidURL", "UnicodeEncodeError", "ValueError"}:
         return _UNSENDABLE, False
     if isinstance(last, ssl.SSLError):
-        return f"TLS failed: {last.reason or 'no common protocol'}", True
-    if names & {"NameResolutionError", "gaierror"}:
-        return "the host name is not known", True
+        plain = last.reason in _NOT_TLS
+        return "it does not speak TLS" if plain else f"TLS failed: {last.reason or 'broken off'}", not plain
+    if isinstance(last, socket.gaierror):
+        return "the host name is not known", last.errno == socket.EAI_AGAIN
     if names & {"ConnectTimeoutError", "ReadTimeoutError", "TimeoutError"}:
         return "no answer in time", True
     if isinstance(last, OSError) and last.strerror:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from oci_chart_publish.errors import RegistryError
 from oci_chart_publish.oci.descriptor import Descriptor
 from oci_chart_publish.registry import faults
-from oci_chart_publish.registry.address import join, origin_of, redact, with_query
+from oci_chart_publish.registry.address import origin_of, redact, with_query
 from oci_chart_publish.registry.answer import Answer, NoAnswer
 from oci_chart_publish.registry.auth import Authorizer, Scope
 from oci_chart_publish.registry.host import Call, Host
@@ -57,14 +57,9 @@ class Upload:
 
     def location(self, answer: Answer) -> str:
         """Return the checked URL of the upload that ``answer`` opened."""
-        where = f"{answer.method} {redact(answer.url)}: {answer.status}"
-        try:
-            url = self._host.allowed(join(answer.url, answer.header("Location")), answer)
-        except RegistryError as error:
-            raise RegistryError(
-                f"{where} with an upload Location that is refused: {error.message}"
-            ) from error
+        url = self._host.allowed(answer.header("Location"), answer)
         if not self._cross_host and origin_of(url) != self._host.origin:
+            where = f"{answer.method} {redact(answer.url)}: {answer.status}"
             raise RegistryError(f"{where} with an upload Location on another host, {redact(url)}")
         return url
 
