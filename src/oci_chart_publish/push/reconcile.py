@@ -100,7 +100,7 @@ class Plan:
         return replace(self, failures=(*self.failures, (site.reference, error)))
 
 
-def look_up(artifact: ChartArtifact, site: Site, here: Source, verdicts: Verdicts) -> Finding:
+def look_up(artifact: ChartArtifact, site: Site, here: Target, verdicts: Verdicts) -> Finding:
     """Ask ``site`` what it holds under the chart's tag. Never raises: every error is a finding."""
     try:
         return _found(artifact, site, here, verdicts)
@@ -110,15 +110,19 @@ def look_up(artifact: ChartArtifact, site: Site, here: Source, verdicts: Verdict
         return Finding(site=site, state=State.FAILED, error=error)
 
 
-def _found(artifact: ChartArtifact, site: Site, here: Source, verdicts: Verdicts) -> Finding:
+def _found(artifact: ChartArtifact, site: Site, here: Target, verdicts: Verdicts) -> Finding:
     found = site.store.resolve(site.name)
     if found is None:
         return Finding(site=site, state=State.ABSENT)
     if found.digest == artifact.digest:
         return Finding(site=site, state=State.SAME, manifest=artifact.manifest)
-    theirs = site.store.manifest(found.digest)
+    # A manifest that was read before is in the layout: then the look-up above was the only request.
+    theirs = here.manifest(found.digest)
     if theirs is None:
-        raise NotFoundError(f"{site.reference} names {found.digest}, and no manifest of that digest is there")
+        theirs = site.store.manifest(found.digest)
+        if theirs is None:
+            raise NotFoundError(f"{site.reference} names {found.digest}, and no manifest of that digest is there")
+        here.put_manifest(theirs)
     state = State.SAME if _verdict(artifact, theirs, site, here, verdicts) else State.DIFFERENT
     return Finding(site=site, state=state, manifest=theirs)
 
