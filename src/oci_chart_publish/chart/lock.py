@@ -1,22 +1,31 @@
 """Chart.lock: what dependencies were resolved to, and the digest that ties it to Chart.yaml.
 
-Helm ``internal/resolver/resolver.go`` HashReq.
+Helm ``internal/resolver/resolver.go``, HashReq and HashV2Req.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import date, time
+from typing import Any
 
 from oci_chart_publish.chart import gojson
-from oci_chart_publish.chart.metadata import Dependency, Reader, decode_dependency
-from oci_chart_publish.chart.yamldoc import load_document
+from oci_chart_publish.chart.gostruct import Reader
+from oci_chart_publish.chart.metadata import Dependency, go_value
+
+# time.Time's UnmarshalJSON: RFC 3339.
+_TIME = re.compile(
+    r"([0-9]{4})-([0-9]{2})-([0-9]{2})T([0-9]{2}):([0-9]{2}):([0-9]{2})(?:\.[0-9]+)?"
+    r"(?:Z|[+-](?:[01][0-9]|2[0-3]):[0-5][0-9])"
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Lock:
-    """The lock: resolved dependencies, digest (``sha256:...``) and when it was generated, as written."""
+    """The lock: resolved dependencies, digest (``sha256:...``), and when it was generated, as written (RFC 3339)."""
 
     dependencies: tuple[Dependency, ...] = ()
     digest: str = ""
@@ -24,13 +33,46 @@ class Lock:
 
 
 def decode_lock(data: bytes, *, path: str = "Chart.lock") -> Lock:
-    """Read a Chart.lock or requirements.lock; ChartError with file, key and line."""
-    reader = Reader(load_document(data, path=path), data, path)
+    """Read a Chart.lock or requirements.lock; ChartError with file, key and line. Locks are not sanitised."""
+    reader = Reader.of((data, path))
+    dependencies = reader.structs("dependencies", _dependency)
+    for index, dependency in enumerate(dependencies):
+        if dependency is None:
+            raise reader.place("dependencies", index).error("is empty", hint="let helm write the lock again")
+    generated = reader.text("generated")
+    if generated and not _is_time(generated):
+        raise reader.place("generated").error(f"expected a time as 2006-01-02T15:04:05Z, got {generated!r}")
     return Lock(
-        dependencies=tuple(reader.each("dependencies", decode_dependency)),
+        dependencies=tuple(one for one in dependencies if one is not None),
         digest=reader.text("digest"),
-        generated=reader.text("generated"),
+        generated=generated,
     )
+
+
+def _dependency(reader: Reader) -> Dependency:
+    return Dependency(
+        name=reader.text("name"),
+        version=reader.text("version"),
+        repository=reader.text("repository"),
+        condition=reader.text("condition"),
+        tags=reader.texts("tags"),
+        enabled=reader.flag("enabled"),
+        import_values=tuple(map(go_value, reader.items("import-values"))),
+        alias=reader.text("alias"),
+    )
+
+
+def _is_time(text: str) -> bool:
+    match = _TIME.fullmatch(text)
+    if match is None:
+        return False
+    year, month, day, hour, minute, second = map(int, match.groups())
+    try:
+        date(year or 4, month, day)  # Go knows a year 0, a leap year like 4
+        time(hour, minute, second)
+    except ValueError:
+        return False
+    return True
 
 
 def lock_digest(requirements: Iterable[Dependency], locked: Iterable[Dependency]) -> str:
@@ -43,8 +85,9 @@ def lock_digest_helm2(requirements: Iterable[Dependency]) -> str:
     return _digest({"dependencies": _documents(requirements)})
 
 
-def _documents(dependencies: Iterable[Dependency]) -> list[dict[str, object]]:
-    return [dependency.document() for dependency in dependencies]
+def _documents(dependencies: Iterable[Dependency]) -> list[dict[str, Any]] | None:
+    # An absent list is a nil slice, which Go writes as null.
+    return [dependency.document() for dependency in dependencies] or None
 
 
 def _digest(value: object) -> str:

@@ -1,21 +1,28 @@
-"""Chart.yaml as Helm reads it: decoded with Go's coercions, sanitised, validated (``pkg/chart/v2/metadata.go``)."""
+"""Chart.yaml as Helm reads it: decoded, sanitised and validated (Helm ``pkg/chart/v2/metadata.go``)."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from difflib import get_close_matches
+from typing import Any
 
 from oci_chart_publish.chart import gojson
+from oci_chart_publish.chart.gostruct import Reader
+from oci_chart_publish.chart.sanitise import sanitise
 from oci_chart_publish.chart.version import is_lenient, is_strict
-from oci_chart_publish.chart.yamldoc import line_of, load_document
+from oci_chart_publish.chart.yamldoc import load_document
 from oci_chart_publish.chart.yamlscalar import go_text
 from oci_chart_publish.errors import ChartError
 
-T = TypeVar("T")
 _ALIAS = re.compile(r"[a-zA-Z0-9_-]+")
 TYPES = ("", "application", "library")
+REQUIREMENTS = "requirements.yaml"
+_FIELDS = (
+    *("name", "home", "sources", "version", "description", "keywords", "maintainers", "icon", "apiVersion"),
+    *("condition", "tags", "appVersion", "deprecated", "annotations", "kubeVersion", "dependencies", "type"),
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -29,7 +36,10 @@ class Maintainer:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Dependency:
-    """A chart that a chart needs; ``version`` is a constraint (in a lock: a version)."""
+    """A chart that a chart needs; ``version`` is a constraint (in a lock: a version).
+
+    ``import_values`` are JSON values, numbers among them float, as Go has them.
+    """
 
     name: str = ""
     version: str = ""
@@ -49,7 +59,7 @@ class Dependency:
             condition=self.condition,
             tags=list(self.tags),
             enabled=self.enabled,
-            **{"import-values": _sorted_maps(list(self.import_values))},
+            **{"import-values": list(self.import_values)},
             alias=self.alias,
         )
 
@@ -58,7 +68,7 @@ class Dependency:
 class ChartMetadata:
     """The decoded Chart.yaml, in the order in which Helm writes it."""
 
-    name: str
+    name: str = ""
     home: str = ""
     sources: tuple[str, ...] = ()
     version: str = ""
@@ -80,124 +90,137 @@ class ChartMetadata:
 def decode_metadata(
     data: bytes, *, path: str = "Chart.yaml", requirements: bytes | None = None
 ) -> ChartMetadata:
-    """Read a Chart.yaml (and the dependencies of a requirements.yaml); ChartError with file, key and line."""
-    document = Reader(load_document(data, path=path), data, path)
-    dependencies = document
+    """Read a Chart.yaml and the requirements.yaml beside it; ChartError with file, key and line.
+
+    Helm decodes requirements.yaml into the same metadata, whatever it holds, so it is laid over the Chart.yaml.
+    """
+    documents = [(data, path)]
     if requirements is not None:
-        listed = Reader(
-            load_document(requirements, path="requirements.yaml"), requirements, "requirements.yaml"
-        )
-        dependencies = listed if listed.has("dependencies") else document
+        documents.append((requirements, path.removesuffix("Chart.yaml") + REQUIREMENTS))
+    reader = Reader.of(*documents)
+    maintainers = reader.structs("maintainers", _maintainer)
+    dependencies = reader.structs("dependencies", _dependency)
     metadata = ChartMetadata(
-        name=_clean(document.text("name")),
-        home=_clean(document.text("home")),
-        sources=tuple(map(_clean, document.texts("sources"))),
-        version=document.text("version"),
-        description=_clean(document.text("description")),
-        keywords=tuple(map(_clean, document.texts("keywords"))),
-        maintainers=tuple(document.each("maintainers", _maintainer)),
-        icon=_clean(document.text("icon")),
-        api_version=document.text("apiVersion") or "v1",
-        condition=_clean(document.text("condition")),
-        tags=_clean(document.text("tags")),
-        app_version=_clean(document.text("appVersion")),
-        deprecated=document.flag("deprecated"),
-        annotations=document.text_map("annotations"),
-        kube_version=_clean(document.text("kubeVersion")),
-        dependencies=tuple(dependencies.each("dependencies", decode_dependency)),
-        type=document.text("type"),
+        name=sanitise(reader.text("name")),
+        home=sanitise(reader.text("home")),
+        sources=tuple(map(sanitise, reader.texts("sources"))),
+        version=reader.text("version"),
+        description=sanitise(reader.text("description")),
+        keywords=tuple(map(sanitise, reader.texts("keywords"))),
+        maintainers=tuple(one for one in maintainers if one is not None),
+        icon=sanitise(reader.text("icon")),
+        api_version=reader.text("apiVersion") or "v1",
+        condition=sanitise(reader.text("condition")),
+        tags=sanitise(reader.text("tags")),
+        app_version=sanitise(reader.text("appVersion")),
+        deprecated=reader.flag("deprecated"),
+        annotations=reader.text_map("annotations"),
+        kube_version=sanitise(reader.text("kubeVersion")),
+        dependencies=tuple(one for one in dependencies if one is not None),
+        type=reader.text("type"),
     )
-    _validate(metadata, document, dependencies)
+    _check_names(metadata, reader)
+    _check_filled(maintainers, "maintainers", reader)
+    _check_dependencies(dependencies, reader)
     return metadata
 
 
 def _maintainer(reader: Reader) -> Maintainer:
     return Maintainer(
-        name=_clean(reader.text("name")), email=_clean(reader.text("email")), url=_clean(reader.text("url"))
+        name=sanitise(reader.text("name")),
+        email=sanitise(reader.text("email")),
+        url=sanitise(reader.text("url")),
     )
 
 
-def decode_dependency(reader: Reader) -> Dependency:
-    """Read one entry of ``dependencies``, sanitised."""
+def _dependency(reader: Reader) -> Dependency:
     return Dependency(
-        name=_clean(reader.text("name")),
-        version=_clean(reader.text("version")),
-        repository=_clean(reader.text("repository")),
-        condition=_clean(reader.text("condition")),
-        tags=tuple(map(_clean, reader.texts("tags"))),
+        name=sanitise(reader.text("name")),
+        version=sanitise(reader.text("version")),
+        repository=sanitise(reader.text("repository")),
+        condition=sanitise(reader.text("condition")),
+        tags=tuple(map(sanitise, reader.texts("tags"))),
         enabled=reader.flag("enabled"),
-        import_values=tuple(reader.items("import-values")),
+        import_values=tuple(map(go_value, reader.items("import-values"))),
         alias=reader.text("alias"),
     )
 
 
-def _clean(text: str) -> str:
-    """Turn every white space into a blank and drop what cannot be printed (Helm ``sanitizeString``)."""
-    if text.isprintable():
-        return text
-    spaced = "".join(" " if char.isspace() and not "\x1c" <= char <= "\x1f" else char for char in text)
-    return "".join(char for char in spaced if char.isprintable())
+def go_value(value: Any) -> Any:  # noqa: ANN401  (JSON values)
+    """Return a JSON value as Go has it in an ``any``: numbers are float, the keys of mappings are sorted."""
+    if isinstance(value, dict):
+        return {key: go_value(value[key]) for key in sorted(value)}
+    if isinstance(value, list):
+        return [go_value(inner) for inner in value]
+    return float(value) if isinstance(value, int) and not isinstance(value, bool) else value
 
 
-def _validate(metadata: ChartMetadata, document: Reader, dependencies: Reader) -> None:
+def _check_names(metadata: ChartMetadata, reader: Reader) -> None:
+    """Check name, version and type, in Helm's order."""
     if not metadata.name:
-        raise document.error("name", "is required")
+        raise reader.place("name").error("is required")
     if metadata.name in {".", ".."} or "/" in metadata.name:
-        raise document.error("name", f"{metadata.name!r} is not a chart name: it would be a path")
+        raise reader.place("name").error(
+            f"{metadata.name!r} is not a chart name",
+            hint="a name is one part of a path: no / and not . or ..",
+        )
     if not metadata.version:
-        raise document.error("version", "is required")
+        raise reader.place("version").error("is required", hint="for example version: 0.1.0")
     if not is_lenient(metadata.version):
-        raise document.error(
-            "version", f"expected a semantic version, got {metadata.version!r}", hint="write it as 1.2.3"
+        raise reader.place("version").error(
+            f"expected a semantic version, got {metadata.version!r}", hint="write it as 1.2.3"
         )
     if metadata.type not in TYPES:
-        raise document.error("type", f"expected application or library, got {metadata.type!r}")
+        raise reader.place("type").error(f"expected application or library, got {metadata.type!r}")
+
+
+def _check_filled(entries: tuple[object | None, ...], key: str, reader: Reader) -> None:
+    for index, entry in enumerate(entries):
+        if entry is None:
+            raise reader.place(key, index).error("is empty", hint="fill the entry or take its - away")
+
+
+def _check_dependencies(dependencies: tuple[Dependency | None, ...], reader: Reader) -> None:
+    """Check aliases and that no two dependencies share a name, in Helm's order (since Helm 3.14)."""
+    _check_filled(dependencies, "dependencies", reader)
     seen: set[str] = set()
-    for number, dependency in enumerate(metadata.dependencies):
-        key = dependency.alias or dependency.name
+    for index, dependency in enumerate(one for one in dependencies if one is not None):
         if dependency.alias and not _ALIAS.fullmatch(dependency.alias):
-            raise dependencies.error(
-                f"dependencies.{number}.alias",
-                f"{dependency.alias!r} has other characters than letters, digits, - and _",
+            raise reader.place("dependencies", index, "alias").error(
+                f"{dependency.alias!r} cannot be an alias", hint="letters, digits, - and _ are allowed"
             )
+        key = dependency.alias or dependency.name
         if key in seen:
-            raise dependencies.error(
-                f"dependencies.{number}", f"more than one dependency with name or alias {key!r}"
+            raise reader.place("dependencies", index).error(
+                f"more than one dependency with the name or alias {key!r}", hint="give one of them an alias"
             )
         seen.add(key)
 
 
 def encode_config(metadata: ChartMetadata) -> bytes:
-    """Return the config blob, byte for byte as Helm writes it."""
-    document: dict[str, Any] = _present(
-        name=metadata.name,
-        home=metadata.home,
-        sources=list(metadata.sources),
-        version=metadata.version,
-        description=metadata.description,
-        keywords=list(metadata.keywords),
-        maintainers=[_present(name=m.name, email=m.email, url=m.url) for m in metadata.maintainers],
-        icon=metadata.icon,
-        apiVersion=metadata.api_version,
-        condition=metadata.condition,
-        tags=metadata.tags,
-        appVersion=metadata.app_version,
-        deprecated=metadata.deprecated,
-        annotations=dict(sorted(metadata.annotations.items())),
-        kubeVersion=metadata.kube_version,
-        dependencies=[dependency.document() for dependency in metadata.dependencies],
-        type=metadata.type,
-    )
-    return gojson.dumps(document)
-
-
-def traps(metadata: ChartMetadata) -> tuple[str, ...]:
-    """Return what Helm accepts and users then stumble over."""
-    if is_strict(metadata.version):
-        return ()
-    return (
-        f"version {metadata.version} is no full semantic version: Helm finds it only by --version "
-        f"{metadata.version}, never by a range; write it as three numbers",
+    """Return the config blob, byte for byte as Helm writes it (Go's JSON of the struct)."""
+    return gojson.dumps(
+        _present(
+            name=metadata.name,
+            home=metadata.home,
+            sources=metadata.sources,
+            version=metadata.version,
+            description=metadata.description,
+            keywords=metadata.keywords,
+            maintainers=[
+                _present(name=one.name, email=one.email, url=one.url) for one in metadata.maintainers
+            ],
+            icon=metadata.icon,
+            apiVersion=metadata.api_version,
+            condition=metadata.condition,
+            tags=metadata.tags,
+            appVersion=metadata.app_version,
+            deprecated=metadata.deprecated,
+            annotations=dict(sorted(metadata.annotations.items())),
+            kubeVersion=metadata.kube_version,
+            dependencies=[dependency.document() for dependency in metadata.dependencies],
+            type=metadata.type,
+        )
     )
 
 
@@ -205,97 +228,33 @@ def _present(**values: Any) -> dict[str, Any]:  # noqa: ANN401
     return {key: value for key, value in values.items() if value}
 
 
-def _sorted_maps(value: Any) -> Any:  # noqa: ANN401
-    if isinstance(value, dict):
-        return {key: _sorted_maps(value[key]) for key in sorted(value)}
-    return [_sorted_maps(inner) for inner in value] if isinstance(value, list) else value
+def traps(metadata: ChartMetadata, data: bytes = b"") -> tuple[str, ...]:
+    """Return what Helm accepts and users then stumble over; ``data``, the Chart.yaml, shows more of it."""
+    found = []
+    if not is_strict(metadata.version):
+        found.append(
+            f"version {metadata.version} is no full semantic version: Helm finds it only by "
+            f"--version {metadata.version}, never by a range; write it as three numbers"
+        )
+    try:
+        document = load_document(data, path="Chart.yaml")
+    except ChartError:
+        document = None
+    return (*found, *_written_traps(document)) if isinstance(document, dict) else tuple(found)
 
 
-class Reader:
-    """Reads the fields of a mapping as Go's ``json.Unmarshal`` into a struct: names in any case, nulls as empty."""
-
-    def __init__(self, value: object, data: bytes, path: str, prefix: str = "") -> None:
-        self._data = data
-        self._path = path
-        self._prefix = prefix
-        if value is None:
-            value = {}
-        if not isinstance(value, dict):
-            raise self.error("", f"expected a mapping, got {_kind(value)}")
-        self._exact = value
-        self._folded = {key.casefold(): inner for key, inner in value.items()}
-
-    def error(self, key: str, message: str, hint: str = "") -> ChartError:
-        """Return an error at a key below this mapping."""
-        full = ".".join(part for part in (self._prefix, key) if part)
-        line = line_of(self._data, full) if full else 1
-        return ChartError(message, path=self._path, key=full, line=line, hint=hint)
-
-    def has(self, key: str) -> bool:
-        """Tell whether there is such a field."""
-        return self._get(key) is not None
-
-    def _get(self, key: str) -> Any:  # noqa: ANN401
-        return self._exact[key] if key in self._exact else self._folded.get(key.casefold())
-
-    def text(self, key: str) -> str:
-        """Return a text field; other scalars become text as Go prints them."""
-        value = self._get(key)
-        if isinstance(value, dict | list):
-            raise self.error(key, f"expected text, got {_kind(value)}")
-        return value if isinstance(value, str) else go_text(value)
-
-    def texts(self, key: str) -> list[str]:
-        """Return a list of texts."""
-        found = []
-        for number, value in enumerate(self.items(key)):
-            if isinstance(value, dict | list):
-                raise self.error(f"{key}.{number}", f"expected text, got {_kind(value)}")
-            found.append(value if isinstance(value, str) else go_text(value))
-        return found
-
-    def items(self, key: str) -> list[Any]:
-        """Return a list field."""
-        value = self._get(key)
-        if value is None:
-            return []
-        if not isinstance(value, list):
-            raise self.error(key, f"expected a list, got {_kind(value)}")
-        return value
-
-    def flag(self, key: str) -> bool:
-        """Return a boolean field."""
-        value = self._get(key)
-        if value is not None and not isinstance(value, bool):
-            raise self.error(key, f"expected true or false, got {_kind(value)}")
-        return bool(value)
-
-    def text_map(self, key: str) -> dict[str, str]:
-        """Return a mapping of texts."""
-        value = self._get(key)
-        if value is None:
-            return {}
-        if not isinstance(value, dict):
-            raise self.error(key, f"expected a mapping, got {_kind(value)}")
-        for name, inner in value.items():
-            if isinstance(inner, dict | list):
-                raise self.error(f"{key}.{name}", f"expected text, got {_kind(inner)}")
-        return {name: inner if isinstance(inner, str) else go_text(inner) for name, inner in value.items()}
-
-    def each(self, key: str, decode: Callable[[Reader], T]) -> list[T]:
-        """Decode a list of mappings; an empty entry is refused."""
-        found = []
-        for number, value in enumerate(self.items(key)):
-            place = ".".join(part for part in (self._prefix, key, str(number)) if part)
-            if value is None:
-                raise self.error(f"{key}.{number}", "is empty")
-            found.append(decode(Reader(value, self._data, self._path, place)))
-        return found
-
-
-def _kind(value: object) -> str:
-    if isinstance(value, dict):
-        return "a mapping"
-    if isinstance(value, list):
-        return "a list"
-    return "text" if isinstance(value, str) else f"{go_text(value) or 'null'}"
+def _written_traps(document: Mapping[str, Any]) -> list[str]:
+    """Return what the writing of a Chart.yaml hides: versions read as numbers, fields misspelt."""
+    numbers = [
+        f"{key} is written as a number, which Helm reads as {go_text(value)}; quote it"
+        for key, value in document.items()
+        if key.casefold() in {"version", "appversion"} and isinstance(value, float | bool)
+    ]
+    known = {name.casefold(): name for name in _FIELDS}
+    near = [
+        f"{key} is no field of Chart.yaml and is ignored; {known[matches[0]]} was meant?"
+        for key in document
+        if key.casefold() not in known
+        and (matches := get_close_matches(key.casefold(), known, n=1, cutoff=0.8))
+    ]
+    return [*numbers, *near]
