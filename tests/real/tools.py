@@ -1,0 +1,48 @@
+"""The real programs that tests and benchmarks run: registries, Helm, clients.
+
+``make test`` builds or unpacks what is missing (``install.py``). A program is looked for in ``$OCI_CHART_TOOLS/bin``,
+in ``.tools/bin``, in ``.tools/debian/usr/bin`` and then on the PATH.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[2]
+TOOLS = REPOSITORY / ".tools"
+
+# What this process was started with; the tests' own environment is cleaned (tests/conftest.py).
+_STARTED_WITH = dict(os.environ)  # noqa: TID251
+
+
+def places() -> tuple[Path, ...]:
+    """Return the folders where programs are looked for, first to last."""
+    named = _STARTED_WITH.get("OCI_CHART_TOOLS")
+    first = (Path(named) / "bin",) if named else ()
+    path = _STARTED_WITH.get("PATH", os.defpath).split(os.pathsep)
+    return (*first, TOOLS / "bin", TOOLS / "debian" / "usr" / "bin", *(Path(each) for each in path if each))
+
+
+def find(name: str) -> Path | None:
+    """Return where a program is, or None."""
+    found = shutil.which(name, path=os.pathsep.join(map(str, places())))
+    return Path(found) if found else None
+
+
+def absent(name: str) -> str:
+    """Say that a program is missing, in the words of a skipped test."""
+    return f"{name} is not installed; `make test` installs it where that is possible"
+
+
+def tool(name: str) -> str:
+    """Return the path of a program for a test; without it the test is skipped by name, in CI it fails."""
+    found = find(name)
+    if found is None:
+        if _STARTED_WITH.get("CI") == "true":
+            pytest.fail(absent(name))
+        pytest.skip(absent(name))
+    return str(found)
