@@ -32,8 +32,7 @@ class Place:
 
     def error(self, message: str, *, hint: str = "") -> ChartError:
         """Return an error about this place, with the line where it is known."""
-        line = line_of(self.data, self.key) if self.key else None
-        return ChartError(message, path=self.path, key=self.key, line=line, hint=hint)
+        return ChartError(message, path=self.path, key=self.key, line=line_of(self.data, self.key), hint=hint)
 
 
 Found = tuple[Any, Place]

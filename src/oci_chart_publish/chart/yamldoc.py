@@ -101,7 +101,8 @@ def kind_of(value: object) -> str:
 def line_of(data: bytes, key: str) -> int | None:
     """Return the line, counted from 1, of a dotted key (``dependencies.0.version``), None where it is not there.
 
-    Names are compared in any case, as Helm does, and of duplicates the last one counts.
+    The empty key is the whole document. Names are compared in any case, as Helm does, and of duplicates the last
+    one counts.
     """
     found: dict[str, int] = {}
     with contextlib.suppress(ChartError):  # what was seen before the error still counts
@@ -148,7 +149,7 @@ class _Reader:
             self._anchors.clear()
             self._decoded, self._aliased = 1, 0
             event = self._next()
-            self.line = event.start_mark.line + 1
+            self.line = self._lines[""] = event.start_mark.line + 1
             value = self._value(event, 0, self._root)
             if value.__class__ is float:
                 self._finite(value, event)
@@ -198,7 +199,7 @@ class _Reader:
     def _alias(self, event: Event) -> Any:  # noqa: ANN401
         value, weight = self._anchors.get(event.anchor, (None, -1))
         if weight < 0:
-            self._refuse(f"the alias *{event.anchor} stands before its anchor, or there is none", event)
+            self._refuse(f"unknown anchor: *{event.anchor} needs an &{event.anchor} before it", event)
         if value is _MISSING:
             self._refuse(f"the anchor &{event.anchor} contains itself", event)
         self._decoded += weight

@@ -70,10 +70,11 @@ def is_timestamp(text: str) -> bool:
     match = _TIMESTAMP.fullmatch(text)
     if match is None:
         return False
-    year, month, day, *clock = (int(part or 0) for part in match.groups())
+    year, month, day, *clock = [int(part or 0) for part in match.groups()]
     try:
         date(year or 4, month, day)
-        time(*(clock[:3] if match[4] else clock[3:]))
+        hour, minute, second = clock[:3] if match[4] else clock[3:]
+        time(hour, minute, second)
     except ValueError:
         return False
     return True
