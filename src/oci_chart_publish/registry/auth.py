@@ -127,6 +127,11 @@ class Authorizer:
             return f"Bearer {found.text}"
 
     @property
+    def bound(self) -> bool:
+        """Whether a token is known to be good for one repository only."""
+        return self._bearer and self._reusable is False
+
+    @property
     def _bearer(self) -> bool:
         return self._challenge is not None and self._challenge.scheme == "bearer"
 

@@ -142,19 +142,18 @@ class RegistryRepository:
     def mount(self, descriptor: Descriptor, source: Repository) -> bool:
         """Take a blob over from a sibling repository; False where it has to be uploaded.
 
-        The upload that the registry opens instead is used by the next ``put_blob`` of the same blob.
+        The upload that the registry opens instead is used by the next ``put_blob`` of the same blob. A token
+        that is bound to one repository may not read the sibling, so then the registry is not asked.
         """
-        if source.registry != self.repository.registry:
+        if source.registry != self.repository.registry or self._auth.bound:
             return False
         target = f"/blobs/uploads/?mount={descriptor.digest}&from={source.path}"
         answer = self._ask("POST", target, {}, body=b"")
-        if answer.status == 201:
-            return True
         if answer.status == 202:
             self._opened[descriptor.digest] = self._upload.location(answer)
-        elif answer.status in (401, 403) or answer.status >= 500:
+        elif answer.status >= 500:
             raise self.refusal(answer)
-        return False
+        return answer.status == 201
 
     def put_manifest(self, manifest: Manifest, name: str | None = None) -> None:
         """Store a manifest under its digest, and under the tag ``name``; checked from the answer."""
@@ -199,7 +198,8 @@ class RegistryRepository:
     def delete(self, target: str | Digest) -> bool:
         """Delete a tag, or a manifest by digest; False where it is not there."""
         path = _path(target)
-        answer = self._ask("DELETE", path, {})
+        scope = Scope(self._scope.name, "pull,push,delete")
+        answer = self.host.request(Call(method="DELETE", target=self._path + path, scope=scope), self._auth)
         if answer.status in (200, 202, 204):
             return True
         if answer.status == 404 and self._is_absent(answer, path):
