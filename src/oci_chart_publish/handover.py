@@ -12,12 +12,31 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Literal
 
 from oci_chart_publish.chart.metadata import ChartMetadata
 from oci_chart_publish.errors import PublishError
 from oci_chart_publish.oci.descriptor import Descriptor
 from oci_chart_publish.oci.digest import Digest
 from oci_chart_publish.oci.manifest import Manifest
+
+
+BumpLevel = Literal["none", "major", "minor", "patch", "explicit"]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class VersionDecision:
+    """The version of a chart in this run.
+
+    ``previous`` is the base; ``stamped`` tells that Chart.yaml says something else and has to be stamped; ``reason``
+    is a sentence for people.
+    """
+
+    version: str
+    level: BumpLevel
+    reason: str
+    previous: str | None = None
+    stamped: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -35,6 +54,7 @@ class ChartArtifact:
     layer: Descriptor
     warnings: tuple[str, ...] = ()
     dependencies: tuple[str, ...] = ()
+    decision: VersionDecision | None = None
 
     @property
     def name(self) -> str:

@@ -1,0 +1,54 @@
+"""The version published before: what a new one is compared with in the report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from oci_chart_publish.chart.version import ChartVersion
+from oci_chart_publish.errors import PublishError
+from oci_chart_publish.oci.manifest import Manifest
+from oci_chart_publish.oci.store import Target
+
+
+@runtime_checkable
+class Listing(Protocol):
+    """A store that can list its tags."""
+
+    def tags(self) -> Iterable[str]:
+        """Return all tags; nothing where the repository does not exist."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Previous:
+    """A published version, its manifest, and the store that has it."""
+
+    version: ChartVersion
+    manifest: Manifest
+    store: Target
+
+
+def published_versions(store: Target) -> tuple[ChartVersion, ...]:
+    """Return the versions that a repository's tags stand for, lowest first; tags that are no versions are left out."""
+    if not isinstance(store, Listing):
+        return ()
+    found = (ChartVersion.from_tag(tag) for tag in store.tags())
+    return tuple(sorted(version for version in found if version is not None))
+
+
+def previous(store: Target, version: ChartVersion) -> Previous | None:
+    """Return what was published before ``version``: the highest version below it, prereleases only if it is one too.
+
+    None where there is nothing, or where the registry does not say: a report without history is still a report.
+    """
+    try:
+        below = [
+            one
+            for one in published_versions(store)
+            if one < version and (version.prerelease or not one.prerelease)
+        ]
+        manifest = store.manifest(below[-1].tag) if below else None
+    except PublishError:
+        return None
+    return Previous(version=below[-1], manifest=manifest, store=store) if manifest else None

@@ -1,0 +1,100 @@
+"""The bump stage bound to its surroundings: settings, git, registries. It decides the version of one chart at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeVar
+
+from oci_chart_publish.bump import policy
+from oci_chart_publish.bump.conventional import Rules
+from oci_chart_publish.bump.history import Belonging, Releases, matching, nested_in
+from oci_chart_publish.bump.previews import preview_version
+from oci_chart_publish.bump.tags import TagTemplate
+from oci_chart_publish.chart.metadata import ChartMetadata
+from oci_chart_publish.chart.version import ChartVersion
+from oci_chart_publish.errors import ConfigError
+from oci_chart_publish.forge.event import Event
+from oci_chart_publish.forge.git import GitRepository
+from oci_chart_publish.handover import VersionDecision
+from oci_chart_publish.settings import ChartSettings, Settings
+
+T = TypeVar("T")
+Published = Callable[[], Iterable[ChartVersion]]
+IsSame = Callable[[ChartVersion], bool]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Versions:
+    """Decides versions by the settings; ``folders`` are those of all charts of the run."""
+
+    settings: Settings
+    event: Event
+    repository: GitRepository | None
+    labels: tuple[str, ...] = ()
+    folders: tuple[str, ...] = ()
+
+    def decide(
+        self, metadata: ChartMetadata, folder: str, published: Published, is_same: IsSame, bumped: str = ""
+    ) -> VersionDecision:
+        """Return the version of a chart in ``folder``. ``bumped`` names a dependency whose version moved in this run."""
+        settings = self.settings
+        if settings.bump == "chart":
+            return policy.keep(metadata.version)
+        history = self.releases.history(
+            metadata.name, self.template(metadata.name), self.belonging(metadata.name, folder), published
+        )
+        if settings.bump != "auto":
+            return policy.explicit(settings.bump, metadata.version, history)
+        rules = Rules.of(settings.commit_types, untyped=settings.untyped, squash=settings.squash)
+        return policy.automatic(
+            metadata.version,
+            history,
+            labels=self.labels,
+            rules=rules,
+            is_same=is_same,
+            bumped_dependency=bumped,
+        )
+
+    @cached_property
+    def releases(self) -> Releases:
+        """The tags of the repository; missing history is fetched first."""
+        repository = self.repository
+        if repository is None:
+            raise ConfigError(f"bump: {self.settings.bump} needs a git repository", hint="use bump: chart")
+        if repository.is_shallow():
+            branch = (
+                self.event.ref.removeprefix("refs/heads/") if self.event.ref.startswith("refs/heads/") else ""
+            )
+            server = self.event.url.rpartition("/")[0].rpartition("/")[0] or "https://github.com"
+            repository.fetch_history(branch, self.settings.github_token, server=server)
+        return Releases(repository, preview_template=self.settings.preview_template)
+
+    def preview(self) -> str:
+        """Return the version of this pull request's previews."""
+        pull_request = self.event.pull_request
+        if pull_request is None:
+            raise ConfigError("preview: previews are made of pull requests only")
+        return preview_version(
+            self.settings.preview_template, number=pull_request.number, head=pull_request.head
+        )
+
+    def template(self, name: str) -> TagTemplate:
+        """Return the tag template of a chart."""
+        own = self.own(name, lambda one: one.tag_template)
+        return TagTemplate.parse(
+            own or self.settings.tag_template, several=own is None and len(self.folders) > 1
+        )
+
+    def belonging(self, name: str, folder: str) -> Belonging:
+        """Return which files belong to a chart."""
+        extra = self.own(name, lambda one: one.extra_paths) or ()
+        ignored = (*self.settings.ignore_changes, *(self.own(name, lambda one: one.ignore_changes) or ()))
+        return Belonging(folder=folder, nested=nested_in(folder, self.folders), extra=extra, ignore=ignored)
+
+    def own(self, name: str, value: Callable[[ChartSettings], T]) -> T | None:
+        """Return a setting of a chart alone, the plainest name that fits first; None where there is none."""
+        keys: Sequence[str] = matching(name, self.settings.chart_settings)
+        found = (value(self.settings.chart_settings[key]) for key in reversed(keys))
+        return next((one for one in found if one), None)
