@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,10 +43,7 @@ class Blobs:
                 found = hashlib.file_digest(file, descriptor.digest.algorithm).hexdigest()
         except FileNotFoundError:  # gc was faster
             return False
-        if found != descriptor.digest.hex:
-            return False
-        _touch(path)
-        return True
+        return found == descriptor.digest.hex and _touch(path)
 
     def read(self, descriptor: Descriptor) -> bytes:
         """Read a blob; NotFoundError where it is missing, VerificationError where it is damaged."""
@@ -83,8 +79,7 @@ class Blobs:
         """
         path = self.path(descriptor.digest)
         descriptor.check(data, f"writing {path}")
-        if self._holds(path, data):
-            _touch(path)
+        if self._holds(path, data) and _touch(path):
             return
         try:
             files.write(self.root, path, data, mode=_MODE, durable=False)
@@ -100,10 +95,15 @@ class Blobs:
             return False
 
 
-def _touch(path: Path) -> None:
-    # Another user's blob cannot be touched, but then this user's gc cannot delete it either.
-    with suppress(OSError):
+def _touch(path: Path) -> bool:
+    """Make a blob young again, so that ``gc`` spares it; False where it was faster."""
+    try:
         os.utime(path)
+    except FileNotFoundError:
+        return False
+    except OSError:
+        pass  # another user's blob: this user's gc cannot delete it either
+    return True
 
 
 def _damaged(error: VerificationError, path: Path) -> VerificationError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import secrets
 import stat
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -42,15 +43,15 @@ def sweep(root: Path, roots: Iterable[Digest], *, before: float, abandoned: floa
 
     Temporary files go if last written before ``abandoned``: their writer has been killed.
 
-    The caller holds the lock. A writer touches a blob it finds instead of writing, and names it under the same lock
-    after looking for it again, so nothing is swept from under a name.
+    The caller holds the lock, and names are given under the same lock, after looking for the blobs again: nothing is
+    swept from under a name.
     """
     blobs = Blobs(root)
     stored = dict(_stored(root))
     kept = _reachable(blobs, stored, roots)
     count = size = 0
     for digest, blob in stored.items():
-        if digest not in kept and blob.modified < before and _unlink(blob.path):
+        if digest not in kept and blob.modified < before and _remove(root, blob.path, before):
             count += 1
             size += blob.size
     _sweep_ingest(root, abandoned)
@@ -136,6 +137,25 @@ def _sweep_ingest(root: Path, before: float) -> None:
     for path, found in _files(root / INGEST):
         if path.name != LOCK and found.st_mtime < before:
             _unlink(path)
+
+
+def _remove(root: Path, path: Path, before: float) -> bool:
+    """Remove a blob, unless a writer has touched it since it was looked at.
+
+    A writer that finds a blob touches it instead of writing it. So it is taken away first: a touch before that shows
+    in its time, and brings it back; a touch after that fails, and the writer writes.
+    """
+    aside = root / INGEST / secrets.token_hex(12)
+    try:
+        if path.lstat().st_mtime >= before:
+            return False
+        path.rename(aside)
+        if aside.lstat().st_mtime >= before:
+            aside.replace(path)
+            return False
+    except OSError:
+        return False
+    return _unlink(aside)
 
 
 def _unlink(path: Path) -> bool:
