@@ -33,8 +33,8 @@ PLAIN = {"User-Agent": "us", "Accept-Encoding": "identity"}
 def transport() -> Iterator[Callable[..., Transport]]:
     made: list[Transport] = []
 
-    def make(connections: int = 4, trust: Trust | None = None, **settings: Any) -> Transport:
-        made.append(Transport(connections=connections, trust=trust or Trust(), **settings))
+    def make(trust: Trust | None = None, **settings: Any) -> Transport:
+        made.append(Transport(trust=trust or Trust(), **settings))
         return made[-1]
 
     yield make
@@ -238,9 +238,9 @@ def test_a_server_that_says_nothing_runs_into_the_read_timeout(serve: Serve, tra
 
 
 @pytest.mark.parametrize("limit", [0, 3, 5, 100])
-def test_a_pool_of_one_is_never_exhausted(serve: Serve, transport: Any, limit: int) -> None:
+def test_no_request_waits_for_the_connection_of_another(serve: Serve, transport: Any, limit: int) -> None:
     server = serve(ok)
-    sender = transport(connections=1)
+    sender = transport()
     done = threading.Event()
 
     def several() -> None:
@@ -276,6 +276,18 @@ def test_one_connection_serves_many_requests(serve: Serve, transport: Any) -> No
     for method in ("GET", "HEAD", "GET", "DELETE", "GET"):
         sender.send(method, server.url + "/", PLAIN, None, limit=DRAIN)
     assert (len(server.seen), server.connections) == (5, 1)
+
+
+def test_a_connection_that_was_closed_while_it_waited_is_not_used(
+    serve: Serve, transport: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("oci_chart_publish.registry.exchange._FRESH", 0.0)
+    server = serve(lambda _seen: Reply(raw=b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"))
+    sender = transport()
+    for _ in range(3):
+        assert get(sender, server.url + "/").status == 200
+        time.sleep(0.05)
+    assert server.connections == 3
 
 
 def test_nothing_is_sent_again_by_the_libraries(serve: Serve, transport: Any) -> None:
@@ -406,7 +418,7 @@ def test_sixteen_threads_share_it_and_no_header_crosses_over(serve: Serve, trans
         return Reply(body=f"{seen.target} {seen.headers['authorization']}".encode())
 
     servers = [serve(echo) for _ in range(3)]
-    sender = transport(connections=16)
+    sender = transport()
 
     def ask(number: int) -> bool:
         server = servers[number % 3]

@@ -140,7 +140,6 @@ class Registries:
                     from oci_chart_publish.registry.transport import Transport  # noqa: PLC0415
 
                     self._sender = Transport(
-                        connections=self._jobs,
                         trust=self._options.trust,
                         connect=self._options.connect_timeout,
                         read=self._options.read_timeout,

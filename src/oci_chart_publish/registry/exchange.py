@@ -1,8 +1,8 @@
 """One request and one answer on a connection of a pool, byte for byte.
 
 ``urlopen`` of urllib3 rewrites the target of a request and wraps the answer to decode it; both are unwanted
-here, and cost as much as the exchange itself. The pool is asked for a connection only: it opens, secures, keeps
-and replaces them.
+here, and cost as much as the exchange itself. The pool is asked for connections only, with all that it knows of
+TLS and proxies; how many are open is decided by ``Pace``, so nothing here can block.
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ from http.client import HTTPConnection, HTTPResponse
 from typing import Any
 
 from urllib3.connectionpool import HTTPConnectionPool
+from urllib3.util.connection import is_connection_dropped
 
 from oci_chart_publish.registry.answer import Headers
 
 _CHUNK = 256 * 1024
 _OK = 200
+_FRESH = 1.0
 DRAIN = 64 * 1024
 """Bytes of an unwanted body that are read to keep a connection; more, and it is closed."""
 
@@ -43,6 +45,7 @@ class Lane:
         self._tunnel = tunnel
         self.proxied = proxied
         self.forward = forward
+        self._idle: list[tuple[Any, float]] = []
         self._proxy_headers = dict(pool.proxy_headers) if forward else {}
 
     def exchange(
@@ -59,8 +62,7 @@ class Lane:
 
         Only a 200 may have a body of more than ``DRAIN`` bytes. ``whole`` is the seconds that a body may take.
         """
-        pool = self._pool
-        connection: Any = pool._get_conn()  # noqa: SLF001 - the pool's own way to hand out a connection
+        connection = self._take()
         try:
             if connection.is_closed:
                 self._open(connection)
@@ -76,16 +78,33 @@ class Lane:
             fields = Headers(response.getheaders())
             allowed = limit if response.status == _OK else DRAIN
             data, complete = _body(response, allowed, time.monotonic() + whole)
-            if not complete:
-                connection.close()
         except BaseException:
             connection.close()
             raise
-        finally:
-            pool._put_conn(connection)  # noqa: SLF001 - closed or not, it has a place in the pool
+        if complete and not connection.is_closed:
+            self._idle.append((connection, time.monotonic()))
+        else:
+            connection.close()
         return response.status, fields, data, complete
 
-    def _open(self, connection: Any) -> None:  # noqa: ANN401 - plain or TLS, by the scheme
+    def close(self) -> None:
+        """Close all connections that nobody uses."""
+        while self._idle:
+            self._idle.pop()[0].close()
+
+    def _take(self) -> Any:  # noqa: ANN401 - plain or TLS, by the scheme
+        """Return a connection that was kept, the last used first, or a new one that is not open yet."""
+        while True:
+            try:
+                connection, used = self._idle.pop()
+            except IndexError:
+                return self._pool._new_conn()  # noqa: SLF001 - one with the pool's TLS and proxy settings
+            # Asking the socket costs as much as a small request, so only those that waited are asked.
+            if time.monotonic() - used < _FRESH or not is_connection_dropped(connection):
+                return connection
+            connection.close()
+
+    def _open(self, connection: Any) -> None:  # noqa: ANN401
         if self._tunnel:
             self._pool._prepare_proxy(connection)  # noqa: SLF001 - CONNECT, with the proxy's credentials
         else:

@@ -32,7 +32,7 @@ _LOGGERS = ("connection", "connectionpool", "poolmanager", "response", "util.ret
 
 
 class Transport:
-    """Connections to all hosts, at most ``connections`` to each. Safe for threads.
+    """Connections to all hosts, as many as there are callers at a time. Safe for threads.
 
     ``connect`` and ``read`` are seconds for one socket operation, ``whole`` for all of an answer: a server
     that drips a byte a second passes the first two for ever.
@@ -41,15 +41,12 @@ class Transport:
     def __init__(
         self,
         *,
-        connections: int,
         trust: Trust,
         connect: float = 10.0,
         read: float = 60.0,
         whole: float = 300.0,
     ) -> None:
-        self._adapter = HTTPAdapter(
-            pool_connections=64, pool_maxsize=connections, max_retries=0, pool_block=True
-        )
+        self._adapter = HTTPAdapter(pool_connections=64, max_retries=0)
         self._trust = trust
         self._timeout = urllib3.Timeout(connect=connect, read=read)
         self._whole = whole
@@ -81,6 +78,9 @@ class Transport:
 
     def close(self) -> None:
         """Close all connections."""
+        with self._lock:
+            for lane in self._lanes.values():
+                lane.close()
         self._adapter.close()
 
     def _lane(self, root: str) -> Lane:
