@@ -162,6 +162,7 @@ def test_gc_beside_a_writer_never_takes_what_gets_a_name(layout: ImageLayout) ->
     def collect() -> None:
         while not stop.is_set():
             layout.gc(NOW)
+            time.sleep(0.002)  # the lock is not fair
 
     collector = threading.Thread(target=collect)
     collector.start()
