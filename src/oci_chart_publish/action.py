@@ -79,12 +79,12 @@ def _run(environment: Mapping[str, str]) -> int:
 
 def _publish(session: Session) -> Sequence[document.Chart]:
     go = pipeline.plan if session.settings.dry_run else pipeline.publish
-    return go(session.sources(), session.run())
+    return go(sources := session.sources(), session.run(sources))
 
 
 _COMMANDS: dict[str, Callable[[Session], Sequence[document.Chart]]] = {
     "publish": _publish,
-    "plan": lambda session: pipeline.plan(session.sources(), session.run()),
+    "plan": lambda session: pipeline.plan(sources := session.sources(), session.run(sources)),
 }
 
 

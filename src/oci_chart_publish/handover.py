@@ -20,7 +20,6 @@ from oci_chart_publish.oci.descriptor import Descriptor
 from oci_chart_publish.oci.digest import Digest
 from oci_chart_publish.oci.manifest import Manifest
 
-
 BumpLevel = Literal["none", "major", "minor", "patch", "explicit"]
 
 

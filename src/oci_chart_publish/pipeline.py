@@ -19,17 +19,23 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Protocol
 
 from oci_chart_publish.build.build import Recipe, build
+from oci_chart_publish.bump.rewrite import set_version
 from oci_chart_publish.chart.metadata import ChartMetadata, decode_metadata
+from oci_chart_publish.chart.overlay import OverlayTree
 from oci_chart_publish.chart.tree import Tree
+from oci_chart_publish.chart.version import ChartVersion
+from oci_chart_publish.details import describe
 from oci_chart_publish.errors import ChartError, ConfigError, PublishError, SkippedError
-from oci_chart_publish.handover import Failure
+from oci_chart_publish.handover import ChartArtifact, Failure, VersionDecision
 from oci_chart_publish.oci.descriptor import Descriptor
 from oci_chart_publish.oci.reference import Repository, check_tag
 from oci_chart_publish.oci.store import Target
 from oci_chart_publish.progress import Progress, Silent
 from oci_chart_publish.push import publish as protocol
+from oci_chart_publish.push.previous import published_versions
 from oci_chart_publish.push.reconcile import Action, Plan, Site, State, decide, look_up
 from oci_chart_publish.report import compose, document
+from oci_chart_publish.versions import Versions
 from oci_chart_publish.workers import Workers
 
 
@@ -73,6 +79,8 @@ class Run:
     registries: tuple[str, ...] = ()
     jobs: int = 32
     overwrite: bool = False
+    versions: Versions | None = None
+    details: bool = True
     progress: Progress = field(default_factory=Silent)
     stopping: threading.Event = field(default_factory=threading.Event)
 
@@ -95,8 +103,9 @@ def plan(sources: Iterable[ChartSource], run: Run) -> tuple[document.Chart, ...]
     run.progress.start(len(surveyed))
     with Workers(run.jobs) as workers:
         outcomes = workers.each(partial(_prepare, run=run, workers=workers), surveyed)
+        entries = _entries([*broken, *outcomes], run, workers, wrote=False)
     run.progress.stop()
-    return _entries([*broken, *outcomes], wrote=False)
+    return entries
 
 
 def publish(sources: Iterable[ChartSource], run: Run) -> tuple[document.Chart, ...]:
@@ -109,9 +118,10 @@ def publish(sources: Iterable[ChartSource], run: Run) -> tuple[document.Chart, .
         failures = [outcome for outcome in outcomes if isinstance(outcome, Failure)]
         plans = workers.each(partial(protocol.put_manifest, gather=workers.gather), plans)
         finished = _tag_in_order(plans, [*broken, *failures], run, workers)
-    _name_in_layout(finished, run)
+        _name_in_layout(finished, run)
+        entries = _entries([*broken, *failures, *finished], run, workers, wrote=True)
     run.progress.stop()
-    return _entries([*broken, *failures, *finished], wrote=True)
+    return entries
 
 
 def verify(sources: Iterable[ChartSource], run: Run) -> tuple[document.Chart, ...]:
@@ -121,8 +131,9 @@ def verify(sources: Iterable[ChartSource], run: Run) -> tuple[document.Chart, ..
     with Workers(run.jobs) as workers:
         outcomes = workers.each(partial(_prepare, run=run, workers=workers), surveyed)
         checked = workers.each(partial(_check, workers=workers), outcomes)
+        entries = _entries([*broken, *checked], replace(run, details=False), workers, wrote=True)
     run.progress.stop()
-    return _entries([*broken, *checked], wrote=True)
+    return entries
 
 
 def _check(outcome: Outcome, workers: Workers) -> Outcome:
@@ -201,18 +212,44 @@ def _inside(one: Surveyed, names: set[str]) -> tuple[str, ...]:
 def _prepare(one: Surveyed, run: Run, workers: Workers) -> Outcome:
     """Build a chart, look at all its sites, and decide."""
     try:
-        sites = _sites(one.metadata, run)
-        with workers.building:
-            artifact = build(
-                one.source.tree, one.source.path, run.layout, run.memo, run.recipe(one.source.path)
-            )
+        decision = _decide(one, run, workers)
+        artifact, sites = _build(one, decision.version if decision else one.metadata.version, run, workers)
     except PublishError as error:
         return _failure(one, error)
-    artifact = replace(artifact, dependencies=one.dependencies)
+    artifact = replace(artifact, dependencies=one.dependencies, decision=decision)
     run.progress.step(artifact.name, "built")
     findings = workers.gather([partial(look_up, artifact, site, run.layout, run.memo) for site in sites])
     # Names in the layout move freely: a cache never conflicts.
     return decide(artifact, tuple(findings), overwrite=run.overwrite or not run.registries)
+
+
+def _build(one: Surveyed, version: str, run: Run, workers: Workers) -> tuple[ChartArtifact, list[Site]]:
+    """Build a chart at a version, which is stamped where Chart.yaml says another."""
+    sites = _sites(one.metadata.name, version, run)
+    tree = one.source.tree
+    if version != one.metadata.version:
+        tree = OverlayTree(tree, {"Chart.yaml": set_version(tree.read("Chart.yaml"), version)})
+    with workers.building:
+        return build(tree, one.source.path, run.layout, run.memo, run.recipe(one.source.path)), sites
+
+
+def _decide(one: Surveyed, run: Run, workers: Workers) -> VersionDecision | None:
+    if run.versions is None:
+        return None
+
+    def published() -> list[ChartVersion]:
+        stores = [
+            site.store for site in _sites(one.metadata.name, one.metadata.version, run) if site.registry
+        ]
+        return [version for store in stores for version in published_versions(store)]
+
+    def is_same(version: ChartVersion) -> bool:
+        artifact, sites = _build(one, str(version), run, workers)
+        findings = [look_up(artifact, site, run.layout, run.memo) for site in sites]
+        states = {finding.state for finding in findings}
+        return State.SAME in states and State.DIFFERENT not in states
+
+    return run.versions.decide(one.metadata, one.source.path, published, is_same)
 
 
 def _prepare_and_upload(one: Surveyed, run: Run, workers: Workers) -> Outcome:
@@ -234,14 +271,14 @@ def _failure(one: Surveyed, error: PublishError) -> Failure:
     )
 
 
-def _sites(metadata: ChartMetadata, run: Run) -> list[Site]:
+def _sites(chart: str, version: str, run: Run) -> list[Site]:
     if not run.registries:
-        name = f"{metadata.name}:{metadata.version}"
+        name = f"{chart}:{version}"
         return [Site(registry="", reference=name, name=name, store=run.layout)]
-    tag = metadata.version.replace("+", "_")
+    tag = version.replace("+", "_")
     sites = []
     for registry in run.registries:
-        repository = Repository.parse(registry).child(metadata.name)
+        repository = Repository.parse(registry).child(chart)
         reference = f"{repository}:{check_tag(tag, f'{repository}:{tag}')}"
         sites.append(Site(registry=registry, reference=reference, name=tag, store=run.connect(repository)))
     return sites
@@ -316,10 +353,14 @@ def _stored(plan: Plan, run: Run) -> bool:
     )
 
 
-def _entries(outcomes: Iterable[Outcome], *, wrote: bool) -> tuple[document.Chart, ...]:
-    return tuple(
-        compose.failed(outcome)
-        if isinstance(outcome, Failure)
-        else compose.pushed(protocol.result(outcome, wrote=wrote))
-        for outcome in outcomes
-    )
+def _entries(
+    outcomes: Iterable[Outcome], run: Run, workers: Workers, *, wrote: bool
+) -> tuple[document.Chart, ...]:
+    return tuple(workers.each(partial(_entry, run=run, wrote=wrote), outcomes))
+
+
+def _entry(outcome: Outcome, run: Run, *, wrote: bool) -> document.Chart:
+    if isinstance(outcome, Failure):
+        return compose.failed(outcome)
+    entry = compose.pushed(protocol.result(outcome, wrote=wrote))
+    return describe(entry, outcome, run.layout) if run.details else entry

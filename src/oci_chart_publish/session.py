@@ -33,6 +33,7 @@ from oci_chart_publish.progress import Progress, progress
 from oci_chart_publish.registry.connect import PULL, PULL_PUSH, Registries
 from oci_chart_publish.report import compose, document
 from oci_chart_publish.settings import Layer, Settings, from_environment, from_file, resolve
+from oci_chart_publish.versions import Versions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,8 +122,8 @@ class Session:
             raise ConfigError(f"--changed-since {since} needs a git work tree, and {self.folder} is in none")
         return changed_since(found, since, repository=self.repository, files=self.files)
 
-    def run(self) -> Run:
-        """Return what the pipeline needs."""
+    def run(self, sources: Sequence[ChartSource] = ()) -> Run:
+        """Return what the pipeline needs for these charts."""
         settings = self.settings
         return Run(
             layout=self.layout,
@@ -132,8 +133,27 @@ class Session:
             registries=settings.registries,
             jobs=settings.jobs,
             overwrite=settings.overwrite,
+            versions=self.versions(sources) if settings.bump != "chart" else None,
+            details=self.details,
             progress=self.progress,
         )
+
+    def versions(self, sources: Sequence[ChartSource]) -> Versions:
+        """Return the bump stage for these charts."""
+        pull_request = self.event.pull_request
+        return Versions(
+            settings=self.settings,
+            event=self.event,
+            repository=self.repository,
+            labels=pull_request.labels if pull_request else (),
+            folders=tuple(source.path for source in sources),
+        )
+
+    @property
+    def details(self) -> bool:
+        """Whether somebody will read what changed inside: a plan, an action, a report that was asked for."""
+        settings = self.settings
+        return not self.writes or bool(self.event.name or settings.report or settings.markdown)
 
     def store(self, repository: Repository) -> Target:
         """Return the store of one repository; a run that only reads asks for permission to pull alone."""

@@ -1,4 +1,4 @@
-"""The bump stage bound to its surroundings: settings, git, registries. It decides the version of one chart at a time."""
+"""The bump stage bound to settings, git and registries: it decides the version of one chart at a time."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Versions:
     def decide(
         self, metadata: ChartMetadata, folder: str, published: Published, is_same: IsSame, bumped: str = ""
     ) -> VersionDecision:
-        """Return the version of a chart in ``folder``. ``bumped`` names a dependency whose version moved in this run."""
+        """Return the version of a chart in ``folder``; ``bumped`` names a dependency that moved in this run."""
         settings = self.settings
         if settings.bump == "chart":
             return policy.keep(metadata.version)

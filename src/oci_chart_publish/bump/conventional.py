@@ -91,7 +91,7 @@ def _of_subject(subject: str, rules: Rules) -> Level:
 
 
 def footers(body: str) -> list[tuple[str, str]]:
-    """Return the footers of a message body: of its last paragraph, and BREAKING CHANGE wherever a line begins with it."""
+    """Return the footers of a body: of its last paragraph, and BREAKING CHANGE wherever a line begins so."""
     paragraphs = re.split(r"\n[ \t]*\n", body.strip("\n"))
     found = [match for line in paragraphs[-1].splitlines() if (match := _FOOTER.fullmatch(line.strip()))]
     earlier = (line for paragraph in paragraphs[:-1] for line in paragraph.splitlines())

@@ -19,7 +19,16 @@ from oci_chart_publish.session import Session
 
 PATHS = click.argument("paths", nargs=-1, type=click.Path())
 REGISTRY = ("registries", "plain-http", "ca-file", "insecure", "username", "password", "registry-auth")
-BUILD = ("layout", "annotations", "source", "include-untracked", "changed-since", "jobs")
+BUILD = (
+    "layout",
+    "bump",
+    "tag-template",
+    "annotations",
+    "source",
+    "include-untracked",
+    "changed-since",
+    "jobs",
+)
 OUTPUT = ("report", "markdown")
 
 Decorated = Callable[..., Any]
@@ -79,16 +88,19 @@ def verify(environment: Mapping[str, str], /, **options: Any) -> int:  # noqa: A
     prove where a published chart came from.
     """
     return _flow(
-        "verify", lambda session: pipeline.verify(session.sources(), session.run()), environment, options
+        "verify",
+        lambda session: pipeline.verify(sources := session.sources(), session.run(sources)),
+        environment,
+        options,
     )
 
 
 def _plan(session: Session) -> Charts:
-    return pipeline.plan(session.sources(), session.run())
+    return pipeline.plan(sources := session.sources(), session.run(sources))
 
 
 def _publish(session: Session) -> Charts:
-    return pipeline.publish(session.sources(), session.run())
+    return pipeline.publish(sources := session.sources(), session.run(sources))
 
 
 def _flow(

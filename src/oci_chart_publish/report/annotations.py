@@ -23,7 +23,7 @@ class Annotation:
 
 
 def annotations_of(report: Report) -> list[Annotation]:
-    """Return what is to be shown: errors for what failed, warnings for what a user should know, notices for the rest."""
+    """Return what to show: errors for what failed, warnings for what a user should know, notices for the rest."""
     return [annotation for chart in report.charts for annotation in _chart(chart)]
 
 

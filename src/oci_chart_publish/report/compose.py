@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from oci_chart_publish.errors import ChartError, ExitCode, PublishError, worst
-from oci_chart_publish.handover import Failure, PushResult, TargetResult, TargetStatus
+from oci_chart_publish.handover import ChartArtifact, Failure, PushResult, TargetResult, TargetStatus
 from oci_chart_publish.oci import descriptor as oci
 from oci_chart_publish.report import document
 
@@ -61,6 +61,8 @@ def pushed(result: PushResult) -> document.Chart:
         version=artifact.version,
         app_version=artifact.metadata.app_version,
         status=_status(result),
+        bump=_bump(artifact),
+        previous_version=artifact.decision.previous if artifact.decision else None,
         digest=_digest(result),
         size=layer.size,
         config=_blob(config or artifact.config),
@@ -70,6 +72,11 @@ def pushed(result: PushResult) -> document.Chart:
         warnings=(*artifact.warnings, *result.warnings),
         error=problem(result.error) if result.error else _first_problem(result.targets),
     )
+
+
+def _bump(artifact: ChartArtifact) -> document.Bump | None:
+    decision = artifact.decision
+    return document.Bump(level=decision.level, reason=decision.reason) if decision else None
 
 
 def _status(result: PushResult) -> document.Status:

@@ -52,9 +52,11 @@ def checksums(report: Report) -> str:
     """Return ``DIGEST  REPOSITORY`` lines for the input subject-checksums of actions/attest."""
     lines = []
     for chart in moved(report):
-        for target in chart.targets:
-            if target.digest:
-                lines.append(f"{target.digest.partition(':')[2]}  {target.reference.rpartition(':')[0]}")
+        lines += [
+            f"{target.digest.partition(':')[2]}  {target.reference.rpartition(':')[0]}"
+            for target in chart.targets
+            if target.digest
+        ]
     return "".join(f"{line}\n" for line in dict.fromkeys(lines))
 
 

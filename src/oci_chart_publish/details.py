@@ -1,0 +1,91 @@
+"""What the report says of a chart beyond its status: the version before, what changed inside, sizes, the next version.
+
+Asked for only where a chart moves or is in conflict, and only where somebody will read it: an unchanged chart costs
+nothing here. A registry that does not answer costs detail, never the run.
+"""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from oci_chart_publish.bump.policy import proposal
+from oci_chart_publish.chart.archive import load_archive
+from oci_chart_publish.chart.chart import Chart
+from oci_chart_publish.chart.diff import Difference, difference
+from oci_chart_publish.chart.release import release_size
+from oci_chart_publish.chart.version import ChartVersion
+from oci_chart_publish.chart.yamldoc import line_of
+from oci_chart_publish.errors import PublishError
+from oci_chart_publish.oci.manifest import Manifest
+from oci_chart_publish.oci.store import Source
+from oci_chart_publish.push.previous import previous, published_versions
+from oci_chart_publish.push.reconcile import Plan, State
+from oci_chart_publish.push.same import chart_layer
+from oci_chart_publish.report import document
+
+MOVING = frozenset({"published", "would-publish"})
+
+
+def describe(entry: document.Chart, plan: Plan, layout: Source) -> document.Chart:
+    """Return the entry with what is known of the versions before it."""
+    if entry.status not in MOVING | {"conflict"}:
+        return entry
+    try:
+        ours = _load(plan.artifact.manifest, layout)
+    except PublishError:
+        return entry
+    entry = replace(entry, release_size=release_size(ours), version_line=_version_line(ours))
+    try:
+        return _conflict(entry, plan, ours) if entry.status == "conflict" else _moving(entry, plan, ours)
+    except PublishError:
+        return entry
+
+
+def _version_line(chart: Chart) -> int | None:
+    return line_of(chart.file("Chart.yaml") or b"", "version")
+
+
+def _moving(entry: document.Chart, plan: Plan, ours: Chart) -> document.Chart:
+    site = plan.findings[0].site
+    before = previous(site.store, ChartVersion.parse(plan.artifact.version))
+    if before is None:
+        return entry
+    layer = chart_layer(before.manifest)
+    entry = replace(
+        entry,
+        previous_version=str(before.version),
+        previous_digest=str(before.manifest.descriptor.digest),
+        previous_size=layer.size if layer else None,
+    )
+    return _changes(entry, difference(_load(before.manifest, before.store), ours))
+
+
+def _conflict(entry: document.Chart, plan: Plan, ours: Chart) -> document.Chart:
+    finding = next((one for one in plan.findings if one.state is State.DIFFERENT), None)
+    if finding is None or finding.manifest is None:
+        return entry
+    versions = published_versions(finding.site.store)
+    entry = replace(entry, next_version=proposal(plan.artifact.version, versions))
+    layer = chart_layer(finding.manifest)
+    if layer is None:
+        return entry
+    entry = replace(entry, previous_version=entry.version, previous_size=layer.size)
+    return _changes(entry, difference(_load(finding.manifest, finding.site.store), ours))
+
+
+def _changes(entry: document.Chart, found: Difference) -> document.Chart:
+    return replace(
+        entry,
+        changes=document.Changes(added=found.added, removed=found.removed, changed=found.changed),
+        value_changes=tuple(
+            document.ValueChange(file=value.file, key=value.key, old=value.old, new=value.new)
+            for value in found.values
+        ),
+    )
+
+
+def _load(manifest: Manifest, store: Source) -> Chart:
+    layer = chart_layer(manifest)
+    if layer is None:
+        raise PublishError(f"{store.title}: {manifest.descriptor.digest} has no chart layer")
+    return load_archive(store.blob(layer), title=store.title)
