@@ -65,12 +65,23 @@ def _conflict(entry: document.Chart, plan: Plan, ours: Chart) -> document.Chart:
     if finding is None or finding.manifest is None:
         return entry
     versions = published_versions(finding.site.store)
-    entry = replace(entry, next_version=proposal(plan.artifact.version, versions))
+    wanted = proposal(plan.artifact.version, versions)
+    targets = tuple(_advised(target, entry.path, wanted) for target in entry.targets)
+    error = next((target.error for target in targets if target.status == "conflict"), entry.error)
+    entry = replace(entry, next_version=wanted, targets=targets, error=error)
     layer = chart_layer(finding.manifest)
     if layer is None:
         return entry
     entry = replace(entry, previous_version=entry.version, previous_size=layer.size)
     return _changes(entry, difference(_load(finding.manifest, finding.site.store), ours))
+
+
+def _advised(target: document.Target, path: str, wanted: str) -> document.Target:
+    if target.error is None or target.status != "conflict":
+        return target
+    folder = f"{path}/" if path else ""
+    hint = f"set 'version: {wanted}' in {folder}Chart.yaml, or restore what was published"
+    return replace(target, error=replace(target.error, hint=hint))
 
 
 def _changes(entry: document.Chart, found: Difference) -> document.Chart:

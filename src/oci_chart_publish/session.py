@@ -31,7 +31,7 @@ from oci_chart_publish.oci.store import Target
 from oci_chart_publish.pipeline import Run
 from oci_chart_publish.progress import Progress, progress
 from oci_chart_publish.registry.connect import PULL, PULL_PUSH, Registries
-from oci_chart_publish.report import compose, document
+from oci_chart_publish.report import compose, document, drift
 from oci_chart_publish.settings import Layer, Settings, from_environment, from_file, resolve
 from oci_chart_publish.versions import Versions
 
@@ -145,6 +145,7 @@ class Session:
             settings=self.settings,
             event=self.event,
             repository=self.repository,
+            server_url=self.server_url,
             labels=pull_request.labels if pull_request else (),
             folders=tuple(source.path for source in sources),
         )
@@ -194,13 +195,44 @@ class Session:
 
         return recipe
 
+    def settled(self, charts: Sequence[document.Chart]) -> tuple[document.Chart, ...]:
+        """Turn conflicts that this run did not cause into drift."""
+        folders = [chart.path for chart in charts]
+        versions = replace(self.versions(()), folders=tuple(folders))
+
+        def touched(chart: document.Chart) -> bool:
+            changed = self.changed_paths
+            belonging = versions.belonging(chart.name, chart.path)
+            return changed is None or any(path in belonging for path in changed)
+
+        return drift.settle(charts, self.settings.conflicts, touched)
+
+    @cached_property
+    def changed_paths(self) -> frozenset[str] | None:
+        """The paths that this push or pull request changed; None where that is not known, which counts as all."""
+        event, repository = self.event, self.repository
+        base = event.pull_request.base if event.pull_request else event.before
+        if repository is None or not base:
+            return None
+        if repository.commit(base) is None:
+            repository.fetch_history("", self.settings.github_token, server=self.server_url)
+        if repository.commit(base) is None:
+            return None  # the history was rewritten: everything may have changed
+        start = repository.merge_base(base, "HEAD") if event.pull_request else base
+        return frozenset(repository.changed_files(start or base, "HEAD"))
+
+    @property
+    def server_url(self) -> str:
+        """The code host that the token is for."""
+        return self.environment.get("GITHUB_SERVER_URL") or "https://github.com"
+
     def report(
         self, command: str, charts: Sequence[document.Chart], notes: Sequence[str] = ()
     ) -> document.Report:
         """Put the outcome of a command into the report."""
         return replace_struct(
             compose.report(
-                charts,
+                self.settled(charts),
                 command=command,
                 dry_run=self.settings.dry_run or command == "plan",
                 tool_version=__version__,

@@ -32,6 +32,7 @@ class Versions:
     settings: Settings
     event: Event
     repository: GitRepository | None
+    server_url: str = "https://github.com"
     labels: tuple[str, ...] = ()
     folders: tuple[str, ...] = ()
 
@@ -67,8 +68,7 @@ class Versions:
             branch = (
                 self.event.ref.removeprefix("refs/heads/") if self.event.ref.startswith("refs/heads/") else ""
             )
-            server = self.event.url.rpartition("/")[0].rpartition("/")[0] or "https://github.com"
-            repository.fetch_history(branch, self.settings.github_token, server=server)
+            repository.fetch_history(branch, self.settings.github_token, server=self.server_url)
         return Releases(repository, preview_template=self.settings.preview_template)
 
     def preview(self) -> str:

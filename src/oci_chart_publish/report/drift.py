@@ -1,0 +1,33 @@
+"""Conflicts that this run is not to blame for become drift: listed, and no failure.
+
+One forgotten bump must not turn every later push red. Which charts a push touched is asked for only if there is a
+conflict at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Literal
+
+from msgspec.structs import replace
+
+from oci_chart_publish.report.document import Chart
+
+Touched = Callable[[Chart], bool]
+
+
+def settle(
+    charts: Sequence[Chart], policy: Literal["touched", "all", "warn"], touched: Touched
+) -> tuple[Chart, ...]:
+    """Return the charts with every conflict that must not fail the run turned into drift."""
+
+    def settled(chart: Chart) -> Chart:
+        if chart.status != "conflict" or policy == "all" or (policy == "touched" and touched(chart)):
+            return chart
+        targets = tuple(
+            replace(target, status="drift") if target.status == "conflict" else target
+            for target in chart.targets
+        )
+        return replace(chart, status="drift", targets=targets)
+
+    return tuple(settled(chart) for chart in charts)
