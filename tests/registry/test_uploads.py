@@ -17,6 +17,7 @@ from tests.registry.conftest import ALICE, USERS, Client
 from oci_chart_publish.errors import RegistryError
 from oci_chart_publish.oci.descriptor import Descriptor
 from oci_chart_publish.oci.reference import Repository
+from oci_chart_publish.registry import hints
 from oci_chart_publish.registry.answer import NoAnswer
 from oci_chart_publish.registry.connect import Registries
 from oci_chart_publish.registry.trust import Trust
@@ -195,6 +196,14 @@ def test_a_post_that_is_always_dropped_is_an_error_after_six_tries(fake: Fake, c
     with pytest.raises(NoAnswer, match="the connection broke"):
         client(registry).put_blob(LARGE, LARGE_DATA)
     assert len(registry.seen) == 6
+
+
+def test_the_dropped_post_of_ecr_is_explained(fake: Fake, client: Client) -> None:
+    store = client(fake(Quirks(drop_posts=99)))
+    store.host.kind = hints.kind_of("123456789012.dkr.ecr.eu-west-1.amazonaws.com")
+    with pytest.raises(NoAnswer) as caught:
+        store.put_blob(LARGE, LARGE_DATA)
+    assert caught.value.hint.startswith("the repository has to exist: create it")
 
 
 def test_a_401_in_the_middle_of_an_upload_refreshes_the_token_once(fake: Fake, client: Client) -> None:

@@ -111,12 +111,12 @@ class Transport:
     def _context(self, name: str) -> ssl.SSLContext:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
-        if name in self._trust.insecure:
+        if self._trust.checks(name):
+            _load(context, self._trust.bundle(name))
+        else:
             context.check_hostname = False
             context.verify_mode = ssl.CERT_NONE
-        else:
-            _load(context, self._trust.bundle(name))
-        if certificate := self._trust.client_certificates.get(name):
+        if certificate := self._trust.client_certificate(name):
             context.load_cert_chain(*certificate)
         return context
 

@@ -6,11 +6,13 @@ import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from oci_chart_publish.errors import ConfigError
-from oci_chart_publish.oci.reference import is_loopback
+from oci_chart_publish.oci.reference import DOCKER_HUB, DOCKER_HUB_NAMES, is_loopback
 from oci_chart_publish.registry.address import Origin
 
+_T = TypeVar("_T")
 _BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 
 
@@ -28,16 +30,36 @@ class Trust:
 
     def knows(self, name: str) -> bool:
         """Tell whether ``name`` has TLS settings of its own."""
-        return name in self.ca_files or name in self.insecure or name in self.client_certificates
+        return any(
+            _key(name) == _key(other) for other in (*self.ca_files, *self.insecure, *self.client_certificates)
+        )
+
+    def checks(self, name: str) -> bool:
+        """Tell whether the certificate of ``name`` is checked."""
+        return all(_key(name) != _key(other) for other in self.insecure)
 
     def bundle(self, name: str) -> str:
         """Return the path of the CA file or folder for ``name``; empty for the built-in one."""
-        if (own := self.ca_files.get(name)) is not None:
+        if (own := _of(self.ca_files, name)) is not None:
             return _existing(own, f"the CA file of {name}")
         for variable in _BUNDLES:
             if value := self.environment.get(variable):
                 return _existing(Path(value), variable)
         return ""
+
+    def client_certificate(self, name: str) -> tuple[Path, Path | None] | None:
+        """Return the client certificate for ``name``, if there is one."""
+        return _of(self.client_certificates, name)
+
+
+def _of(table: Mapping[str, _T], name: str) -> _T | None:
+    return next((value for other, value in table.items() if _key(other) == _key(name)), None)
+
+
+def _key(name: str) -> str:
+    """Return one spelling of a host: Docker Hub has several, and 443 is the port of https anyway."""
+    plain = name.lower().removesuffix(":443")
+    return DOCKER_HUB if plain in DOCKER_HUB_NAMES else plain
 
 
 def _existing(path: Path, origin: str) -> str:
