@@ -13,7 +13,14 @@ from tests.fakes.wire import Reply, Seen, WireServer, refusal
 from tests.registry.artifacts import OCI_MANIFEST, chart
 from tests.registry.conftest import Client
 
-from oci_chart_publish.errors import AuthError, ConfigError, NotFoundError, RegistryError, VerificationError
+from oci_chart_publish.errors import (
+    AuthError,
+    ConfigError,
+    ConflictError,
+    NotFoundError,
+    RegistryError,
+    VerificationError,
+)
 from oci_chart_publish.oci.descriptor import Descriptor
 from oci_chart_publish.oci.digest import Digest
 from oci_chart_publish.oci.reference import Repository
@@ -275,10 +282,48 @@ def test_a_lost_answer_is_read_again_and_not_pushed_twice(fake: Fake, client: Cl
 
 def test_a_lost_answer_of_an_immutable_tag_is_a_success(fake: Fake, client: Client) -> None:
     immutable = refusal(412, "DENIED", "immutable")
-    registry = fake(Quirks(lose_manifest_answers=1, immutable=immutable))
-    push(client(registry))
-    with pytest.raises(RegistryError, match="412 DENIED: immutable"):
-        push(client(registry))
+    push(client(fake(Quirks(lose_manifest_answers=1, immutable=immutable))))
+
+
+IMMUTABLE = {
+    "ECR": refusal(
+        400, "TAG_INVALID", "The image tag '1.0.0' already exists and cannot be overwritten: immutable"
+    ),
+    "Harbor": refusal(412, "DENIED", "Failed to process request due to 'web:1.0.0' configured as immutable."),
+    "Docker Hub": refusal(403, "DENIED", "the tag 1.0.0 is immutable"),
+    "Artifactory": refusal(
+        403, "DENIED", "not enough permissions to overwrite artifact web/1.0.0/manifest.json"
+    ),
+    "Artifactory, wrapped": refusal(400, "MANIFEST_INVALID", "manifest invalid: 403, may not override"),
+}
+
+
+@pytest.mark.parametrize("kind", IMMUTABLE)
+def test_an_immutable_tag_is_a_success_with_the_same_content_and_a_conflict_with_other(
+    fake: Fake, client: Client, kind: str
+) -> None:
+    registry = fake(Quirks(immutable=IMMUTABLE[kind]))
+    store = client(registry)
+    push(store)
+    push(store)
+    for descriptor, data in OTHER_BLOBS:
+        store.put_blob(descriptor, data)
+    with pytest.raises(ConflictError) as caught:
+        store.put_manifest(OTHER, "1.0.0")
+    assert caught.value.message.endswith(
+        f"; {registry.host}/charts/web:1.0.0 is {MANIFEST.descriptor.digest}, not {OTHER.descriptor.digest}"
+    )
+    assert caught.value.hint == "the tag is immutable: publish the content as a new version"
+
+
+def test_a_refusal_for_another_reason_is_no_conflict(fake: Fake, client: Client) -> None:
+    registry = fake(Quirks(immutable=refusal(403, "DENIED", "permission_denied: write_package")))
+    store = client(registry)
+    push(store)
+    for descriptor, data in OTHER_BLOBS:
+        store.put_blob(descriptor, data)
+    with pytest.raises(AuthError, match="permission_denied: write_package"):
+        store.put_manifest(OTHER, "1.0.0")
 
 
 def test_a_lost_request_is_sent_again(fake: Fake, client: Client) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from oci_chart_publish.errors import AuthError, RegistryError, VerificationError
+from oci_chart_publish.errors import AuthError, ConflictError, RegistryError, VerificationError
 from oci_chart_publish.oci import mediatype
 from oci_chart_publish.oci.descriptor import Descriptor
 from oci_chart_publish.oci.digest import Digest
@@ -23,6 +23,7 @@ _ACCEPT = {"Accept": ", ".join(mediatype.MANIFESTS)}
 _ANY = {"Accept": "*/*"}
 _NOTHING_THERE = frozenset({"MANIFEST_UNKNOWN", "NAME_UNKNOWN", "NOT_FOUND", "UNKNOWN", "BLOB_UNKNOWN"})
 _READS_AFTER_WRITE = 4
+_MAY_BE_IMMUTABLE = frozenset({400, 403, 409, 412})
 _STORED = frozenset({200, 201, 202, 204})
 
 
@@ -156,10 +157,25 @@ class RegistryRepository:
         return answer.status == 201
 
     def put_manifest(self, manifest: Manifest, name: str | None = None) -> None:
-        """Store a manifest under its digest, and under the tag ``name``; checked from the answer."""
+        """Store a manifest under its digest, and under the tag ``name``; checked from the answer.
+
+        ConflictError where the tag may not be moved and holds something else. Registries refuse to write an
+        immutable tag even with what it holds, which is a success here.
+        """
         answer = self.write(manifest, name)
-        if answer.status not in _STORED:
-            raise self.refusal(answer)
+        if answer.status in _STORED:
+            return
+        refused = self.refusal(answer)
+        if name is None or answer.status not in _MAY_BE_IMMUTABLE:
+            raise refused
+        found = self.lookup(name).descriptor
+        if found is None or (found.digest != manifest.descriptor.digest and not faults.is_immutable(answer)):
+            raise refused
+        if found.digest != manifest.descriptor.digest:
+            raise ConflictError(
+                f"{refused.message}; {self.repository}:{name} is {found.digest}, not {manifest.descriptor.digest}",
+                hint="the tag is immutable: publish the content as a new version",
+            )
 
     def put_referrer(self, manifest: Manifest) -> None:
         """Store a manifest that has a subject, so that ``referrers`` finds it; its blobs are stored."""

@@ -42,6 +42,17 @@ def codes_of(answer: Answer) -> tuple[str, ...]:
     return tuple(code.upper() for code, _ in errors_of(answer.body) if code)
 
 
+def is_immutable(answer: Answer) -> bool:
+    """Tell whether a refused PUT of a manifest says that its tag exists and may not be moved.
+
+    ECR says 400 TAG_INVALID, Harbor 412, Docker Hub and Artifactory 403 (or 400 about a 403) in words.
+    """
+    if answer.status in (409, 412) or "TAG_INVALID" in codes_of(answer):
+        return True
+    said = answer.body[:4096].lower()
+    return any(word in said for word in (b"immutable", b"already exist", b"overwrite", b"override"))
+
+
 def refusal(answer: Answer, *, kind: hints.Kind, path: str, hint: str = "") -> RegistryError:
     """Return the typed error for an answer that is not what was asked for."""
     listed = errors_of(answer.body)
