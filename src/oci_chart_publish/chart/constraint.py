@@ -179,7 +179,7 @@ def _part(match: re.Match[str], text: str) -> _Part:
 
 def _version(text: str, group: str) -> ChartVersion:
     if not is_lenient(text):
-        raise ChartError(f"constraint parser error: {text!r} in {group!r} is no version")
+        raise ChartError("constraint parser error", hint=f"{text!r} in {group!r} is no version")
     return ChartVersion.parse(text)
 
 
