@@ -2,6 +2,9 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -14,6 +17,8 @@ from oci_chart_publish.errors import ChartError
 
 HELM = Path(__file__).parents[1] / "vectors" / "helm-4.3.1"
 CASES: list[dict[str, Any]] = json.loads((HELM / "yaml.json").read_text(), parse_int=float)
+
+_MISSING = object()
 
 
 def source(case: dict[str, Any]) -> bytes:
@@ -71,8 +76,8 @@ def test_what_helm_cannot_decode_is_refused_with_its_path(case: dict[str, Any]) 
         (
             b"a: @x\n",
             (
-                "Chart.yaml:1: not YAML: found character that cannot start any token while scanning for the next token\n"
-                "quote a value that starts with @, ` or %; never indent with tabs"
+                "Chart.yaml:1: not YAML: found character that cannot start any token while scanning for the next token"
+                "\nquote a value that starts with @, ` or %; never indent with tabs"
             ),
         ),
         (
@@ -105,6 +110,42 @@ def test_messages_say_where_what_and_how_to_mend_it(document: bytes, message: st
     with pytest.raises(ChartError) as caught:
         load_document(document, path="Chart.yaml")
     assert str(caught.value) == message
+
+
+WITHOUT_LIBYAML = """
+import json, sys
+sys.modules["yaml._yaml"] = None
+import yaml
+from oci_chart_publish.chart.yamldoc import load_document
+from oci_chart_publish.errors import ChartError
+assert not yaml.__with_libyaml__
+for line in sys.stdin:
+    try:
+        print(json.dumps({"json": load_document(json.loads(line).encode(), path="")}))
+    except ChartError as error:
+        print(json.dumps({"error": str(error)}))
+"""
+# What PyYAML's own scanner reads otherwise than Helm: a tab after the colon, halves of surrogate pairs.
+OTHERWISE = ["a:\tb\n", 'a: "\\ud83d\\ude00"\n', 'a: "\\ud800"\n']
+
+
+def test_without_libyaml_documents_decode_the_same() -> None:
+    cases = [case for case in CASES if "yaml" in case and case["yaml"] not in OTHERWISE]
+    ran = subprocess.run(
+        [sys.executable, "-c", WITHOUT_LIBYAML],
+        input="".join(json.dumps(case["yaml"]) + "\n" for case in cases),
+        env={"PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    answers = [json.loads(line, parse_int=float) for line in ran.stdout.splitlines()]
+    differing = [
+        case["yaml"]
+        for case, answer in zip(cases, answers, strict=True)
+        if case.get("json", _MISSING) != answer.get("json", _MISSING)
+    ]
+    assert differing == []
 
 
 def test_an_escaped_backslash_before_a_slash_is_no_unknown_escape() -> None:
