@@ -70,7 +70,7 @@ def _run(environment: Mapping[str, str]) -> int:
         on_secret=lambda secret: mask([secret], sys.stdout),
     )
     try:
-        report = session.report(command, _COMMANDS[command](session))
+        report = session.announced(session.report(command, _COMMANDS[command](session)))
     finally:
         session.close()
     publish_report(report, session, environment)

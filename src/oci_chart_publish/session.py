@@ -226,6 +226,32 @@ class Session:
         """The code host that the token is for."""
         return self.environment.get("GITHUB_SERVER_URL") or "https://github.com"
 
+    def announced(self, report: document.Report) -> document.Report:
+        """Tell the code host of a finished run: releases after a publish, then the comment."""
+        settings, event = self.settings, self.event
+        if not settings.github_token or not event.repository:
+            return report
+        from oci_chart_publish.announce import Announcer  # noqa: PLC0415  (only where there is somebody to tell)
+        from oci_chart_publish.forge.github import GitHub  # noqa: PLC0415
+        from oci_chart_publish.forge.github.client import API_URL, Options  # noqa: PLC0415
+
+        folders = tuple(chart.path for chart in report.charts)
+        versions = replace(self.versions(()), folders=folders)
+        with GitHub(
+            event.repository, Options(token=settings.github_token, api_url=event.api_url or API_URL)
+        ) as github:
+            announcer = Announcer(
+                github=github,
+                event=event,
+                settings=settings,
+                layout=self.layout,
+                tag_name=lambda chart: versions.template(chart.name).tag(chart.name, chart.version),
+                subjects=lambda chart: versions.subjects(chart.name, chart.path, chart.version),
+            )
+            if report.command == "publish" and event.pull_request is None:
+                report = announcer.releases(report)
+            return announcer.comment(report)
+
     def report(
         self, command: str, charts: Sequence[document.Chart], notes: Sequence[str] = ()
     ) -> document.Report:

@@ -14,7 +14,7 @@ from oci_chart_publish.bump.previews import preview_version
 from oci_chart_publish.bump.tags import TagTemplate
 from oci_chart_publish.chart.metadata import ChartMetadata
 from oci_chart_publish.chart.version import ChartVersion
-from oci_chart_publish.errors import ConfigError
+from oci_chart_publish.errors import ConfigError, PublishError
 from oci_chart_publish.forge.event import Event
 from oci_chart_publish.forge.git import GitRepository
 from oci_chart_publish.handover import VersionDecision
@@ -70,6 +70,23 @@ class Versions:
             )
             repository.fetch_history(branch, self.settings.github_token, server=self.server_url)
         return Releases(repository, preview_template=self.settings.preview_template)
+
+    def subjects(self, name: str, folder: str, version: str) -> tuple[str, ...]:
+        """Return the subjects of the commits since a chart's last release that touched it, newest first.
+
+        Nothing where the history cannot be had: notes without a list of changes are still notes.
+        """
+        try:
+            history = self.releases.history(
+                name,
+                self.template(name),
+                self.belonging(name, folder),
+                list,
+                below=ChartVersion.parse(version),
+            )
+        except PublishError:
+            return ()
+        return tuple(message.strip().partition("\n")[0] for message in history.messages)
 
     def preview(self) -> str:
         """Return the version of this pull request's previews."""

@@ -59,8 +59,13 @@ class Releases:
         template: TagTemplate,
         belonging: Belonging,
         published: Callable[[], Iterable[ChartVersion]],
+        *,
+        below: ChartVersion | None = None,
     ) -> History:
-        """Return the history of one chart. ``published`` are the versions in registries, asked for once."""
+        """Return the history of one chart, or of what came before the version ``below``.
+
+        ``published`` are the versions in registries, asked for once.
+        """
         tagged = template.versions(name, self._tags)
         reachable = {
             version: tag
@@ -68,7 +73,7 @@ class Releases:
             if tag in self._reachable and self._counts(version)
         }
         elsewhere = {version for version in published() if version not in tagged and self._counts(version)}
-        base = max(reachable, default=None)
+        base = max((version for version in reachable if below is None or version < below), default=None)
         since = f"{self._tags[reachable[base]]}..HEAD" if base is not None else "HEAD"
         return History(
             base=base,

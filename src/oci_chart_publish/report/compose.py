@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from msgspec.structs import replace
+
 from oci_chart_publish.errors import ChartError, ExitCode, PublishError, worst
 from oci_chart_publish.handover import ChartArtifact, Failure, PushResult, TargetResult, TargetStatus
 from oci_chart_publish.oci import descriptor as oci
@@ -64,6 +66,7 @@ def pushed(result: PushResult) -> document.Chart:
         bump=_bump(artifact),
         previous_version=artifact.decision.previous if artifact.decision else None,
         digest=_digest(result),
+        built_digest=str(artifact.digest),
         size=layer.size,
         config=_blob(config or artifact.config),
         layer=_blob(layer),
@@ -148,6 +151,17 @@ def conclusion(charts: Sequence[document.Chart], code: ExitCode) -> document.Con
         return "failure"
     moved = any(chart.status in {"published", "would-publish"} for chart in charts)
     return "success" if moved else "nothing"
+
+
+def concluded(report: document.Report, problems: Sequence[PublishError]) -> document.Report:
+    """Return the report with what failed after the registries had succeeded: notes, and exit code 7 at least."""
+    if not problems:
+        return report
+    code = worst([ExitCode(report.exit_code), *(problem.exit_code for problem in problems)])
+    said = tuple(" ".join(str(problem).split("\n")) for problem in problems)
+    return replace(
+        report, exit_code=int(code), conclusion=conclusion(report.charts, code), notes=(*report.notes, *said)
+    )
 
 
 def report(

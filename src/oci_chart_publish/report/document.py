@@ -74,7 +74,8 @@ class Chart(Struct, frozen=True, kw_only=True):
     """One chart of the run.
 
     ``digest`` is of the manifest that the registries hold, or would hold; null where they disagree or where
-    nothing could be built. ``size`` is of the layer, the ``.tgz`` that users download.
+    nothing could be built. ``built_digest`` is of the manifest that this tree builds. ``size`` is of the layer,
+    the ``.tgz`` that users download.
     """
 
     name: str
@@ -85,6 +86,7 @@ class Chart(Struct, frozen=True, kw_only=True):
     app_version: str = ""
     bump: Bump | None = None
     digest: str | None = None
+    built_digest: str | None = None
     size: int | None = None
     previous_size: int | None = None
     previous_digest: str | None = None

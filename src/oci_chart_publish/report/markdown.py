@@ -188,9 +188,9 @@ def _where(chart: Chart) -> list[str]:
     targets = [_where_target(chart, target) for target in chart.targets]
     if targets:
         blocks.append("\n".join(targets))
-    commands = _commands(chart)
-    if commands:
-        blocks.append("```sh\n" + "\n".join(commands) + "\n```")
+    lines = commands(chart)
+    if lines:
+        blocks.append("```sh\n" + "\n".join(lines) + "\n```")
     return blocks
 
 
@@ -199,17 +199,18 @@ def _where_target(chart: Chart, target: Target) -> str:
     return f"- {code(target.reference)}: {LABELS[target.status]}{digest}"
 
 
-def _commands(chart: Chart) -> list[str]:
-    commands = []
+def commands(chart: Chart) -> list[str]:
+    """Return the commands that pull and verify a chart, as shell words."""
+    lines = []
     for target in chart.targets:
         if target.status not in {"published", "would-publish", "unchanged"}:
             continue
         repository = target.reference.rpartition(":")[0]
-        commands.append(f"helm pull oci://{_word(repository)} --version {_word(chart.version)}")
-    if commands and chart.digest:
+        lines.append(f"helm pull oci://{_word(repository)} --version {_word(chart.version)}")
+    if lines and chart.digest:
         folder = _word(chart.path or ".")
-        commands.append(f"oci-chart-publish verify {folder} --registry {_word(chart.targets[0].registry)}")
-    return commands
+        lines.append(f"oci-chart-publish verify {folder} --registry {_word(chart.targets[0].registry)}")
+    return lines
 
 
 def _word(text: str) -> str:

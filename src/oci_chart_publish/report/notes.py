@@ -1,0 +1,48 @@
+"""Release notes of one chart: its own commits, where it is, and how to pull and verify it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from oci_chart_publish.report.document import Chart
+from oci_chart_publish.report.markdown import commands
+from oci_chart_publish.report.text import code, escaped, size
+
+COMMITS = 50
+"""Commits listed before the rest is only counted."""
+
+
+def notes(chart: Chart, subjects: Sequence[str]) -> str:
+    """Return the notes as Markdown. ``subjects`` are those of the commits since the version before, newest first."""
+    blocks = [*_commits(chart, subjects), _artifact(chart), _where(chart), *_commands(chart)]
+    return "\n\n".join(block for block in blocks if block) + "\n"
+
+
+def _commits(chart: Chart, subjects: Sequence[str]) -> list[str]:
+    if not subjects:
+        return []
+    since = f" since {escaped(chart.previous_version)}" if chart.previous_version else ""
+    lines = [f"- {escaped(subject)}" for subject in subjects[:COMMITS]]
+    if len(subjects) > COMMITS:
+        lines.append(f"- … and {len(subjects) - COMMITS} more")
+    return [f"### Changes{since}\n\n" + "\n".join(lines)]
+
+
+def _artifact(chart: Chart) -> str:
+    rows = [
+        ("digest", code(chart.digest or "")),
+        ("size", size(chart.size)),
+        ("app version", escaped(chart.app_version)),
+        ("before", f"{escaped(chart.previous_version or '')} {code(chart.previous_digest or '')}".strip()),
+    ]
+    cells = [f"| {name} | {value} |" for name, value in rows if value]
+    return "\n".join(["### Artifact", "", "| | |", "|:--|:--|", *cells])
+
+
+def _where(chart: Chart) -> str:
+    return "\n".join(f"- {code(target.reference)}" for target in chart.targets)
+
+
+def _commands(chart: Chart) -> list[str]:
+    lines = commands(chart)
+    return ["```sh\n" + "\n".join(lines) + "\n```"] if lines else []
