@@ -17,7 +17,7 @@ from typing import Any, NoReturn, TypeAlias
 import yaml
 from yaml.reader import ReaderError
 
-from oci_chart_publish.chart import yamlscalar
+from oci_chart_publish.chart import yamlerror, yamlscalar
 from oci_chart_publish.chart.yamlscalar import ScalarError
 from oci_chart_publish.errors import ChartError
 
@@ -31,19 +31,6 @@ _MISSING = object()
 Event: TypeAlias = Any
 """A PyYAML event; which attributes it has depends on its class."""
 _SLASH = re.compile(r"(?<!\\)(?:\\\\)*\\/")
-
-# Parser problems that users meet, and what usually causes them.
-_HINTS = {
-    "mapping values are not allowed in this context": "a value with ': ' in it has to be quoted",
-    "mapping values are not allowed here": "a value with ': ' in it has to be quoted",
-    "did not find expected key": "the line is indented otherwise than its neighbours, or a quote is left open",
-    "could not find expected ':'": "every line of a mapping is 'key: value'",
-    "did not find expected '-' indicator": "the entries of a list have to start in one column",
-    "did not find expected ',' or ']'": "close the list with ]",
-    "did not find expected ',' or '}'": "close the mapping with }",
-    "found unexpected end of stream": "a quote is left open",
-    "found character that cannot start any token": "quote a value that starts with @, ` or %; never indent with tabs",
-}
 
 if hasattr(yaml, "CSafeLoader"):
     from yaml.cyaml import CParser  # type: ignore[attr-defined]
@@ -311,50 +298,17 @@ def _tagged(tag: str, text: str) -> Any:  # noqa: ANN401
 
 def _not_yaml(error: Exception, text: bytes, path: str) -> ChartError:
     if isinstance(error, yaml.MarkedYAMLError):
-        return _syntax(error, text, path)
+        mark, began = error.problem_mark or error.context_mark, error.context_mark
+        return yamlerror.syntax(
+            text,
+            path,
+            problem=error.problem or "it cannot be parsed",
+            line=mark.line + 1 if mark else None,
+            context=error.context or "",
+            began=began.line + 1 if began else None,
+        )
     if isinstance(error, ReaderError) and isinstance(error.position, int):
-        return _character(error, text, path)
-    return ChartError(f"not YAML: {_one_line(str(error))}", path=path)
-
-
-def _syntax(error: yaml.MarkedYAMLError, text: bytes, path: str) -> ChartError:
-    mark = error.problem_mark or error.context_mark
-    line = mark.line + 1 if mark else None
-    problem = _one_line(error.problem or "it cannot be parsed")
-    hint = _HINTS.get(problem, "")
-    if line and _indented_by_tab(text, line):
-        problem, hint = (
-            f"a tab in the indentation ({problem})",
-            "YAML is indented with blanks; replace the tab",
+        return yamlerror.character(
+            text, path, reason=str(error.reason), position=error.position, code=error.character
         )
-    context = f" {_one_line(error.context)}" if error.context else ""
-    began = error.context_mark
-    since = (
-        f" that began in line {began.line + 1}"
-        if context and began and mark and began.line < mark.line
-        else ""
-    )
-    return ChartError(f"not YAML: {problem}{context}{since}", path=path, line=line, hint=hint)
-
-
-def _indented_by_tab(text: bytes, line: int) -> bool:
-    lines = text.split(b"\n", line)
-    shown = lines[line - 1] if line <= len(lines) else b""
-    return b"\t" in shown[: len(shown) - len(shown.lstrip())]
-
-
-def _character(error: ReaderError, text: bytes, path: str) -> ChartError:
-    line = text.count(b"\n", 0, error.position) + 1
-    reason = _one_line(str(error.reason))
-    if "control characters" in reason or "special characters" in reason:
-        code = error.character if isinstance(error.character, int) else ord(str(error.character)[:1] or "\0")
-        return ChartError(
-            f"not YAML: the control character U+{code:04X} is not allowed ({reason})", path=path, line=line
-        )
-    return ChartError(
-        f"not YAML: the file is not UTF-8 ({reason})", path=path, line=line, hint="save it as UTF-8"
-    )
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())[:300]
+    return ChartError(f"not YAML: {yamlerror.one_line(str(error))}", path=path)
