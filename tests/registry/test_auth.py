@@ -145,6 +145,35 @@ def test_a_trial_proves_nothing_by_a_404(fake: Fake, registries: Callable[..., R
     assert [store.resolve("1.0.0") for store in stores] == [MANIFEST.descriptor] * 3
 
 
+def test_a_token_that_may_read_what_is_public_is_not_believed_when_it_sees_nothing(
+    fake: Fake, client: Client, registries: Callable[..., Registries]
+) -> None:
+    registry = fake(Quirks(token_scope="host"), users=USERS, auth="token")
+    filled(registry, client, 4)
+    made = registries({registry.host: ALICE})
+    several(registry, made, 3)
+    registry.quirks = Quirks(refusal_status=404, challenge=[])
+    registry.seen.clear()
+    assert made.repository(Repository(registry.host, "charts/c3")).resolve("1.0.0") == MANIFEST.descriptor
+    assert [seen.path for seen in registry.seen] == [
+        "/v2/charts/c3/manifests/1.0.0",
+        "/token",
+        "/v2/charts/c3/manifests/1.0.0",
+    ]
+
+
+def test_a_shared_token_that_is_refused_later_gives_way_to_an_own_one(
+    fake: Fake, client: Client, registries: Callable[..., Registries]
+) -> None:
+    for status in (401, 403):
+        registry = fake(Quirks(token_scope="host"), users=USERS, auth="token")
+        filled(registry, client, 4)
+        made = registries({registry.host: ALICE})
+        several(registry, made, 3)
+        registry.quirks = Quirks(refusal_status=status, challenge=[])
+        push(made.repository(Repository(registry.host, "charts/c3")), "2.0.0")
+
+
 @pytest.mark.parametrize("kind", ["opaque", "jwt", "same"])
 @pytest.mark.parametrize("scope", ["repository", "host"])
 def test_many_threads_ask_for_each_token_once(
@@ -189,7 +218,7 @@ def test_a_token_is_renewed_before_it_ends(
     store = client(registry, credential=ALICE)
     store.resolve("1")
     real = time.monotonic
-    monkeypatch.setattr("oci_chart_publish.registry.auth.time.monotonic", lambda: real() + 275)
+    monkeypatch.setattr("oci_chart_publish.registry.tokens.time.monotonic", lambda: real() + 275)
     store.resolve("1")
     statuses(registry, tokens=2)
 

@@ -20,12 +20,12 @@ from oci_chart_publish.oci.descriptor import Descriptor
 from oci_chart_publish.oci.digest import Digest
 from oci_chart_publish.oci.reference import Repository
 from oci_chart_publish.registry.answer import Answer, Headers
-from oci_chart_publish.registry.auth import Scope
 from oci_chart_publish.registry.connect import Registries
 from oci_chart_publish.registry.credentials import Credential
 from oci_chart_publish.registry.host import Host
 from oci_chart_publish.registry.pace import Pace
 from oci_chart_publish.registry.retry import Budget, Patience
+from oci_chart_publish.registry.tokens import Scope
 from oci_chart_publish.registry.trust import Trust
 
 Fake = Callable[..., FakeRegistry]

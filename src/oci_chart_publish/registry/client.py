@@ -14,9 +14,10 @@ from oci_chart_publish.oci.reference import Repository, check_tag
 from oci_chart_publish.registry import faults, listing, referrers
 from oci_chart_publish.registry.address import redact
 from oci_chart_publish.registry.answer import Answer
-from oci_chart_publish.registry.auth import Authorizer, Scope
+from oci_chart_publish.registry.auth import Authorizer
 from oci_chart_publish.registry.features import Features
 from oci_chart_publish.registry.host import SMALL, Call, Host
+from oci_chart_publish.registry.tokens import Scope
 from oci_chart_publish.registry.uploads import Upload
 
 _ACCEPT = {"Accept": ", ".join(mediatype.MANIFESTS)}

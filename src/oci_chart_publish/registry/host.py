@@ -17,11 +17,12 @@ from oci_chart_publish.oci.reference import DOCKER_HUB
 from oci_chart_publish.registry import challenge, hints, redirects
 from oci_chart_publish.registry.address import Origin, origin_of, redact
 from oci_chart_publish.registry.answer import Answer, NoAnswer, Sender
-from oci_chart_publish.registry.auth import NO_SCOPE, TOKEN_LIMIT, Authorizer, Grant, Scope
+from oci_chart_publish.registry.auth import Authorizer, Grant
 from oci_chart_publish.registry.credentials import Credential
 from oci_chart_publish.registry.features import Features
 from oci_chart_publish.registry.pace import Pace
 from oci_chart_publish.registry.retry import Budget, Patience, for_host, is_transient
+from oci_chart_publish.registry.tokens import NO_SCOPE, TOKEN_LIMIT, Scope
 
 _LOG = logging.getLogger(__name__)
 _REFUSALS_A_TRY = 3
@@ -172,7 +173,7 @@ class Host:
             answer = self._follow(call, grant.value)
             status = answer.status
         finally:
-            again = auth.settle(grant, status)
+            again = auth.settle(grant, status, write=call.method not in ("GET", "HEAD"))
         if again:
             grant = Grant(value=auth.own(call.scope))
             answer = self._follow(call, grant.value)

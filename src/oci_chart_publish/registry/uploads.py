@@ -9,8 +9,9 @@ from oci_chart_publish.oci.descriptor import Descriptor
 from oci_chart_publish.registry import faults
 from oci_chart_publish.registry.address import origin_of, redact, with_query
 from oci_chart_publish.registry.answer import Answer, NoAnswer
-from oci_chart_publish.registry.auth import Authorizer, Scope
+from oci_chart_publish.registry.auth import Authorizer
 from oci_chart_publish.registry.host import Call, Host
+from oci_chart_publish.registry.tokens import Scope
 
 _OCTETS = {"Content-Type": "application/octet-stream"}
 _TRIAL_SIZE = 16 * 1024
