@@ -71,43 +71,59 @@ REFUSALS = {
     "text": (b"version 1.2.3\n", "charts/a/Chart.yaml:1: expected a mapping, got a single value"),
     "anchor": (
         b"name: a\nversion: &v 1.2.3\nappVersion: *v\n",
-        "charts/a/Chart.yaml:2: 'version': cannot be edited in place: it has the anchor &v: other places may "
-        "repeat it\nwrite it once, as a plain or quoted value on its own line",
+        (
+            "charts/a/Chart.yaml:2: 'version': cannot be edited in place: it has the anchor &v: other places may "
+            "repeat it\nwrite it once, as a plain or quoted value on its own line"
+        ),
     ),
     "alias": (
         b"appVersion: &v 1.2.3\nversion: *v\n",
-        "charts/a/Chart.yaml:2: 'version': cannot be edited in place: it is the alias *v\n"
-        "write it once, as a plain or quoted value on its own line",
+        (
+            "charts/a/Chart.yaml:2: 'version': cannot be edited in place: it is the alias *v\n"
+            "write it once, as a plain or quoted value on its own line"
+        ),
     ),
     "block scalar": (
         b"version: |\n  1.2.3\n",
-        "charts/a/Chart.yaml:1: 'version': cannot be edited in place: it is a block scalar (|)\n"
-        "write it once, as a plain or quoted value on its own line",
+        (
+            "charts/a/Chart.yaml:1: 'version': cannot be edited in place: it is a block scalar (|)\n"
+            "write it once, as a plain or quoted value on its own line"
+        ),
     ),
     "folded scalar": (
         b"name: a\nversion: >-\n  1.2.3\n",
-        "charts/a/Chart.yaml:2: 'version': cannot be edited in place: it is a block scalar (>)\n"
-        "write it once, as a plain or quoted value on its own line",
+        (
+            "charts/a/Chart.yaml:2: 'version': cannot be edited in place: it is a block scalar (>)\n"
+            "write it once, as a plain or quoted value on its own line"
+        ),
     ),
     "explicit type": (
         b"version: !!str 1.2.3\n",
-        "charts/a/Chart.yaml:1: 'version': cannot be edited in place: it has the explicit type "
-        "tag:yaml.org,2002:str\nwrite it once, as a plain or quoted value on its own line",
+        (
+            "charts/a/Chart.yaml:1: 'version': cannot be edited in place: it has the explicit type "
+            "tag:yaml.org,2002:str\nwrite it once, as a plain or quoted value on its own line"
+        ),
     ),
     "no value": (
         b"version:\nname: a\n",
-        "charts/a/Chart.yaml:1: 'version': cannot be edited in place: it has no value\n"
-        "write it once, as a plain or quoted value on its own line",
+        (
+            "charts/a/Chart.yaml:1: 'version': cannot be edited in place: it has no value\n"
+            "write it once, as a plain or quoted value on its own line"
+        ),
     ),
     "mapping": (
         b"version: {major: 1}\n",
-        "charts/a/Chart.yaml:1: 'version': cannot be edited in place: it is a mapping\n"
-        "write it once, as a plain or quoted value on its own line",
+        (
+            "charts/a/Chart.yaml:1: 'version': cannot be edited in place: it is a mapping\n"
+            "write it once, as a plain or quoted value on its own line"
+        ),
     ),
     "several lines": (
         b"version: '1.2\n\n  .3'\n",
-        "charts/a/Chart.yaml:1: 'version': cannot be edited in place: it spans several lines\n"
-        "write it once, as a plain or quoted value on its own line",
+        (
+            "charts/a/Chart.yaml:1: 'version': cannot be edited in place: it spans several lines\n"
+            "write it once, as a plain or quoted value on its own line"
+        ),
     ),
     "twice": (
         b"version: 1.2.3\nname: a\nversion: 1.2.4\n",
@@ -119,8 +135,10 @@ REFUSALS = {
     ),
     "merge key": (
         b"x: &x {version: 1.2.3}\n<<: *x\n",
-        "charts/a/Chart.yaml:2: 'version': cannot be edited in place: a merge key (<<) stands beside it on "
-        "line 2\nwrite it once, as a plain or quoted value on its own line",
+        (
+            "charts/a/Chart.yaml:2: 'version': cannot be edited in place: a merge key (<<) stands beside it on "
+            "line 2\nwrite it once, as a plain or quoted value on its own line"
+        ),
     ),
     "not YAML": (
         b"version: [1.2.3\nname: a\n",
@@ -212,7 +230,7 @@ def test_a_lock_keeps_everything_but_the_version_and_the_digest() -> None:
         lock, {"dependencies.0.version": "1.1.0", "digest": "sha256:bbbb"}, path="Chart.lock"
     ) == (
         b"dependencies:\n- name: common\n  repository: file://../common\n  version: 1.1.0\n"
-        b'digest: "sha256:bbbb"\ngenerated: "2024-05-05T10:00:00.123456789+02:00"\n'
+        b'digest: sha256:bbbb\ngenerated: "2024-05-05T10:00:00.123456789+02:00"\n'
     )
 
 
