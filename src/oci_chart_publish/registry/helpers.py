@@ -8,8 +8,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from oci_chart_publish.forge import process
-
 _LOG = logging.getLogger(__name__)
 _SUFFIX = re.compile(r"[A-Za-z0-9_.-]+")
 _TIMEOUT = 30.0
@@ -35,6 +33,8 @@ def ask(suffix: str, server: str, *, environment: Mapping[str, str], origin: str
     if not _SUFFIX.fullmatch(suffix):
         _LOG.warning("%s: %r is not the name of a credential helper; ignored", origin, suffix[:50])
         return None
+    from oci_chart_publish.forge import process  # noqa: PLC0415 - subprocess, where a helper is named only
+
     program = f"docker-credential-{suffix}"
     try:
         done = process.run([program, "get"], input=server.encode(), env=environment, timeout=_TIMEOUT)
