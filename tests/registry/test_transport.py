@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import logging
 import resource
@@ -221,6 +222,51 @@ def test_https_goes_through_a_tunnel_with_the_proxys_password(transport: Any) ->
     assert b"CONNECT registry.test:443" in received[0]
     assert b"Proxy-Authorization: Basic dXNlcjpodW50ZXIy" in received[0]
     assert b"Bearer" not in received[0]
+
+
+def test_https_through_a_tunnel_reaches_the_registry_and_keeps_the_connection(
+    serve: Serve, transport: Any, tmp_path: Path
+) -> None:
+    ca = trustme.CA()
+    (tmp_path / "ca.pem").write_bytes(ca.cert_pem.bytes())
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    ca.issue_cert("registry.test").configure_cert(context)
+    registry = serve(ok, context)
+    tunnels: list[bytes] = []
+
+    def pump(source: socket.socket, target: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                target.sendall(data)
+
+    with socket.socket() as proxy:
+        proxy.bind(("127.0.0.1", 0))
+        proxy.listen()
+
+        def tunnel() -> None:
+            near, _ = proxy.accept()
+            tunnels.append(near.recv(4096))
+            far = socket.create_connection(("127.0.0.1", registry.port))
+            near.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+            thread = threading.Thread(target=pump, args=(near, far), daemon=True)
+            thread.start()
+            pump(far, near)
+            near.close()
+            far.close()
+
+        thread = threading.Thread(target=tunnel, daemon=True)
+        thread.start()
+        environment = {"HTTPS_PROXY": f"http://127.0.0.1:{proxy.getsockname()[1]}"}
+        trust = Trust(ca_files={"registry.test": tmp_path / "ca.pem"}, environment=environment)
+        sender = transport(trust=trust)
+        answers = [get(sender, f"https://registry.test/{name}?x=%7e").body for name in "ab"]
+        sender.close()
+        thread.join(5)
+    assert answers == [b"hello", b"hello"]
+    assert registry.lines() == ["GET /a?x=%7e", "GET /b?x=%7e"]
+    assert registry.seen[0].headers["host"] == "registry.test"
+    assert len(tunnels) == 1
+    assert tunnels[0].startswith(b"CONNECT registry.test:443 HTTP/1.")
 
 
 def test_an_answer_that_drips_ends_at_the_deadline(serve: Serve, transport: Any) -> None:
