@@ -4,28 +4,10 @@ import io
 from pathlib import Path
 
 import pytest
+from tests.action.minirunner import parse_file_command
 
 from oci_chart_publish import runner
 from oci_chart_publish.report.annotations import Annotation
-
-
-def parse_file_command(text: str) -> dict[str, str]:
-    """Read a file command as actions/runner does (FileCommandManager.cs): heredocs and NAME=VALUE lines."""
-    found: dict[str, str] = {}
-    lines = text.split("\n")
-    assert lines.pop() == "", "a file command has to end with a line feed"
-    while lines:
-        line = lines.pop(0)
-        equals, heredoc = line.find("="), line.find("<<")
-        if heredoc < 0 or 0 <= equals < heredoc:
-            assert equals > 0, f"malformed line {line!r}"
-            found[line[:equals]] = line[equals + 1 :]
-            continue
-        delimiter = line[heredoc + 2 :]
-        end = lines.index(delimiter)
-        found[line[:heredoc]] = "\n".join(lines[:end])
-        del lines[: end + 1]
-    return found
 
 
 @pytest.mark.parametrize(
@@ -72,7 +54,8 @@ def test_ten_annotations_of_a_level_are_shown_and_the_rest_is_counted() -> None:
 def test_annotation_has_place_and_title() -> None:
     stream = io.StringIO()
     runner.annotate(
-        [Annotation(level="warning", message="m", file="charts/web/Chart.yaml", line=3, title="web 1.0.0")], stream
+        [Annotation(level="warning", message="m", file="charts/web/Chart.yaml", line=3, title="web 1.0.0")],
+        stream,
     )
     assert stream.getvalue() == "::warning file=charts/web/Chart.yaml,line=3,title=web 1.0.0::m\n"
 

@@ -110,4 +110,4 @@ def warnings_of(chart: Chart) -> tuple[str, ...]:
         f"{path} is not tracked by git and was left out; commit it, or name it in include-untracked"
         for path in chart.left_out
     )
-    return (*chart.warnings, *traps(chart.metadata), *left_out)
+    return (*chart.warnings, *traps(chart.metadata, chart.file("Chart.yaml") or b""), *left_out)

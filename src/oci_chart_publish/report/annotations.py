@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from oci_chart_publish.errors import ExitCode
 from oci_chart_publish.report.document import Chart, Problem, Report
 
 Level = Literal["error", "warning", "notice"]
@@ -24,7 +25,9 @@ class Annotation:
 
 def annotations_of(report: Report) -> list[Annotation]:
     """Return what to show: errors for what failed, warnings for what a user should know, notices for the rest."""
-    return [annotation for chart in report.charts for annotation in _chart(chart)]
+    level: Level = "error" if report.exit_code == ExitCode.FORGE else "notice"
+    notes = [Annotation(level=level, message=note) for note in report.notes]
+    return [*(annotation for chart in report.charts for annotation in _chart(chart)), *notes]
 
 
 def _chart(chart: Chart) -> Iterator[Annotation]:

@@ -1,0 +1,129 @@
+"""The runner, as far as an action sees it: environment, event file, file commands, workflow commands.
+
+Variables and rules are those of actions/runner (``GitHubContext.cs``, ``FileCommandManager.cs``): hyphens stay in
+``INPUT_*``, an absent input is an empty string, and a malformed file command fails the step.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+ROOT = Path(__file__).parents[2]
+INPUTS = yaml.safe_load((ROOT / "action.yml").read_text())["inputs"]
+
+
+@dataclass(frozen=True)
+class Step:
+    """What a step left behind."""
+
+    code: int
+    outputs: Mapping[str, str]
+    summary: str
+    log: str
+    errors: str
+    artifacts: str = ""
+
+    @property
+    def annotations(self) -> list[str]:
+        return [
+            line for line in self.log.splitlines() if line.startswith(("::error", "::warning", "::notice"))
+        ]
+
+
+@dataclass
+class Runner:
+    """Runs the action in a workspace, for one repository on one code host."""
+
+    workspace: Path
+    temp: Path
+    api_url: str
+    repository: str = "acme/charts"
+    token: str = "t0ken"
+    entry: Sequence[str] = (sys.executable, "-m", "oci_chart_publish")
+    run_id: int = 100
+    extra: Mapping[str, str] = field(default_factory=dict)
+
+    def step(self, event: str, payload: Mapping[str, Any], *, ref: str, sha: str, **inputs: str) -> Step:
+        """Run the action once for an event; inputs have underscores for hyphens."""
+        self.run_id += 1
+        folder = self.temp / str(self.run_id)
+        folder.mkdir(parents=True)
+        paths = {name: folder / name for name in ("output", "summary", "event", "artifacts")}
+        paths["event"].write_text(json.dumps({"repository": {"default_branch": "main"}, **payload}))
+        for name in ("output", "summary", "artifacts"):
+            paths[name].touch()
+        given = {name.replace("_", "-"): value for name, value in inputs.items()}
+        assert given.keys() <= INPUTS.keys(), given.keys() - INPUTS.keys()
+        environment = {
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(ROOT / "src"),
+            "HOME": str(self.temp / "home"),
+            "CI": "true",
+            "GITHUB_ACTIONS": "true",
+            "GITHUB_ACTOR": "octocat",
+            "GITHUB_API_URL": self.api_url,
+            "GITHUB_EVENT_NAME": event,
+            "GITHUB_EVENT_PATH": str(paths["event"]),
+            "GITHUB_OUTPUT": str(paths["output"]),
+            "GITHUB_ARTIFACTS": str(paths["artifacts"]),
+            "GITHUB_REF": ref,
+            "GITHUB_REPOSITORY": self.repository,
+            "GITHUB_RUN_ATTEMPT": "1",
+            "GITHUB_RUN_ID": str(self.run_id),
+            "GITHUB_SERVER_URL": "https://github.com",
+            "GITHUB_SHA": sha,
+            "GITHUB_STEP_SUMMARY": str(paths["summary"]),
+            "GITHUB_WORKSPACE": str(self.workspace),
+            "RUNNER_TEMP": str(folder),
+            "OCI_CHART_CACHE": str(self.temp / "layout"),
+            **{f"INPUT_{name.upper()}": given.get(name, self._default(name)) for name in INPUTS},
+            **self.extra,
+        }
+        done = subprocess.run(
+            list(self.entry),
+            cwd=self.workspace,
+            env=environment,
+            capture_output=True,
+            check=False,
+            timeout=120,
+        )
+        return Step(
+            code=done.returncode,
+            outputs=parse_file_command(paths["output"].read_text()),
+            summary=paths["summary"].read_text(),
+            log=done.stdout.decode(),
+            errors=done.stderr.decode(),
+            artifacts=paths["artifacts"].read_text(),
+        )
+
+    def _default(self, name: str) -> str:
+        default = str(INPUTS[name].get("default", ""))
+        return self.token if default == "${{ github.token }}" else default
+
+
+def parse_file_command(text: str) -> dict[str, str]:
+    """Read a file command as the runner does: heredocs and NAME=VALUE lines, line feeds only."""
+    found: dict[str, str] = {}
+    lines = text.split("\n")
+    assert lines.pop() == "", "a file command has to end with a line feed"
+    while lines:
+        line = lines.pop(0)
+        equals, heredoc = line.find("="), line.find("<<")
+        if heredoc < 0 or 0 <= equals < heredoc:
+            assert equals > 0, f"malformed line {line!r}"
+            found[line[:equals]] = line[equals + 1 :]
+            continue
+        delimiter = line[heredoc + 2 :]
+        end = lines.index(delimiter)
+        found[line[:heredoc]] = "\n".join(lines[:end])
+        del lines[: end + 1]
+    return found
