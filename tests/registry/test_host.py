@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import ssl
 import subprocess
 import sys
@@ -392,7 +393,10 @@ def test_nothing_heavy_is_imported_before_the_first_request() -> None:
         "Registries().repository(Repository('ghcr.io', 'a/b')); "
         "print([name for name in ('requests', 'urllib3', 'ssl', 'http.server') if name in sys.modules])"
     )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    path = {"PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=path, capture_output=True, text=True, check=True
+    )
     assert done.stdout == "[]\n"
 
 
