@@ -19,7 +19,6 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Protocol
 
 from oci_chart_publish.build.build import Recipe, build
-from oci_chart_publish.bump.rewrite import set_version
 from oci_chart_publish.chart.metadata import ChartMetadata, decode_metadata
 from oci_chart_publish.chart.overlay import OverlayTree
 from oci_chart_publish.chart.tree import Tree
@@ -35,6 +34,7 @@ from oci_chart_publish.push import publish as protocol
 from oci_chart_publish.push.previous import published_versions
 from oci_chart_publish.push.reconcile import Action, Plan, Site, State, decide, look_up
 from oci_chart_publish.report import compose, document
+from oci_chart_publish.stamp import stamped_files
 from oci_chart_publish.versions import Versions
 from oci_chart_publish.workers import Workers
 
@@ -102,7 +102,10 @@ def plan(sources: Iterable[ChartSource], run: Run) -> tuple[document.Chart, ...]
     surveyed, broken = survey(sources)
     run.progress.start(len(surveyed))
     with Workers(run.jobs) as workers:
-        outcomes = workers.each(partial(_prepare, run=run, workers=workers), surveyed)
+        outcomes = workers.each(
+            partial(_prepare, decisions=decide_versions(surveyed, run, workers), run=run, workers=workers),
+            surveyed,
+        )
         entries = _entries([*broken, *outcomes], run, workers, wrote=False)
     run.progress.stop()
     return entries
@@ -113,7 +116,15 @@ def publish(sources: Iterable[ChartSource], run: Run) -> tuple[document.Chart, .
     surveyed, broken = survey(sources)
     run.progress.start(len(surveyed))
     with Workers(run.jobs) as workers:
-        outcomes = workers.each(partial(_prepare_and_upload, run=run, workers=workers), surveyed)
+        outcomes = workers.each(
+            partial(
+                _prepare_and_upload,
+                decisions=decide_versions(surveyed, run, workers),
+                run=run,
+                workers=workers,
+            ),
+            surveyed,
+        )
         plans = [outcome for outcome in outcomes if isinstance(outcome, Plan)]
         failures = [outcome for outcome in outcomes if isinstance(outcome, Failure)]
         plans = workers.each(partial(protocol.put_manifest, gather=workers.gather), plans)
@@ -129,7 +140,10 @@ def verify(sources: Iterable[ChartSource], run: Run) -> tuple[document.Chart, ..
     surveyed, broken = survey(sources)
     run.progress.start(len(surveyed))
     with Workers(run.jobs) as workers:
-        outcomes = workers.each(partial(_prepare, run=run, workers=workers), surveyed)
+        outcomes = workers.each(
+            partial(_prepare, decisions=decide_versions(surveyed, run, workers), run=run, workers=workers),
+            surveyed,
+        )
         checked = workers.each(partial(_check, workers=workers), outcomes)
         entries = _entries([*broken, *checked], replace(run, details=False), workers, wrote=True)
     run.progress.stop()
@@ -209,11 +223,12 @@ def _inside(one: Surveyed, names: set[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(name for name in declared if name in names and name != one.metadata.name))
 
 
-def _prepare(one: Surveyed, run: Run, workers: Workers) -> Outcome:
+def _prepare(one: Surveyed, decisions: Decisions, run: Run, workers: Workers) -> Outcome:
     """Build a chart, look at all its sites, and decide."""
     try:
-        decision = _decide(one, run, workers)
-        artifact, sites = _build(one, decision.version if decision else one.metadata.version, run, workers)
+        decision = decisions.of(one.metadata.name)
+        version = decision.version if decision else one.metadata.version
+        artifact, sites = _build(one, version, decisions.moved(one), run, workers)
     except PublishError as error:
         return _failure(one, error)
     artifact = replace(artifact, dependencies=one.dependencies, decision=decision)
@@ -223,20 +238,58 @@ def _prepare(one: Surveyed, run: Run, workers: Workers) -> Outcome:
     return decide(artifact, tuple(findings), overwrite=run.overwrite or not run.registries)
 
 
-def _build(one: Surveyed, version: str, run: Run, workers: Workers) -> tuple[ChartArtifact, list[Site]]:
-    """Build a chart at a version, which is stamped where Chart.yaml says another."""
+def _build(
+    one: Surveyed, version: str, moved: Mapping[str, str], run: Run, workers: Workers
+) -> tuple[ChartArtifact, list[Site]]:
+    """Build a chart at a version; what Chart.yaml says otherwise is stamped into the artifact, never into the tree."""
     sites = _sites(one.metadata.name, version, run)
     tree = one.source.tree
-    if version != one.metadata.version:
-        tree = OverlayTree(tree, {"Chart.yaml": set_version(tree.read("Chart.yaml"), version)})
+    if version != one.metadata.version or moved:
+        tree = OverlayTree(tree, stamped_files(tree, version, moved))
     with workers.building:
         return build(tree, one.source.path, run.layout, run.memo, run.recipe(one.source.path)), sites
 
 
-def _decide(one: Surveyed, run: Run, workers: Workers) -> VersionDecision | None:
-    if run.versions is None:
-        return None
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Decisions:
+    """The version of each chart by name, or why it could not be decided; empty where Chart.yaml is the truth."""
 
+    by_name: Mapping[str, VersionDecision | PublishError] = field(default_factory=dict)
+
+    def of(self, name: str) -> VersionDecision | None:
+        """Return the decision for a chart, None where there is none to make; raises what prevented it."""
+        found = self.by_name.get(name)
+        if isinstance(found, PublishError):
+            raise found
+        return found
+
+    def moved(self, one: Surveyed) -> dict[str, str]:
+        """Return the new versions of a chart's dependencies in this repository whose version moves."""
+        found = {name: self.by_name.get(name) for name in one.dependencies}
+        return {name: d.version for name, d in found.items() if isinstance(d, VersionDecision) and d.stamped}
+
+
+def decide_versions(surveyed: Sequence[Surveyed], run: Run, workers: Workers) -> Decisions:
+    """Decide the version of every chart, dependencies first: a chart may have to follow them."""
+    versions = run.versions
+    if versions is None:
+        return Decisions()
+    by_name = {one.metadata.name: one for one in surveyed}
+    decided: dict[str, VersionDecision | PublishError] = {}
+
+    def decide_one(name: str) -> None:
+        moved = Decisions(by_name=decided).moved(by_name[name])
+        bumped = next(iter(moved), "") if versions.follow_dependencies else ""
+        try:
+            decided[name] = _decide(by_name[name], versions, bumped, run, workers)
+        except PublishError as error:
+            decided[name] = error
+
+    workers.in_order({name: one.dependencies for name, one in by_name.items()}, decide_one)
+    return Decisions(by_name=decided)
+
+
+def _decide(one: Surveyed, versions: Versions, bumped: str, run: Run, workers: Workers) -> VersionDecision:
     def published() -> list[ChartVersion]:
         stores = [
             site.store for site in _sites(one.metadata.name, one.metadata.version, run) if site.registry
@@ -244,16 +297,18 @@ def _decide(one: Surveyed, run: Run, workers: Workers) -> VersionDecision | None
         return [version for store in stores for version in published_versions(store)]
 
     def is_same(version: ChartVersion) -> bool:
-        artifact, sites = _build(one, str(version), run, workers)
+        if not run.registries:
+            return False
+        artifact, sites = _build(one, str(version), {}, run, workers)
         findings = [look_up(artifact, site, run.layout, run.memo) for site in sites]
         states = {finding.state for finding in findings}
         return State.SAME in states and State.DIFFERENT not in states
 
-    return run.versions.decide(one.metadata, one.source.path, published, is_same)
+    return versions.decide(one.metadata, one.source.path, published, is_same, bumped)
 
 
-def _prepare_and_upload(one: Surveyed, run: Run, workers: Workers) -> Outcome:
-    outcome = _prepare(one, run, workers)
+def _prepare_and_upload(one: Surveyed, decisions: Decisions, run: Run, workers: Workers) -> Outcome:
+    outcome = _prepare(one, decisions, run, workers)
     if isinstance(outcome, Failure):
         return outcome
     return protocol.upload(outcome, run.layout, workers.gather)

@@ -9,8 +9,10 @@ from typing import TypeVar
 
 from oci_chart_publish.bump import policy
 from oci_chart_publish.bump.conventional import Rules
-from oci_chart_publish.bump.history import Belonging, Releases, matching, nested_in
+from oci_chart_publish.bump.history import Releases, matching
+from oci_chart_publish.bump.paths import Belonging, nested_in
 from oci_chart_publish.bump.previews import preview_version
+from oci_chart_publish.bump.subjects import subjects_since
 from oci_chart_publish.bump.tags import TagTemplate
 from oci_chart_publish.chart.metadata import ChartMetadata
 from oci_chart_publish.chart.version import ChartVersion
@@ -58,9 +60,18 @@ class Versions:
             bumped_dependency=bumped,
         )
 
+    @property
+    def follow_dependencies(self) -> bool:
+        """Whether a chart is bumped because a dependency in this repository was."""
+        follow = self.settings.bump_dependents
+        return self.settings.bump == "auto" if follow is None else follow
+
     @cached_property
     def releases(self) -> Releases:
         """The tags of the repository; missing history is fetched first."""
+        return Releases(self._whole_repository(), preview_template=self.settings.preview_template)
+
+    def _whole_repository(self) -> GitRepository:
         repository = self.repository
         if repository is None:
             raise ConfigError(f"bump: {self.settings.bump} needs a git repository", hint="use bump: chart")
@@ -69,7 +80,7 @@ class Versions:
                 self.event.ref.removeprefix("refs/heads/") if self.event.ref.startswith("refs/heads/") else ""
             )
             repository.fetch_history(branch, self.settings.github_token, server=self.server_url)
-        return Releases(repository, preview_template=self.settings.preview_template)
+        return repository
 
     def subjects(self, name: str, folder: str, version: str) -> tuple[str, ...]:
         """Return the subjects of the commits since a chart's last release that touched it, newest first.
@@ -77,16 +88,17 @@ class Versions:
         Nothing where the history cannot be had: notes without a list of changes are still notes.
         """
         try:
-            history = self.releases.history(
-                name,
+            repository = self._whole_repository()
+            return subjects_since(
+                repository,
+                repository.tags(),
                 self.template(name),
+                name,
+                ChartVersion.parse(version),
                 self.belonging(name, folder),
-                list,
-                below=ChartVersion.parse(version),
             )
         except PublishError:
             return ()
-        return tuple(message.strip().partition("\n")[0] for message in history.messages)
 
     def preview(self) -> str:
         """Return the version of this pull request's previews."""

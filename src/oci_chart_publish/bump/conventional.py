@@ -1,9 +1,12 @@
-"""Commits as levels: Conventional Commits 1.0, and patterns of subjects for repositories that write otherwise."""
+"""Commits as levels: Conventional Commits 1.0, and patterns of subjects for repositories that write otherwise.
+
+https://www.conventionalcommits.org/en/v1.0.0/#specification
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -14,12 +17,14 @@ Level = Literal["major", "minor", "patch", "none"]
 ORDER: tuple[Level, ...] = ("none", "patch", "minor", "major")
 
 _HEADER = re.compile(
-    r"(?P<type>[A-Za-z][\w-]*)(?:\((?P<scope>[^()\r\n]+)\))?(?P<bang>!)?: +(?P<description>\S.*)"
+    r"(?P<type>[A-Za-z][\w-]*)[ ]?(?:\((?P<scope>[^()\r\n]+)\))?(?P<bang>!)?: +(?P<description>\S.*)"
 )
-_FOOTER = re.compile(r"(?P<token>BREAKING[ -]CHANGE|[A-Za-z][A-Za-z-]*)(?:: | #)(?P<value>.*)")
+# A footer's value may begin on its own line or the next one, and go on until the next footer.
+_FOOTER = re.compile(r"(?P<token>BREAKING CHANGE|[A-Za-z][A-Za-z-]*)(?::(?: +|$)| #)(?P<value>.*)")
 _BREAKING = frozenset({"BREAKING CHANGE", "BREAKING-CHANGE"})
-# "* feat: x", "- fix: y" in the body of a squash merge, and the headings that `git merge --squash` writes.
-_SQUASHED = re.compile(r"^(?:[*-] +|    )(?=\S)(.*)$", re.MULTILINE)
+_ANYWHERE = frozenset({*_BREAKING, "release-as"})
+# "* feat: x" and "- fix: y" in the body that GitHub writes, and the indented messages of `git merge --squash`.
+_SQUASHED = re.compile(r"^(?:[ \t]*[*-][ \t]+|    )(?=\S)(.*)$", re.MULTILINE)
 TYPES: dict[str, Level] = {"feat": "minor", "fix": "patch"}
 
 
@@ -27,9 +32,11 @@ TYPES: dict[str, Level] = {"feat": "minor", "fix": "patch"}
 class Rules:
     """How commits become levels.
 
-    ``patterns`` are tried first, in order, over the subject; ``untyped`` is the level of everything that is neither
-    matched nor feat, fix or breaking. Below 1.0.0 a breaking change is minor and everything else patch, unless
-    ``initial_development`` is off.
+    ``patterns`` are tried first, in order, over the subject; a breaking change is major whatever they say.
+    ``untyped`` is the level of everything that is neither matched nor feat, fix or breaking: what touched a chart's
+    files has to be released to reach anybody, so it is patch unless told otherwise. With ``squash`` the commits listed
+    in a body count too. Below 1.0.0 a breaking change is minor and everything else patch, which is what ``^0.2.3``
+    promises to those who depend on the chart; ``initial_development`` off treats 0.x as any other version.
     """
 
     patterns: tuple[tuple[re.Pattern[str], Level], ...] = ()
@@ -61,44 +68,67 @@ class Meaning:
 
 def meaning(message: str, rules: Rules) -> Meaning:
     """Return what a commit message asks for: the highest of its subject, footers and squashed commits."""
-    subject, _, body = message.strip("\n").partition("\n")
-    found = [_of_subject(subject.strip(), rules)]
+    subject, _, body = _lines(message).strip("\n").partition("\n")
+    subject = subject.strip()
+    found = [_of_subject(subject, rules)]
     if rules.squash:
-        found += [
-            _of_subject(line.strip(), rules)
-            for line in _SQUASHED.findall(body)
-            if _HEADER.match(line.strip())
-        ]
+        squashed = [line.strip() for line in _SQUASHED.findall(body)]
+        found += [_of_subject(line, rules) for line in squashed if _is_typed(line, rules)]
+        body = "\n".join(line.strip() for line in body.split("\n"))
     release_as = ""
     for token, value in footers(body):
+        version = value.strip().removeprefix("v")
         if token in _BREAKING:
             found.append("major")
-        elif token.lower() == "release-as" and is_strict(value.strip().removeprefix("v")):
-            release_as = value.strip().removeprefix("v")
-    return Meaning(level=highest(found), subject=subject.strip(), release_as=release_as)
+        elif token.lower() == "release-as" and is_strict(version):
+            release_as = version
+    return Meaning(level=highest(found), subject=subject, release_as=release_as)
+
+
+def _lines(message: str) -> str:
+    return message.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _is_typed(line: str, rules: Rules) -> bool:
+    return bool(_HEADER.match(line)) or any(pattern.search(line) for pattern, _ in rules.patterns)
 
 
 def _of_subject(subject: str, rules: Rules) -> Level:
+    header = _HEADER.match(subject)
+    # The specification: all is read without regard to case, except for BREAKING CHANGE.
+    if subject.startswith(tuple(f"{token}: " for token in _BREAKING)) or (header and header["bang"]):
+        return "major"
     for pattern, level in rules.patterns:
         if pattern.search(subject):
             return level
-    header = _HEADER.match(subject)
-    if header is None:
-        return rules.untyped
-    if header["bang"] or header["type"].upper() in _BREAKING:
-        return "major"
-    return rules.types.get(header["type"].lower(), rules.untyped)
+    return rules.types.get(header["type"].lower(), rules.untyped) if header else rules.untyped
 
 
 def footers(body: str) -> list[tuple[str, str]]:
-    """Return the footers of a body: of its last paragraph, and BREAKING CHANGE wherever a line begins so."""
-    paragraphs = re.split(r"\n[ \t]*\n", body.strip("\n"))
-    found = [match for line in paragraphs[-1].splitlines() if (match := _FOOTER.fullmatch(line.strip()))]
-    earlier = (line for paragraph in paragraphs[:-1] for line in paragraph.splitlines())
-    found += [
-        m for line in earlier if (m := _FOOTER.fullmatch(line)) and m["token"] in {*_BREAKING, "Release-As"}
-    ]
-    return [(match["token"], match["value"]) for match in found]
+    """Return the footers of a body as (token, value), values of several lines whole.
+
+    They are those of the last paragraph, and BREAKING CHANGE and Release-As wherever a line begins so: editors and
+    squash merges put lists and sign-offs behind them.
+    """
+    paragraphs = re.split(r"\n(?:[ \t]*\n)+", _lines(body).strip("\n"))
+    found = [(match["token"], match["value"]) for match in _earlier(paragraphs[:-1])]
+    token, value = "", ""
+    for line in paragraphs[-1].split("\n"):
+        match = _FOOTER.fullmatch(line)
+        if match is None:
+            value = f"{value}\n{line}"
+            continue
+        found += [(token, value)] if token else []
+        token, value = match["token"], match["value"]
+    return [*found, (token, value)] if token else found
+
+
+def _earlier(paragraphs: Iterable[str]) -> Iterator[re.Match[str]]:
+    for paragraph in paragraphs:
+        for line in paragraph.split("\n"):
+            match = _FOOTER.fullmatch(line)
+            if match and (match["token"] in _ANYWHERE or match["token"].lower() in _ANYWHERE):
+                yield match
 
 
 def highest(levels: Iterable[Level]) -> Level:

@@ -3,55 +3,32 @@
 from __future__ import annotations
 
 import fnmatch
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
+from oci_chart_publish.bump.paths import Belonging
 from oci_chart_publish.bump.policy import History
 from oci_chart_publish.bump.previews import preview_of
+from oci_chart_publish.bump.reverts import unreverted
 from oci_chart_publish.bump.tags import TagTemplate
 from oci_chart_publish.chart.version import ChartVersion
 from oci_chart_publish.forge.git import GitRepository
 from oci_chart_publish.forge.history import Commit
 
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Belonging:
-    """Which files belong to a chart: its folder without those of charts nested in it, and other paths besides.
-
-    Paths are POSIX, relative to the repository root; ``ignore`` are globs relative to the chart's folder.
-    """
-
-    folder: str
-    nested: tuple[str, ...] = ()
-    extra: tuple[str, ...] = ()
-    ignore: tuple[str, ...] = ()
-
-    def __contains__(self, path: str) -> bool:
-        if any(_below(path, folder) for folder in self.extra):
-            return True
-        if not _below(path, self.folder) or any(_below(path, folder) for folder in self.nested):
-            return False
-        inside = path.removeprefix(f"{self.folder}/") if self.folder else path
-        return not any(fnmatch.fnmatchcase(inside, glob) for glob in self.ignore)
-
-    @property
-    def paths(self) -> tuple[str, ...]:
-        """The paths to ask git about; an empty tuple is the whole repository."""
-        return (self.folder, *self.extra) if self.folder else ()
-
-
-def _below(path: str, folder: str) -> bool:
-    return not folder or path == folder or path.startswith(f"{folder}/")
+_VERSION_LINE = re.compile(
+    rb"""^["']?version["']?[ \t]*:[ \t]*["']?([^\s"'#]*)""", re.IGNORECASE | re.MULTILINE
+)
 
 
 class Releases:
-    """The tags of a repository, read once."""
+    """The tags of a repository, read once; ``rev`` is the commit whose releases are asked for."""
 
-    def __init__(self, repository: GitRepository, *, preview_template: str) -> None:
+    def __init__(self, repository: GitRepository, *, preview_template: str, rev: str = "HEAD") -> None:
         self._repository = repository
         self._preview = preview_template
+        self._rev = rev
         self._tags = repository.tags()
-        self._reachable = repository.tags_reachable("HEAD")
+        self._reachable = repository.tags_reachable(rev)
 
     def history(
         self,
@@ -59,44 +36,61 @@ class Releases:
         template: TagTemplate,
         belonging: Belonging,
         published: Callable[[], Iterable[ChartVersion]],
-        *,
-        below: ChartVersion | None = None,
     ) -> History:
-        """Return the history of one chart, or of what came before the version ``below``.
-
-        ``published`` are the versions in registries, asked for once.
-        """
-        tagged = template.versions(name, self._tags)
-        reachable = {
+        """Return the history of one chart. ``published`` are the versions in registries, asked for once."""
+        tagged = {
             version: tag
-            for version, tag in tagged.items()
-            if tag in self._reachable and self._counts(version)
+            for version, tag in template.versions(name, self._tags).items()
+            if self._counts(version)
         }
-        elsewhere = {version for version in published() if version not in tagged and self._counts(version)}
-        base = max((version for version in reachable if below is None or version < below), default=None)
-        since = f"{self._tags[reachable[base]]}..HEAD" if base is not None else "HEAD"
+        reachable = [version for version, tag in tagged.items() if tag in self._reachable]
+        held = {version for version in published() if self._counts(version)}
+        base = max(reachable, default=None)
+        counted = frozenset(reachable) | (held - tagged.keys())
         return History(
             base=base,
-            counted=frozenset(reachable) | elsewhere,
-            messages=self._messages(since, belonging),
+            counted=counted,
+            taken=frozenset(tagged) | held,
+            messages=tuple(commit.message for commit in self._commits(base, tagged, belonging, counted)),
         )
 
     def _counts(self, version: ChartVersion) -> bool:
         return preview_of(self._preview, str(version)) is None
 
-    def _messages(self, since: str, belonging: Belonging) -> tuple[str, ...]:
-        commits = self._repository.log([since], belonging.paths)
-        return tuple(commit.message for commit in commits if touches(commit, belonging))
+    def _commits(
+        self,
+        base: ChartVersion | None,
+        tagged: Mapping[ChartVersion, str],
+        belonging: Belonging,
+        counted: frozenset[ChartVersion],
+    ) -> Sequence[Commit]:
+        since = self._rev if base is None else f"{self._tags[tagged[base]]}..{self._rev}"
+        found = [c for c in self._repository.log([since], belonging.paths) if touches(c, belonging)]
+        if base is None and counted:
+            found = found[: self._version_set(found, belonging.folder)]
+        return unreverted(found)
+
+    def _version_set(self, commits: Sequence[Commit], folder: str) -> int:
+        """Return how many commits are newer than the one that last set the version in Chart.yaml.
+
+        Where versions are published but never were tagged, that commit is the best there is for the last release.
+        """
+        path = f"{folder}/Chart.yaml" if folder else "Chart.yaml"
+        for number, commit in enumerate(commits):
+            if path in commit.files:
+                parent = commit.parents[0] if commit.parents else ""
+                if self._version_at(commit.sha, path) != (self._version_at(parent, path) if parent else None):
+                    return number
+        return len(commits)
+
+    def _version_at(self, rev: str, path: str) -> bytes | None:
+        match = _VERSION_LINE.search(self._repository.read(rev, path) or b"")
+        return match[1] if match else None
 
 
 def touches(commit: Commit, belonging: Belonging) -> bool:
     """Tell whether a commit changed a file of the chart that counts."""
     return any(path in belonging for path in commit.files)
-
-
-def nested_in(folder: str, folders: Sequence[str]) -> tuple[str, ...]:
-    """Return those of the chart folders that lie inside another one: their files are not its own."""
-    return tuple(other for other in folders if other != folder and _below(other, folder))
 
 
 def matching(name: str, settings: Mapping[str, object]) -> list[str]:

@@ -1,7 +1,7 @@
 """The version of a chart: from Chart.yaml, or the next one from its own history. Pure decisions over values.
 
-The base is the chart's highest release whose own tag is reachable from HEAD. The number comes from the highest version
-that counts anywhere, tags and registries, so that no number is given twice.
+The base is the chart's highest release whose own tag is reachable from HEAD: the level comes from the commits since
+then. The number comes from the highest version that counts, in tags and registries, so that no number is given twice.
 """
 
 from __future__ import annotations
@@ -11,26 +11,34 @@ from dataclasses import dataclass
 from typing import Literal
 
 from oci_chart_publish.bump.conventional import Level, Meaning, Rules, highest, meaning
+from oci_chart_publish.bump.step import next_version
 from oci_chart_publish.chart.version import ChartVersion
-from oci_chart_publish.errors import ChartError
+from oci_chart_publish.errors import ConflictError
 from oci_chart_publish.handover import BumpLevel, VersionDecision
 
 LABEL = "release:"
 _LEVELS: dict[str, Level] = {"major": "major", "minor": "minor", "patch": "patch", "skip": "none"}
+IsSame = Callable[[ChartVersion], bool]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class History:
-    """What is known of a chart's releases.
+    """What is known of a chart's releases, previews left out.
 
-    ``base`` is the highest release reachable from HEAD by its own tag; ``counted`` are all release versions that count
-    (reachable tags, and versions in registries), previews left out; ``messages`` are the commits since the base that
-    touched the chart's files, newest first.
+    ``base`` is the highest release reachable from HEAD by its own tag; ``counted`` are the versions that count: by
+    reachable tags, and in registries without any tag; ``taken`` are all versions that exist anywhere, those of other
+    branches too; ``messages`` are the commits since the base that touched the chart's files, newest first.
     """
 
     base: ChartVersion | None = None
     counted: frozenset[ChartVersion] = frozenset()
+    taken: frozenset[ChartVersion] = frozenset()
     messages: tuple[str, ...] = ()
+
+    @property
+    def top(self) -> ChartVersion | None:
+        """The highest version that counts."""
+        return max(self.counted, default=None)
 
 
 def keep(version: str, previous: str | None = None) -> VersionDecision:
@@ -38,16 +46,25 @@ def keep(version: str, previous: str | None = None) -> VersionDecision:
     return VersionDecision(version=version, level="none", reason="Chart.yaml says so", previous=previous)
 
 
-def explicit(level: Literal["major", "minor", "patch"], version: str, history: History) -> VersionDecision:
-    """Decide by policy ``major``, ``minor`` or ``patch``: one step above the highest version that counts."""
+def explicit(
+    level: Literal["major", "minor", "patch"],
+    version: str,
+    history: History,
+    *,
+    is_same: IsSame = lambda _: False,
+) -> VersionDecision:
+    """Decide by policy ``major``, ``minor`` or ``patch``: one step above the highest version that counts.
+
+    As under ``auto``, content that is published already keeps its version and a raised Chart.yaml is not raised again,
+    so that running it twice does what running it once did. A prerelease becomes its release.
+    """
     current = ChartVersion.parse(version)
-    top = max([*history.counted, current])
-    return VersionDecision(
-        version=str(top.bumped(level)),
-        level=level,
-        reason=f"bump: {level}, above {top}",
-        previous=_text(history.base),
-        stamped=True,
+    settled = _settled(current, history, is_same)
+    if settled is not None:
+        return settled
+    top = history.top or current
+    return _decision(
+        _free(top.bumped(level), top, level, history), level, f"bump: {level}, above {top}", history, current
     )
 
 
@@ -57,37 +74,52 @@ def automatic(
     *,
     labels: Iterable[str] = (),
     rules: Rules | None = None,
-    is_same: Callable[[ChartVersion], bool] = lambda _: False,
+    is_same: IsSame = lambda _: False,
     bumped_dependency: str = "",
+    channel: str = "",
 ) -> VersionDecision:
     """Decide by policy ``auto``.
 
-    In this order: HEAD built at a counted version is that version's content, then it is that version (a crash between
-    registry and tag must not burn a number); a raised Chart.yaml; labels; ``Release-As``; the commits.
+    In this order: a raised Chart.yaml; HEAD built at a counted version is that version's content, then it is that
+    version (a crash between registry and tag must not burn a number); labels; ``Release-As``; the commits.
+    ``is_same`` tells whether HEAD built at a version is what is published; it is asked for the highest version first
+    and for none below the base. ``channel`` makes prereleases of that name ("rc": 1.3.0-rc.1, 1.3.0-rc.2).
     """
-    rules = rules or Rules()
     current = ChartVersion.parse(version)
-    top = max(history.counted, default=None)
-    done = _already_there(history, is_same)
-    if done is not None:
-        return _decision(str(done), "none", f"{done} holds this content already", history, current)
-    if top is None or current > top:
-        reason = "first release" if top is None else f"Chart.yaml was raised above {top}"
-        return _decision(version, "none", reason, history, current)
-    return _next(current, top, history, labels, rules, bumped_dependency)
+    settled = _settled(current, history, is_same)
+    if settled is not None:
+        return settled
+    return _next(current, history, labels, rules or Rules(), bumped_dependency, channel)
+
+
+def _settled(current: ChartVersion, history: History, is_same: IsSame) -> VersionDecision | None:
+    """Decide where no commit needs to be read."""
+    top = history.top
+    if top is None:
+        return _decision(current, "none", "first release", history, current)
+    if current > top:
+        return _decision(current, "none", f"Chart.yaml was raised above {top}", history, current)
+    # Without a base, Chart.yaml tells from where on: what is older is not what this tree wants to be.
+    lowest = history.base or current
+    candidates = sorted((one for one in history.counted if one >= lowest), reverse=True)
+    done = next((one for one in candidates if is_same(one)), None)
+    if done is None:
+        return None
+    return _decision(done, "none", f"{done} holds this content already", history, current)
 
 
 def _next(
     current: ChartVersion,
-    top: ChartVersion,
     history: History,
     labels: Iterable[str],
     rules: Rules,
     bumped_dependency: str,
+    channel: str,
 ) -> VersionDecision:
+    top = history.top or current
     meanings = [meaning(message, rules) for message in history.messages]
     labelled = _label(labels)
-    named = next((m for m in meanings if m.release_as), None)
+    named = next((one for one in meanings if _is_pending(one, history)), None)
     if labelled is not None:
         level, reason = labelled, f"label {LABEL}{'skip' if labelled == 'none' else labelled}"
     elif named is not None:
@@ -97,19 +129,20 @@ def _next(
         if level == "none" and bumped_dependency:
             level, reason = "patch", f"its dependency {bumped_dependency} changed"
     if level == "none":
-        return _decision(str(top), "none", reason, history, current)
-    return _decision(str(top.bumped(level)), level, reason, history, current)
+        return _decision(top, level, reason, history, current)
+    stable = max((one for one in history.counted if not one.prerelease), default=None)
+    wanted = next_version(top, level, stable=stable, channel=channel)
+    return _decision(_free(wanted, top, level, history), level, reason, history, current)
 
 
-def _already_there(history: History, is_same: Callable[[ChartVersion], bool]) -> ChartVersion | None:
-    candidates = (v for v in history.counted if history.base is None or v >= history.base)
-    return next((version for version in sorted(candidates, reverse=True) if is_same(version)), None)
+def _is_pending(named: Meaning, history: History) -> bool:
+    """Tell whether a commit names a version that is not there yet: what is published needs no second release."""
+    return bool(named.release_as) and ChartVersion.parse(named.release_as) not in history.counted
 
 
 def _label(labels: Iterable[str]) -> Level | None:
-    found = [
-        _LEVELS[name] for label in labels if (name := label.removeprefix(LABEL)) in _LEVELS and label != name
-    ]
+    names = (label.removeprefix(LABEL) for label in labels if label.startswith(LABEL))
+    found = [_LEVELS[name] for name in names if name in _LEVELS]
     if "none" in found:
         return "none"
     return highest(found) if found else None
@@ -119,19 +152,20 @@ def _release_as(
     named: Meaning, top: ChartVersion, history: History, current: ChartVersion
 ) -> VersionDecision:
     wanted = ChartVersion.parse(named.release_as)
-    if wanted <= top:
-        raise ChartError(
-            f"Release-As: {wanted} in {named.subject!r} is not above {top}, which is released",
+    if wanted <= top or wanted in history.taken:
+        problem = f"is not above {top}, which is released" if wanted <= top else "is taken by another branch"
+        raise ConflictError(
+            f"Release-As: {wanted} in {named.subject!r} {problem}",
             hint="name a higher version in a later commit",
         )
-    return _decision(str(wanted), "explicit", f"Release-As in {named.subject!r}", history, current)
+    return _decision(wanted, "explicit", f"Release-As in {named.subject!r}", history, current)
 
 
 def _from_commits(meanings: Sequence[Meaning], *, base: ChartVersion, rules: Rules) -> tuple[Level, str]:
-    level = highest(m.level for m in meanings)
+    level = highest(one.level for one in meanings)
     if not meanings:
         return "none", "no commit touched it since its last release"
-    because = next(m.subject for m in meanings if m.level == level)
+    because = next(one.subject for one in meanings if one.level == level)
     if level == "none":
         return level, f"no commit asks for a release, such as {because!r}"
     if base.major == 0 and rules.initial_development:
@@ -139,24 +173,36 @@ def _from_commits(meanings: Sequence[Meaning], *, base: ChartVersion, rules: Rul
     return level, f"{because!r}"
 
 
+def _free(wanted: ChartVersion, top: ChartVersion, level: str, history: History) -> ChartVersion:
+    """Return ``wanted``, or the next one of its line that no other branch has taken; ConflictError beyond the line."""
+    line = (wanted.major, wanted.minor)
+    free = wanted
+    while free in history.taken:
+        free = next_version(free, "patch", stable=None)
+    if free != wanted and level != "patch" and not wanted.prerelease:
+        raise ConflictError(
+            f"the next {level} version after {top} is {wanted}, which exists on another branch",
+            hint=f"merge that branch, or ask for a patch of {line[0]}.{top.minor} with the label {LABEL}patch",
+        )
+    return free
+
+
 def _decision(
-    version: str, level: BumpLevel, reason: str, history: History, current: ChartVersion
+    version: ChartVersion, level: BumpLevel, reason: str, history: History, current: ChartVersion
 ) -> VersionDecision:
+    previous = history.base or history.top
     return VersionDecision(
-        version=version,
+        version=str(version),
         level=level,
         reason=reason,
-        previous=_text(history.base),
-        stamped=version != str(current),
+        previous=None if previous is None else str(previous),
+        stamped=str(version) != str(current),
     )
 
 
-def _text(version: ChartVersion | None) -> str | None:
-    return None if version is None else str(version)
-
-
 def proposal(version: str, counted: Iterable[ChartVersion]) -> str:
-    """Return the version that would do where content changed under a published one: the next free patch."""
+    """Return the version that would do where content changed under a published one: the next free one of its line."""
     current = ChartVersion.parse(version)
     line = [one for one in counted if (one.major, one.minor) == (current.major, current.minor)]
-    return str(max([*line, current]).bumped("patch"))
+    top = max([*line, current])
+    return str(next_version(top, "patch", stable=None))

@@ -1,13 +1,14 @@
 """Git tags of releases: a template, and the strict way back from a tag to a version.
 
 ``foo-bar-1.0.0`` is ``foo-bar`` at ``1.0.0`` and never ``foo`` at ``bar-1.0.0``: the name has to match exactly and the
-rest has to be a full semantic version.
+rest has to be a full semantic version. A ``+`` stays as it is: git allows it.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from bisect import bisect_left
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from oci_chart_publish.chart.version import ChartVersion, is_strict
@@ -15,6 +16,9 @@ from oci_chart_publish.errors import ConfigError
 
 _FIELD = re.compile(r"\{(\w*)\}")
 _FIELDS = frozenset({"name", "version"})
+_EXAMPLE = "for example {name}-{version}"
+# git-check-ref-format(1): what no ref may hold, for a template whose fields are filled in.
+_ILLEGAL = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|^[/-]|[/.]$|(?:^|/)\.|\.lock(?:/|$)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,34 +29,77 @@ class TagTemplate:
 
     @classmethod
     def parse(cls, text: str, *, several: bool = True) -> TagTemplate:
-        """Check a template; with ``several`` charts in the repository it has to hold the name."""
-        unknown = set(_FIELD.findall(text)) - _FIELDS
-        if unknown or text.count("{version}") != 1:
-            raise ConfigError(
-                f"tag-template: {text!r} needs {{version}} once"
-                + (f" and knows no {unknown}" if unknown else ""),
-                hint="for example {name}-{version}",
+        """Check a template; with ``several`` charts in the repository it has to hold the name. ConfigError."""
+        unknown = sorted(set(_FIELD.findall(text)) - _FIELDS)
+        rest = text.replace("{version}", "").replace("{name}", "")
+        if "{{" in text:
+            raise _refused(
+                text, "has doubled braces", "write {name}-{version} for {{ .Name }}-{{ .Version }}"
             )
+        if unknown:
+            raise _refused(text, f"has an unknown field {{{unknown[0]}}}", "known: {name}, {version}")
+        if "{" in rest or "}" in rest:
+            raise _refused(text, "has a brace that belongs to no field")
+        if text.count("{version}") != 1:
+            raise _refused(text, "needs {version} once")
         if several and "{name}" not in text:
-            raise ConfigError(
-                f"tag-template: {text!r} would give all charts the same tags",
-                hint="for example {name}-{version}",
-            )
+            raise _refused(text, "would give all charts the same tags")
+        if _ILLEGAL.search(text.replace("{version}", "1.0.0").replace("{name}", "x")):
+            raise _refused(text, "makes no legal git tags")
         return cls(text)
 
     def tag(self, name: str, version: str) -> str:
         """Return the tag of a version of a chart."""
-        return self.text.replace("{name}", name).replace("{version}", version)
+        before, after = self.around(name)
+        return f"{before}{version}{after}"
 
     def version(self, name: str, tag: str) -> ChartVersion | None:
         """Return the version that a tag stands for, None where it is not a tag of this chart."""
-        before, _, after = self.text.replace("{name}", name).partition("{version}")
-        if not (tag.startswith(before) and tag.endswith(after) and len(tag) > len(before) + len(after)):
-            return None
-        text = tag[len(before) : len(tag) - len(after)]
-        return ChartVersion.parse(text) if is_strict(text) else None
+        return _between(tag, *self.around(name))
 
     def versions(self, name: str, tags: Iterable[str]) -> dict[ChartVersion, str]:
         """Return the versions of a chart and their tags, lowest first."""
-        found = {version: tag for tag in tags if (version := self.version(name, tag)) is not None}
+        before, after = self.around(name)
+        ours = (tag for tag in tags if tag.startswith(before))
+        found = {version: tag for tag in ours if (version := _between(tag, before, after)) is not None}
         return dict(sorted(found.items()))
+
+    def around(self, name: str) -> tuple[str, str]:
+        """Return what stands before and after the version in a chart's tags."""
+        before, _, after = self.text.partition("{version}")
+        return before.replace("{name}", name), after.replace("{name}", name)
+
+
+def _between(tag: str, before: str, after: str) -> ChartVersion | None:
+    if not (tag.startswith(before) and tag.endswith(after) and len(tag) > len(before) + len(after)):
+        return None
+    text = tag[len(before) : len(tag) - len(after)]
+    return ChartVersion.parse(text) if is_strict(text) else None
+
+
+def _refused(text: str, problem: str, hint: str = _EXAMPLE) -> ConfigError:
+    return ConfigError(f"tag-template: {text!r} {problem}", hint=hint)
+
+
+def refuse_collisions(templates: Mapping[str, TagTemplate]) -> None:
+    """Refuse charts (by name) whose tags could be taken for each other's; ConfigError names them and such a tag."""
+    seen: dict[str, str] = {}
+    for name, template in templates.items():
+        tag = template.tag(name, "1.0.0")
+        if tag in seen:
+            raise ConfigError(
+                f"tag-template: {seen[tag]!r} and {name!r} would both be tagged {tag!r}",
+                hint="put {name} into the template of one of them",
+            )
+        seen[tag] = name
+    ordered = sorted(seen)
+    for name, template in templates.items():
+        before, _ = template.around(name)
+        for tag in ordered[bisect_left(ordered, before) :]:
+            if not tag.startswith(before):
+                break
+            if seen[tag] != name and template.version(name, tag) is not None:
+                raise ConfigError(
+                    f"tag-template: {tag!r} would be a tag of {seen[tag]!r} and of {name!r}",
+                    hint="give one of them another tag-template under charts: in the settings file",
+                )
