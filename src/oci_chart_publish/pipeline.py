@@ -160,6 +160,45 @@ def _check(outcome: Outcome, workers: Workers) -> Outcome:
     return outcome
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Bumped:
+    """The decision for one chart, and the files that change with it: new bytes by path below the chart's folder."""
+
+    name: str
+    path: str
+    version: str
+    decision: VersionDecision
+    files: Mapping[str, bytes] = field(default_factory=dict)
+
+
+def bump(sources: Iterable[ChartSource], run: Run) -> tuple[list[Bumped], list[PublishError]]:
+    """Decide every version, dependencies first, and say what would change in the tree; nothing is written."""
+    surveyed, broken = survey(sources)
+    errors = [failure.error for failure in broken]
+    found: list[Bumped] = []
+    with Workers(run.jobs) as workers:
+        decisions = decide_versions(surveyed, run, workers)
+    for one in surveyed:
+        try:
+            decision = decisions.of(one.metadata.name)
+            if decision is not None:
+                found.append(_bumped(one, decision, decisions.moved(one)))
+        except PublishError as error:
+            errors.append(error)
+    return found, errors
+
+
+def _bumped(one: Surveyed, decision: VersionDecision, moved: Mapping[str, str]) -> Bumped:
+    changes = decision.stamped or bool(moved)
+    return Bumped(
+        name=one.metadata.name,
+        path=one.source.path,
+        version=one.metadata.version,
+        decision=decision,
+        files=stamped_files(one.source.tree, decision.version, moved) if changes else {},
+    )
+
+
 def survey(sources: Iterable[ChartSource]) -> tuple[list[Surveyed], list[Failure]]:
     """Read each Chart.yaml: names, versions, and who depends on whom. Two charts of one name are refused."""
     found: list[Surveyed] = []

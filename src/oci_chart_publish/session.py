@@ -78,6 +78,10 @@ class Session:
             on_secret=on_secret,
         )
 
+    def with_settings(self, settings: Settings) -> Session:
+        """Return the same surroundings under other settings."""
+        return replace(self, settings=settings)
+
     @property
     def root(self) -> Path:
         """The top of the work tree, or the folder itself outside git."""
@@ -225,6 +229,23 @@ class Session:
     def server_url(self) -> str:
         """The code host that the token is for."""
         return self.environment.get("GITHUB_SERVER_URL") or "https://github.com"
+
+    def commit(self, files: Mapping[str, bytes], message: str) -> str:
+        """Commit files to the branch of the event through the API, where it still ends at HEAD; return the commit."""
+        from oci_chart_publish.forge.github import GitHub  # noqa: PLC0415
+        from oci_chart_publish.forge.github.client import API_URL, Options  # noqa: PLC0415
+
+        settings, event = self.settings, self.event
+        head = self.repository.head() if self.repository else None
+        branch = event.pull_request.head_ref if event.pull_request else event.ref.removeprefix("refs/heads/")
+        if head is None or not branch:
+            raise ConfigError(
+                "--commit: it is not known which branch to commit to", hint="run it on a branch"
+            )
+        with GitHub(
+            event.repository, Options(token=settings.github_token, api_url=event.api_url or API_URL)
+        ) as github:
+            return github.commits.commit_files(branch, head, files, message).sha
 
     def announced(self, report: document.Report) -> document.Report:
         """Tell the code host of a finished run: releases after a publish, then the comment."""

@@ -14,6 +14,7 @@ from oci_chart_publish.errors import ExitCode, PublishError, worst
 COMMANDS = {
     "plan": "oci_chart_publish.cli.flow:plan",
     "publish": "oci_chart_publish.cli.flow:publish",
+    "bump": "oci_chart_publish.cli.bump:bump",
     "verify": "oci_chart_publish.cli.flow:verify",
     "diff": "oci_chart_publish.cli.diff:diff",
     "save": "oci_chart_publish.cli.cache:save",

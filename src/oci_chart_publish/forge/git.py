@@ -260,6 +260,13 @@ class GitRepository:
             raise PublishError(f"git has no blob {sha} in {self.root}")
         return data
 
+    # -- commits
+
+    def commit_files(self, paths: Sequence[str], message: str) -> str:
+        """Commit the work tree's version of some paths on HEAD, under the user's own name, and return the commit."""
+        self._git.output("commit", "--quiet", "--only", f"--message={message}", "--", *paths)
+        return self.require("HEAD")
+
     # -- remotes
 
     def origin(self) -> str:
