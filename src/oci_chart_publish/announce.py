@@ -139,6 +139,11 @@ class Announcer:
         event = self.event
         if event.pull_request is not None:
             number, create = event.pull_request.number, self._worth(report)
+        elif event.workflow_run is not None:
+            found = self.github.pulls.of_workflow_run(event.workflow_run)
+            if found is None:
+                return
+            number, create = found.number, self._worth(report)
         else:
             merged = self.github.pulls.merged_as(event.revision) if event.revision else None
             if merged is None:

@@ -230,6 +230,28 @@ class Session:
         """The code host that the token is for."""
         return self.environment.get("GITHUB_SERVER_URL") or "https://github.com"
 
+    def posted(self, report: document.Report) -> document.Report:
+        """Write the comment of a report that another job saved, on the pull request of this event."""
+        settings, event = self.settings, self.event
+        if not settings.github_token or not event.repository:
+            return report
+        from oci_chart_publish.announce import Announcer  # noqa: PLC0415
+        from oci_chart_publish.forge.github import GitHub  # noqa: PLC0415
+        from oci_chart_publish.forge.github.client import API_URL, Options  # noqa: PLC0415
+
+        with GitHub(
+            event.repository, Options(token=settings.github_token, api_url=event.api_url or API_URL)
+        ) as github:
+            announcer = Announcer(
+                github=github,
+                event=event,
+                settings=settings,
+                layout=self.layout,
+                tag_name=lambda chart: f"{chart.name}-{chart.version}",
+                subjects=lambda _: (),
+            )
+            return announcer.comment(report)
+
     def commit(self, files: Mapping[str, bytes], message: str) -> str:
         """Commit files to the branch of the event through the API, where it still ends at HEAD; return the commit."""
         from oci_chart_publish.forge.github import GitHub  # noqa: PLC0415

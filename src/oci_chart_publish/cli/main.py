@@ -16,6 +16,8 @@ COMMANDS = {
     "publish": "oci_chart_publish.cli.flow:publish",
     "bump": "oci_chart_publish.cli.bump:bump",
     "verify": "oci_chart_publish.cli.flow:verify",
+    "report": "oci_chart_publish.cli.report:report",
+    "promote": "oci_chart_publish.cli.promote:promote",
     "diff": "oci_chart_publish.cli.diff:diff",
     "save": "oci_chart_publish.cli.cache:save",
     "list": "oci_chart_publish.cli.cache:list_",

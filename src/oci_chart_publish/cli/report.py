@@ -1,0 +1,66 @@
+"""report: post a saved report, from a privileged job that runs none of the reported code."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import click
+import msgspec
+
+from oci_chart_publish.cli.options import given, setting_options
+from oci_chart_publish.errors import ConfigError
+from oci_chart_publish.report import document
+from oci_chart_publish.report.markdown import render
+from oci_chart_publish.report.table import show, show_problems
+from oci_chart_publish.runner import SUMMARY_LIMIT, append
+from oci_chart_publish.session import Session
+
+REPORT_LIMIT = 16 * 1024 * 1024
+"""Bytes of the largest report that is read."""
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@setting_options("github-token", "comment", "markdown")
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@click.pass_obj
+def report(environment: Mapping[str, str], /, file: Path, *, as_json: bool, **options: Any) -> int:  # noqa: ANN401
+    """Post the report in FILE: comment, step summary, table.
+
+    The pull request is that of the event, `workflow_run` for instance, and never the one that FILE names: FILE may
+    come from a job that ran the code of a stranger. Exits with the code of the reported run.
+    """
+    saved = read_report(file)
+    session = Session.open(given(options), environment, folder=Path.cwd(), quiet=True)
+    with closing(session):
+        saved = session.posted(saved)
+    append(environment.get("GITHUB_STEP_SUMMARY", ""), render(saved, limit=SUMMARY_LIMIT // 3))
+    if session.settings.markdown:
+        Path(session.settings.markdown).write_text(render(saved), encoding="utf-8")
+    if as_json:
+        sys.stdout.write(document.encode(saved).decode())
+    else:
+        show(saved, sys.stdout)
+        show_problems(saved, sys.stderr)
+    return saved.exit_code
+
+
+def read_report(path: Path) -> document.Report:
+    """Read a saved report; ConfigError for anything that is none."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(REPORT_LIMIT + 1)
+    except OSError as error:
+        raise ConfigError(f"cannot read the report {path}: {error.strerror}") from error
+    if len(data) > REPORT_LIMIT:
+        raise ConfigError(f"{path}: more than {REPORT_LIMIT} bytes, which is no report of ours")
+    try:
+        return document.decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise ConfigError(
+            f"{path} is no report of schema 1: {error}", hint="save one with --report FILE"
+        ) from error
