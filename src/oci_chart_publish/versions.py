@@ -49,7 +49,7 @@ class Versions:
             metadata.name, self.template(metadata.name), self.belonging(metadata.name, folder), published
         )
         if settings.bump != "auto":
-            return policy.explicit(settings.bump, metadata.version, history)
+            return policy.explicit(settings.bump, metadata.version, history, is_same=is_same)
         rules = Rules.of(settings.commit_types, untyped=settings.untyped, squash=settings.squash)
         return policy.automatic(
             metadata.version,

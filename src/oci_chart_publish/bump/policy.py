@@ -175,14 +175,13 @@ def _from_commits(meanings: Sequence[Meaning], *, base: ChartVersion, rules: Rul
 
 def _free(wanted: ChartVersion, top: ChartVersion, level: str, history: History) -> ChartVersion:
     """Return ``wanted``, or the next one of its line that no other branch has taken; ConflictError beyond the line."""
-    line = (wanted.major, wanted.minor)
     free = wanted
     while free in history.taken:
         free = next_version(free, "patch", stable=None)
     if free != wanted and level != "patch" and not wanted.prerelease:
         raise ConflictError(
             f"the next {level} version after {top} is {wanted}, which exists on another branch",
-            hint=f"merge that branch, or ask for a patch of {line[0]}.{top.minor} with the label {LABEL}patch",
+            hint=f"merge that branch, or ask for a patch of {top.major}.{top.minor} with the label {LABEL}patch",
         )
     return free
 
