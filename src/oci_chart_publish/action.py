@@ -9,11 +9,12 @@ import fnmatch
 import os
 import signal
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from oci_chart_publish import pipeline
 from oci_chart_publish.cli.main import show, show_several
+from oci_chart_publish.discover.source import ChartSource
 from oci_chart_publish.errors import ConfigError, ExitCode, PublishError
 from oci_chart_publish.forge.event import Event, read_event
 from oci_chart_publish.report import document
@@ -70,22 +71,18 @@ def _run(environment: Mapping[str, str]) -> int:
         on_secret=lambda secret: mask([secret], sys.stdout),
     )
     try:
-        report = session.announced(session.report(command, _COMMANDS[command](session)))
+        sources = session.sources()
+        report = session.report(command, _charts(command, session, sources))
+        report = session.announced(session.previewed(report, sources) if command == "plan" else report)
     finally:
         session.close()
     publish_report(report, session, environment)
     return report.exit_code
 
 
-def _publish(session: Session) -> Sequence[document.Chart]:
-    go = pipeline.plan if session.settings.dry_run else pipeline.publish
-    return go(sources := session.sources(), session.run(sources))
-
-
-_COMMANDS: dict[str, Callable[[Session], Sequence[document.Chart]]] = {
-    "publish": _publish,
-    "plan": lambda session: pipeline.plan(sources := session.sources(), session.run(sources)),
-}
+def _charts(command: str, session: Session, sources: Sequence[ChartSource]) -> Sequence[document.Chart]:
+    publishes = command == "publish" and not session.settings.dry_run
+    return (pipeline.publish if publishes else pipeline.plan)(sources, session.run(sources))
 
 
 def inputs(environment: Mapping[str, str]) -> dict[str, str]:

@@ -35,7 +35,6 @@ from oci_chart_publish.push.previous import published_versions
 from oci_chart_publish.push.reconcile import Action, Plan, Site, State, decide, look_up
 from oci_chart_publish.report import compose, document
 from oci_chart_publish.stamp import stamped_files
-from oci_chart_publish.versions import Versions
 from oci_chart_publish.workers import Workers
 
 
@@ -56,6 +55,24 @@ class NamedTarget(Target, Protocol):
 
     def name_all(self, names: Mapping[str, Descriptor]) -> None:
         """Name several manifests at once."""
+
+
+class VersionPolicy(Protocol):
+    """The bump stage: it decides the version of one chart at a time."""
+
+    @property
+    def follow_dependencies(self) -> bool:
+        """Whether a chart is bumped because a dependency in this repository was."""
+
+    def decide(
+        self,
+        metadata: ChartMetadata,
+        folder: str,
+        published: Callable[[], Iterable[ChartVersion]],
+        is_same: Callable[[ChartVersion], bool],
+        bumped: str = "",
+    ) -> VersionDecision:
+        """Return the version of the chart in ``folder``."""
 
 
 class Memo(Protocol):
@@ -79,7 +96,7 @@ class Run:
     registries: tuple[str, ...] = ()
     jobs: int = 32
     overwrite: bool = False
-    versions: Versions | None = None
+    versions: VersionPolicy | None = None
     details: bool = True
     progress: Progress = field(default_factory=Silent)
     stopping: threading.Event = field(default_factory=threading.Event)
@@ -328,7 +345,9 @@ def decide_versions(surveyed: Sequence[Surveyed], run: Run, workers: Workers) ->
     return Decisions(by_name=decided)
 
 
-def _decide(one: Surveyed, versions: Versions, bumped: str, run: Run, workers: Workers) -> VersionDecision:
+def _decide(
+    one: Surveyed, versions: VersionPolicy, bumped: str, run: Run, workers: Workers
+) -> VersionDecision:
     def published() -> list[ChartVersion]:
         stores = [
             site.store for site in _sites(one.metadata.name, one.metadata.version, run) if site.registry

@@ -11,12 +11,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace as replace_struct
 
-from oci_chart_publish import __version__
+from oci_chart_publish import __version__, pipeline
 from oci_chart_publish.build.build import Recipe
-from oci_chart_publish.connections import connect
+from oci_chart_publish.connections import connect, credentials
 from oci_chart_publish.discover import find
 from oci_chart_publish.discover.changed import changed_since
 from oci_chart_publish.discover.source import ChartSource
@@ -29,11 +30,16 @@ from oci_chart_publish.layout.memo import Memo
 from oci_chart_publish.oci.reference import Repository
 from oci_chart_publish.oci.store import Target
 from oci_chart_publish.pipeline import Run
+from oci_chart_publish.previews import PreviewVersions, listed
 from oci_chart_publish.progress import Progress, progress
 from oci_chart_publish.registry.connect import PULL, PULL_PUSH, Registries
+from oci_chart_publish.registry.credentials import Credentials
 from oci_chart_publish.report import compose, document, drift
 from oci_chart_publish.settings import Layer, Settings, from_environment, from_file, resolve
 from oci_chart_publish.versions import Versions
+
+if TYPE_CHECKING:
+    from oci_chart_publish.forge.github import GitHub
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -230,18 +236,32 @@ class Session:
         """The code host that the token is for."""
         return self.environment.get("GITHUB_SERVER_URL") or "https://github.com"
 
+    def previewed(self, report: document.Report, sources: Sequence[ChartSource]) -> document.Report:
+        """Publish a preview of every chart that a pull request of this repository changes, where that is asked for."""
+        pull_request = self.event.pull_request
+        if not self.settings.preview or pull_request is None or self.event.from_fork or pull_request.closed:
+            return report
+        moving = {
+            chart.path for chart in report.charts if chart.status in {"would-publish", "conflict", "drift"}
+        }
+        run = replace(
+            replace(self, writes=True).run(),
+            registries=(self.settings.preview,),
+            versions=PreviewVersions(version=self.versions(sources).preview(), number=pull_request.number),
+            details=False,
+        )
+        made = pipeline.publish([source for source in sources if source.path in moving], run)
+        return listed(report, made)
+
     def posted(self, report: document.Report) -> document.Report:
         """Write the comment of a report that another job saved, on the pull request of this event."""
         settings, event = self.settings, self.event
-        if not settings.github_token or not event.repository:
+        github = self.github()
+        if github is None:
             return report
         from oci_chart_publish.announce import Announcer  # noqa: PLC0415
-        from oci_chart_publish.forge.github import GitHub  # noqa: PLC0415
-        from oci_chart_publish.forge.github.client import API_URL, Options  # noqa: PLC0415
 
-        with GitHub(
-            event.repository, Options(token=settings.github_token, api_url=event.api_url or API_URL)
-        ) as github:
+        with github:
             announcer = Announcer(
                 github=github,
                 event=event,
@@ -252,37 +272,46 @@ class Session:
             )
             return announcer.comment(report)
 
-    def commit(self, files: Mapping[str, bytes], message: str) -> str:
-        """Commit files to the branch of the event through the API, where it still ends at HEAD; return the commit."""
-        from oci_chart_publish.forge.github import GitHub  # noqa: PLC0415
+    def github(self) -> GitHub | None:
+        """Return the gateway to the code host, None without a token or a repository there."""
+        settings, event = self.settings, self.event
+        if not settings.github_token or not event.repository:
+            return None
+        from oci_chart_publish.forge.github import GitHub  # noqa: PLC0415  (only where there is somebody to tell)
         from oci_chart_publish.forge.github.client import API_URL, Options  # noqa: PLC0415
 
-        settings, event = self.settings, self.event
+        options = Options(token=settings.github_token, api_url=event.api_url or API_URL)
+        return GitHub(event.repository, options)
+
+    @property
+    def credentials(self) -> Credentials:
+        """Where credentials for registries are looked for."""
+        return credentials(self.settings, self.environment)
+
+    def commit(self, files: Mapping[str, bytes], message: str) -> str:
+        """Commit files to the branch of the event through the API, where it still ends at HEAD; return the commit."""
+        event = self.event
         head = self.repository.head() if self.repository else None
         branch = event.pull_request.head_ref if event.pull_request else event.ref.removeprefix("refs/heads/")
-        if head is None or not branch:
+        github = self.github()
+        if head is None or not branch or github is None:
             raise ConfigError(
                 "--commit: it is not known which branch to commit to", hint="run it on a branch"
             )
-        with GitHub(
-            event.repository, Options(token=settings.github_token, api_url=event.api_url or API_URL)
-        ) as github:
+        with github:
             return github.commits.commit_files(branch, head, files, message).sha
 
     def announced(self, report: document.Report) -> document.Report:
         """Tell the code host of a finished run: releases after a publish, then the comment."""
         settings, event = self.settings, self.event
-        if not settings.github_token or not event.repository:
+        github = self.github()
+        if github is None:
             return report
         from oci_chart_publish.announce import Announcer  # noqa: PLC0415  (only where there is somebody to tell)
-        from oci_chart_publish.forge.github import GitHub  # noqa: PLC0415
-        from oci_chart_publish.forge.github.client import API_URL, Options  # noqa: PLC0415
 
         folders = tuple(chart.path for chart in report.charts)
         versions = replace(self.versions(()), folders=folders)
-        with GitHub(
-            event.repository, Options(token=settings.github_token, api_url=event.api_url or API_URL)
-        ) as github:
+        with github:
             announcer = Announcer(
                 github=github,
                 event=event,

@@ -54,7 +54,7 @@ def save(
     legacy: bool,
     **options: Any,  # noqa: ANN401
 ) -> None:
-    r"""Save CHART, a chart directory or a .tgz, in the cache as REF.
+    """Save CHART, a chart directory or a .tgz, in the cache as REF.
 
     \b
     oci-chart-publish save mychart/ localhost:5000/myrepo/mychart:2.7.0

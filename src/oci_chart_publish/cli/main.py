@@ -18,6 +18,8 @@ COMMANDS = {
     "verify": "oci_chart_publish.cli.flow:verify",
     "report": "oci_chart_publish.cli.report:report",
     "promote": "oci_chart_publish.cli.promote:promote",
+    "prune": "oci_chart_publish.cli.prune:prune",
+    "doctor": "oci_chart_publish.cli.doctor:doctor",
     "diff": "oci_chart_publish.cli.diff:diff",
     "save": "oci_chart_publish.cli.cache:save",
     "list": "oci_chart_publish.cli.cache:list_",
@@ -55,7 +57,7 @@ class Commands(click.Group):
 )
 @click.version_option(__version__, prog_name="oci-chart-publish")
 def group() -> None:
-    r"""Publish a repository of Helm charts to OCI registries.
+    """Publish a repository of Helm charts to OCI registries.
 
     discover -> bump -> build -> push -> report
 

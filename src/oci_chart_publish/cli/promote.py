@@ -28,7 +28,7 @@ from oci_chart_publish.workers import Workers
 @common
 @click.pass_obj
 def promote(environment: Mapping[str, str], /, source: str, destination: str, **options: Any) -> int:  # noqa: ANN401
-    r"""Copy a chart, or all its versions, with signatures and other referrers, unchanged.
+    """Copy a chart, or all its versions, with signatures and other referrers, unchanged.
 
     \b
     promote oci://staging.example.com/charts/web:1.4.0 oci://ghcr.io/acme/charts

@@ -185,6 +185,10 @@ def _where(chart: Chart) -> list[str]:
     if chart.digest:
         release = f"; release secret at least {size(chart.release_size)}" if chart.release_size else ""
         blocks.append(f"Digest {code(chart.digest)}, {size(chart.size)}{release}")
+    if chart.preview:
+        repository, _, tag = chart.preview.rpartition(":")
+        version = _word(tag.replace("_", "+"))
+        blocks.append(f"Preview:\n\n```sh\nhelm pull oci://{_word(repository)} --version {version}\n```")
     targets = [_where_target(chart, target) for target in chart.targets]
     if targets:
         blocks.append("\n".join(targets))
