@@ -1,4 +1,4 @@
-"""doctor: can this configuration publish?"""
+"""doctor: plain answers to the question whether this configuration can publish."""
 
 from __future__ import annotations
 
@@ -34,9 +34,8 @@ def doctor(environment: Mapping[str, str], /, **options: Any) -> int:  # noqa: A
     with closing(session):
         for answer in examine(session):
             answers.append(answer)
-            print(
-                f"{'ok  ' if answer.well else 'no  ' if answer.code else '?   '}{plain(answer.what)}: {plain(answer.says)}"
-            )
+            mark = "ok" if answer.well else "no" if answer.code else "?"
+            print(f"{mark:<3} {plain(answer.what)}: {plain(answer.says)}")
             if answer.hint:
-                print(f"      -> {plain(answer.hint)}")
+                print(f"    -> {plain(answer.hint)}")
     return int(verdict(answers))
