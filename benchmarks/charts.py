@@ -34,7 +34,9 @@ def _values(size: int, chance: random.Random) -> str:
     while sum(map(len, lines)) < size:
         key = f"key{len(lines)}"
         lines.append(f"# {' '.join(chance.choices(WORDS, k=8))}".replace("\n", " ") + "\n")
-        lines.append(f"{key}:\n  enabled: {chance.choice(['true', 'false'])}\n  size: {chance.randrange(10**6)}\n")
+        lines.append(
+            f"{key}:\n  enabled: {chance.choice(['true', 'false'])}\n  size: {chance.randrange(10**6)}\n"
+        )
     return "".join(lines)
 
 
@@ -49,6 +51,10 @@ def _template(name: str, index: int, size: int, chance: random.Random) -> str:
     head = f"apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {name}-{index}\ndata:\n"
     lines = [head]
     while sum(map(len, lines)) < size:
-        value = f"{chance.getrandbits(96):x}" if chance.random() < 0.3 else " ".join(chance.choices(["a", "b", "on"], k=6))
+        value = (
+            f"{chance.getrandbits(96):x}"
+            if chance.random() < 0.3
+            else " ".join(chance.choices(["a", "b", "on"], k=6))
+        )
         lines.append(f'  key-{len(lines)}: "{value} {{{{ .Release.Name }}}}"\n')
     return "".join(lines)

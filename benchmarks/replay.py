@@ -18,7 +18,9 @@ ACCEPT = "application/vnd.oci.image.manifest.v1+json"
 _local = threading.local()
 
 
-def _ask(host: str, method: str, target: str, body: bytes | None = None, kind: str = "") -> http.client.HTTPResponse:
+def _ask(
+    host: str, method: str, target: str, body: bytes | None = None, kind: str = ""
+) -> http.client.HTTPResponse:
     connection: http.client.HTTPConnection | None = getattr(_local, "connection", None)
     if connection is None:
         connection = _local.connection = http.client.HTTPConnection(host)

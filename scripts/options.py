@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from typing import Any, get_args
 
 import yaml
 
@@ -17,7 +17,10 @@ TARGET = ROOT / "docs" / "options.md"
 def page() -> str:
     """Return the page as Markdown."""
     action = yaml.safe_load((ROOT / "action.yml").read_text())
-    return "\n".join([*_settings(action["inputs"]), *_inputs(action["inputs"]), *_outputs(action["outputs"])]) + "\n"
+    return (
+        "\n".join([*_settings(action["inputs"]), *_inputs(action["inputs"]), *_outputs(action["outputs"])])
+        + "\n"
+    )
 
 
 def _settings(inputs: dict[str, Any]) -> list[str]:
@@ -26,9 +29,11 @@ def _settings(inputs: dict[str, Any]) -> list[str]:
         "",
         "Made by `make docs` from the settings and `action.yml`.",
         "",
-        "A setting has one name everywhere: `--dry-run`, the input `dry-run`, the variable "
-        f"`{ENVIRONMENT_PREFIX}DRY_RUN`, the key `dry-run` in `{FILES[0]}` or `{FILES[1]}`. The first that is given "
-        "counts. Lists have one item a line.",
+        (
+            "A setting has one name everywhere: `--dry-run`, the input `dry-run`, the variable "
+            f"`{ENVIRONMENT_PREFIX}DRY_RUN`, the key `dry-run` in `{FILES[0]}` or `{FILES[1]}`. The first that is "
+            "given counts. Lists have one item a line."
+        ),
         "",
         "## Settings",
         "",
@@ -36,11 +41,9 @@ def _settings(inputs: dict[str, Any]) -> list[str]:
         "|:--|:--|:-:|:--|",
     ]
     for name, field in fields().items():
-        bare, meta = (get_args(field.type) + (None,))[:2] if get_origin(field.type) else (field.type, None)
-        about = getattr(meta, "description", "") or ""
+        about = next((getattr(part, "description", "") for part in get_args(field.type)[1:]), "") or ""
         default = _default(field)
         lines.append(f"| `{name}` | {default} | {'yes' if name in inputs else ''} | {about} |")
-        del bare
     return lines
 
 

@@ -50,15 +50,24 @@ def found(name: str) -> bool:
     return shutil.which(name, path=os.pathsep.join(places)) is not None
 
 
-def run(*command: str, cwd: Path | None = None, **environment: str) -> str:
+def run(*command: str, cwd: Path | None = None, environment: dict[str, str] | None = None) -> str:
     """Run a command and return "" or the end of what it said."""
     try:
         done = subprocess.run(
-            command, cwd=cwd, env={**os.environ, **environment}, capture_output=True, check=False, text=True
+            command,
+            cwd=cwd,
+            env={**os.environ, **(environment or {})},
+            capture_output=True,
+            check=False,
+            text=True,
         )
     except OSError as error:
         return str(error)
-    return "" if done.returncode == 0 else (done.stderr or done.stdout).strip()[-300:] or f"exit {done.returncode}"
+    return (
+        ""
+        if done.returncode == 0
+        else (done.stderr or done.stdout).strip()[-300:] or f"exit {done.returncode}"
+    )
 
 
 def build(tool: Go) -> str:
@@ -74,11 +83,11 @@ def build(tool: Go) -> str:
             work.mkdir()
             problem = (
                 run("go", "mod", "init", "local", cwd=work)
-                or run("go", "get", f"{tool.package}@{tool.version}", cwd=work, **flags)
-                or run("go", "build", "-o", str(made), tool.package, cwd=work, **flags)
+                or run("go", "get", f"{tool.package}@{tool.version}", cwd=work, environment=flags)
+                or run("go", "build", "-o", str(made), tool.package, cwd=work, environment=flags)
             )
         else:
-            problem = run("go", "install", f"{tool.package}@{tool.version}", **flags)
+            problem = run("go", "install", f"{tool.package}@{tool.version}", environment=flags)
         if not problem:
             BIN.mkdir(parents=True, exist_ok=True)
             made.replace(BIN / tool.name)
@@ -97,7 +106,7 @@ def packages(names: list[str]) -> dict[str, str]:
         install = os.geteuid() == 0 and name != "docker-registry"
         quiet = {"DEBIAN_FRONTEND": "noninteractive"}
         command = ("apt-get", "install", "-y", "-qq", "--no-install-recommends", PACKAGES[name])
-        problem = run(*command, **quiet) if install else unpack(PACKAGES[name])
+        problem = run(*command, environment=quiet) if install else unpack(PACKAGES[name])
         if problem or not found(name):
             problems[name] = problem or "it is not there after installing"
     return problems
@@ -126,7 +135,9 @@ def main(names: list[str]) -> int:
                 problems[tool.name] = problem
     for name, problem in problems.items():
         print(f"tools: {name} cannot be had here: {problem}", file=sys.stderr, flush=True)
-    print(f"tools: {'some are missing; tests that need them are skipped by name' if problems else 'all there'}")
+    print(
+        f"tools: {'some are missing; tests that need them are skipped by name' if problems else 'all there'}"
+    )
     return 1 if problems and os.environ.get("CI") == "true" else 0
 
 

@@ -14,11 +14,11 @@ _PLACES = (REPOSITORY / ".tools" / "bin", REPOSITORY / ".tools" / "debian" / "us
 
 def program(name: str) -> str:
     """Return a program that `make test` installs or the machine has; without it skip by name, in CI fail."""
-    path = os.pathsep.join([*map(str, _PLACES), os.environ.get("PATH", "")])  # noqa: TID251
+    path = os.pathsep.join([*map(str, _PLACES), os.environ.get("PATH", "")])
     found = shutil.which(name, path=path)
     if found is None:
         reason = f"{name} is not installed; `make test` installs it"
-        if os.environ.get("CI"):  # noqa: TID251
+        if os.environ.get("CI"):
             pytest.fail(reason)
         pytest.skip(reason)
     return found

@@ -218,7 +218,7 @@ def test_dangerous_links_are_refused(tmp_path: Path, target: str, message: str) 
 def test_pipe_is_refused_unless_it_is_ignored(tmp_path: Path) -> None:
     write(tmp_path, {"Chart.yaml": HEAD})
     os.mkfifo(tmp_path / "pipe")
-    with pytest.raises(ChartError, match="^pipe: is a named pipe, which cannot be packed"):
+    with pytest.raises(ChartError, match=r"^pipe: is a named pipe, which cannot be packed"):
         load_chart(FolderTree(tmp_path))
     write(tmp_path, {".helmignore": b"pipe\n"})
     assert len(load_chart(FolderTree(tmp_path)).files) == 2

@@ -67,7 +67,9 @@ def test_other_or_deleted_head_repository_is_a_fork(tmp_path: Path, repository: 
     assert read_event(environment(tmp_path, document)).from_fork
 
 
-@pytest.mark.parametrize("document", ["[]", "{}", '{"pull_request": {"number": "7"}}', '{"pull_request": []}'])
+@pytest.mark.parametrize(
+    "document", ["[]", "{}", '{"pull_request": {"number": "7"}}', '{"pull_request": []}']
+)
 def test_odd_event_has_no_pull_request(tmp_path: Path, document: str) -> None:
     assert read_event(environment(tmp_path, document)).pull_request is None
 

@@ -16,7 +16,7 @@ REPOSITORY = Path(__file__).parents[2]
 TOOLS = REPOSITORY / ".tools"
 
 # What this process was started with; the tests' own environment is cleaned (tests/conftest.py).
-_STARTED_WITH = dict(os.environ)  # noqa: TID251
+_STARTED_WITH = dict(os.environ)
 
 
 def places() -> tuple[Path, ...]:

@@ -10,9 +10,17 @@ DIGEST = "sha256:2c13f6fed4582256859dcac8e2754ee39e06233eaaefebce6c20251ceb4e0ff
 
 def chart(name: str, status: document.Status) -> document.Chart:
     reference = f"ghcr.io/acme/charts/{name}:1.0.0"
-    target = document.Target(registry="ghcr.io/acme/charts", reference=reference, status=status, digest=DIGEST)
+    target = document.Target(
+        registry="ghcr.io/acme/charts", reference=reference, status=status, digest=DIGEST
+    )
     return document.Chart(
-        name=name, path=f"charts/{name}", version="1.0.0", status=status, digest=DIGEST, size=5, targets=(target,)
+        name=name,
+        path=f"charts/{name}",
+        version="1.0.0",
+        status=status,
+        digest=DIGEST,
+        size=5,
+        targets=(target,),
     )
 
 

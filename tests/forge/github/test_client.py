@@ -83,7 +83,7 @@ def test_a_deletion_that_was_carried_out_before_the_answer_got_lost_is_done(
     ids=["said", "not said", "the most"],
 )
 @pytest.mark.parametrize("method", ["GET", "PATCH", "POST", "DELETE"])
-def test_a_secondary_limit_is_waited_for(  # noqa: PLR0917 - two tables and three fixtures
+def test_a_secondary_limit_is_waited_for(
     fake: FakeGitHub,
     client: Client,
     watch: Watch,

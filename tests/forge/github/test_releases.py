@@ -304,7 +304,7 @@ def test_a_read_only_token_is_told_apart(fake: FakeGitHub, github: GitHub, spec:
     ],
 )
 @pytest.mark.parametrize("immutable", [False, True], ids=["mutable", "immutable"])
-def test_a_bad_gateway_anywhere_leaves_one_complete_release(  # noqa: PLR0917 - two tables and three fixtures
+def test_a_bad_gateway_anywhere_leaves_one_complete_release(
     fake: FakeGitHub,
     github: GitHub,
     spec: ReleaseSpec,
@@ -338,7 +338,7 @@ def test_a_bad_gateway_anywhere_leaves_one_complete_release(  # noqa: PLR0917 - 
     ],
     ids=["before the draft", "before the assets", "before publishing"],
 )
-def test_a_run_that_dies_is_finished_by_the_next(  # noqa: PLR0917 - a table and four fixtures
+def test_a_run_that_dies_is_finished_by_the_next(
     fake: FakeGitHub,
     github: GitHub,
     other: GitHub,
