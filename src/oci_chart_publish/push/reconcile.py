@@ -121,7 +121,9 @@ def _found(artifact: ChartArtifact, site: Site, here: Target, verdicts: Verdicts
     if theirs is None:
         theirs = site.store.manifest(found.digest)
         if theirs is None:
-            raise NotFoundError(f"{site.reference} names {found.digest}, and no manifest of that digest is there")
+            raise NotFoundError(
+                f"{site.reference} names {found.digest}, and no manifest of that digest is there"
+            )
         here.put_manifest(theirs)
     state = State.SAME if _verdict(artifact, theirs, site, here, verdicts) else State.DIFFERENT
     return Finding(site=site, state=state, manifest=theirs)
