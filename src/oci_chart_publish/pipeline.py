@@ -19,6 +19,7 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Protocol
 
 from oci_chart_publish.build.build import Recipe, build
+from oci_chart_publish.bump.stamp import stamped_files
 from oci_chart_publish.chart.metadata import ChartMetadata, decode_metadata
 from oci_chart_publish.chart.overlay import OverlayTree
 from oci_chart_publish.chart.tree import Tree
@@ -34,7 +35,6 @@ from oci_chart_publish.push import publish as protocol
 from oci_chart_publish.push.previous import published_versions
 from oci_chart_publish.push.reconcile import Action, Plan, Site, State, decide, look_up
 from oci_chart_publish.report import compose, document
-from oci_chart_publish.stamp import stamped_files
 from oci_chart_publish.workers import Workers
 
 

@@ -259,7 +259,7 @@ class Session:
         github = self.github()
         if github is None:
             return report
-        from oci_chart_publish.announce import Announcer  # noqa: PLC0415
+        from oci_chart_publish.report.announce import Announcer  # noqa: PLC0415
 
         with github:
             announcer = Announcer(
@@ -307,7 +307,7 @@ class Session:
         github = self.github()
         if github is None:
             return report
-        from oci_chart_publish.announce import Announcer  # noqa: PLC0415  (only where there is somebody to tell)
+        from oci_chart_publish.report.announce import Announcer  # noqa: PLC0415  (only where there is somebody to tell)
 
         folders = tuple(chart.path for chart in report.charts)
         versions = replace(self.versions(()), folders=folders)

@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from oci_chart_publish.chart import package
-from oci_chart_publish.chart.archive import load_archive, read_members
+from oci_chart_publish.chart.archive import load_archive
 from oci_chart_publish.chart.chart import Chart, load_chart
+from oci_chart_publish.chart.members import read_members
 from oci_chart_publish.chart.tree import FolderTree, MemoryTree
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "helm"

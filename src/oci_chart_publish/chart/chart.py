@@ -13,13 +13,12 @@ from dataclasses import dataclass, replace
 
 from oci_chart_publish.chart.ignore import IgnoreRules
 from oci_chart_publish.chart.lock import Lock, decode_lock
+from oci_chart_publish.chart.members import SIZE_LIMIT, ChartFile, read_members
 from oci_chart_publish.chart.metadata import ChartMetadata, decode_metadata
 from oci_chart_publish.chart.tree import Tree
 from oci_chart_publish.chart.yamldoc import check_document
 from oci_chart_publish.errors import ChartError
 
-SIZE_LIMIT = 100 * 1024 * 1024
-"""Bytes of all files of a chart together; there is no limit for a single one (Helm 4.3)."""
 DEPTH_LIMIT = 32
 """Levels of subcharts in subcharts, and of folders in folders, that are followed."""
 
@@ -28,14 +27,6 @@ _CHARTS = "charts/"
 _BOM = b"\xef\xbb\xbf"
 _API_VERSIONS = frozenset({"v1", "v2"})
 _LOCKS = ("Chart.lock", "requirements.lock")
-
-
-@dataclass(frozen=True, slots=True)
-class ChartFile:
-    """A file of a chart: POSIX path below the chart's root, and its bytes."""
-
-    path: str
-    data: bytes
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -226,9 +217,6 @@ def _subchart(name: str, members: list[ChartFile], depth: int) -> Chart:
     if name.endswith(".tgz"):
         if members[0].path:
             raise ChartError("a folder that is called like an archive", hint="rename it, or pack it")
-        # Archives of archives: the loader of archives needs this module, so it is looked up late.
-        from oci_chart_publish.chart.archive import read_members  # noqa: PLC0415
-
         return from_files(read_members(members[0].data), depth=depth + 1)
     if not members[0].path:
         raise ChartError(

@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from oci_chart_publish import cache
+from oci_chart_publish.cache import verbs
 from oci_chart_publish.cli.main import show
 from oci_chart_publish.cli.options import given, setting_options
 from oci_chart_publish.errors import worst
@@ -63,10 +63,10 @@ def save(
     """
     with closing(_session(environment, options)) as session:
         recipe = None if legacy else session.recipe()("")
-        opened = cache.open_chart(chart)
-        for warning in cache.advice(opened):
+        opened = verbs.open_chart(chart)
+        for warning in verbs.advice(opened):
             print(f"warning: {plain(warning, 1000)}", file=sys.stderr)
-        _print(cache.save(session.layout, opened, reference, recipe=recipe, legacy=legacy))
+        _print(verbs.save(session.layout, opened, reference, recipe=recipe, legacy=legacy))
 
 
 @click.command("list")
@@ -75,7 +75,7 @@ def save(
 def list_(environment: Mapping[str, str], /, **options: Any) -> int:  # noqa: ANN401
     """List the charts in the cache."""
     with closing(_session(environment, options)) as session:
-        listing = cache.listing(session.layout)
+        listing = verbs.listing(session.layout)
     _print(listing.lines)
     for problem in listing.problems:
         show(problem)
@@ -93,7 +93,7 @@ def push(environment: Mapping[str, str], /, reference: str, **options: Any) -> N
     """
     with closing(_session(environment, options, reference, writes=True)) as session:
         overwrite = session.settings.overwrite
-        _print(cache.push(session.layout, session.store, reference, overwrite=overwrite))
+        _print(verbs.push(session.layout, session.store, reference, overwrite=overwrite))
 
 
 @click.command()
@@ -103,7 +103,7 @@ def push(environment: Mapping[str, str], /, reference: str, **options: Any) -> N
 def pull(environment: Mapping[str, str], /, reference: str, **options: Any) -> None:  # noqa: ANN401
     """Pull REF from its registry into the cache, unchanged."""
     with closing(_session(environment, options, reference)) as session:
-        _print(cache.pull(session.layout, session.store, reference))
+        _print(verbs.pull(session.layout, session.store, reference))
 
 
 @click.command()
@@ -114,7 +114,7 @@ def pull(environment: Mapping[str, str], /, reference: str, **options: Any) -> N
 def export(environment: Mapping[str, str], /, reference: str, destination: str, **options: Any) -> None:  # noqa: ANN401
     """Write the chart of REF to a new directory, file for file as it was saved."""
     with closing(_session(environment, options)) as session:
-        _print(cache.export(session.layout, reference, destination))
+        _print(verbs.export(session.layout, reference, destination))
 
 
 @click.command()
@@ -124,7 +124,7 @@ def export(environment: Mapping[str, str], /, reference: str, destination: str, 
 def remove(environment: Mapping[str, str], /, reference: str, **options: Any) -> None:  # noqa: ANN401
     """Drop REF from the cache. Its blobs stay until `gc`."""
     with closing(_session(environment, options)) as session:
-        _print(cache.remove(session.layout, reference))
+        _print(verbs.remove(session.layout, reference))
 
 
 @click.command()
@@ -136,4 +136,4 @@ def remove(environment: Mapping[str, str], /, reference: str, **options: Any) ->
 def gc(environment: Mapping[str, str], /, older_than: float, **options: Any) -> None:  # noqa: ANN401
     """Remove the blobs of the cache that no name leads to."""
     with closing(_session(environment, options)) as session:
-        _print(cache.gc(session.layout, timedelta(minutes=older_than)))
+        _print(verbs.gc(session.layout, timedelta(minutes=older_than)))

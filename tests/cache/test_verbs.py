@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from tests.layout.artifacts import artifact, blob_file, put
 
-from oci_chart_publish import cache
 from oci_chart_publish.build.artifact import manifest_of
-from oci_chart_publish.cached import Name, find_name
+from oci_chart_publish.cache import verbs
+from oci_chart_publish.cache.names import Name, find_name
 from oci_chart_publish.errors import ChartError, ConfigError, ConflictError, NotFoundError, VerificationError
 from oci_chart_publish.layout.layout import ImageLayout
 from oci_chart_publish.oci.descriptor import Descriptor
@@ -67,7 +67,7 @@ def remote(tmp_path: Path) -> Remote:
 
 def test_a_cache_of_helm_3_6_3_is_listed_with_its_true_digests(old: ImageLayout) -> None:
     os.utime(blob_file(old.root, Digest.parse(f"sha256:{_layer_of_0_1_0()}")), (999_000, 999_000))
-    assert cache.listing(old, now=1_000_002) == cache.Listing(
+    assert verbs.listing(old, now=1_000_002) == verbs.Listing(
         (
             "REF                                      \tNAME\tVERSION\tDIGEST \tSIZE \tCREATED   ",
             "localhost:5000/UPPER/x:1.0.0             \tc2  \t0.1.0  \t1ed0eb4\t547 B\t2 seconds ",
@@ -86,7 +86,7 @@ def _layer_of_0_1_0() -> str:
 
 
 def test_an_empty_cache_is_a_header(empty: ImageLayout) -> None:
-    assert cache.listing(empty) == cache.Listing(("REF\tNAME\tVERSION\tDIGEST\tSIZE\tCREATED",))
+    assert verbs.listing(empty) == verbs.Listing(("REF\tNAME\tVERSION\tDIGEST\tSIZE\tCREATED",))
 
 
 def test_the_list_shows_damage_beside_what_is_whole_and_leaves_out_what_is_no_chart(old: ImageLayout) -> None:
@@ -97,7 +97,7 @@ def test_the_list_shows_damage_beside_what_is_whole_and_leaves_out_what_is_no_ch
         path.chmod(0o644)
         path.write_bytes(b"{}")
     blob_file(old.root, Digest("sha256", A24)).unlink()
-    listing = cache.listing(old, now=1_000_000)
+    listing = verbs.listing(old, now=1_000_000)
     assert [line.split("\t")[0].strip() for line in listing.lines[1:]] == [
         "localhost:5000/UPPER/x:1.0.0",
         "localhost:5000/myrepo/mychart:0.1.0",
@@ -116,7 +116,7 @@ def test_the_list_shows_damage_beside_what_is_whole_and_leaves_out_what_is_no_ch
 
 
 def test_an_old_chart_is_pushed_as_it_is(old: ImageLayout, remote: Remote) -> None:
-    assert list(cache.push(old, remote, REF)) == [
+    assert list(verbs.push(old, remote, REF)) == [
         "The push refers to repository [localhost:5000/myrepo/mychart]",
         *BLOCK,
         "2.7.0: pushed to remote (1 layer, 547 B total)",
@@ -129,17 +129,17 @@ def test_an_old_chart_is_pushed_as_it_is(old: ImageLayout, remote: Remote) -> No
 
 
 def test_a_plus_in_an_old_name_becomes_an_underscore_in_the_tag(old: ImageLayout, remote: Remote) -> None:
-    lines = list(cache.push(old, remote, "localhost:5000/myrepo/mychart:1.0.0+build"))
+    lines = list(verbs.push(old, remote, "localhost:5000/myrepo/mychart:1.0.0+build"))
     assert lines[1] == "ref:     localhost:5000/myrepo/mychart:1.0.0+build"
     assert lines[-1] == "1.0.0_build: pushed to remote (1 layer, 546 B total)"
     assert list(remote(Repository("localhost:5000", "myrepo/mychart")).names()) == ["1.0.0_build"]
 
 
 def test_pushing_again_is_a_no_op_and_says_the_same(old: ImageLayout, remote: Remote) -> None:
-    first = list(cache.push(old, remote, REF))
+    first = list(verbs.push(old, remote, REF))
     there = remote(Repository("localhost:5000", "myrepo/mychart"))
     before = {path: path.stat().st_mtime_ns for path in there.root.rglob("*") if path.is_file()}
-    assert list(cache.push(old, remote, REF)) == first
+    assert list(verbs.push(old, remote, REF)) == first
     assert {path: path.stat().st_mtime_ns for path in there.root.rglob("*") if path.is_file()} == before
 
 
@@ -148,49 +148,49 @@ def test_a_tag_that_holds_something_else_is_not_overwritten(old: ImageLayout, re
     put(there, artifact("something else"), "2.7.0")
     theirs = artifact("something else").manifest.descriptor.digest
     with pytest.raises(ConflictError) as caught:
-        list(cache.push(old, remote, REF))
+        list(verbs.push(old, remote, REF))
     assert caught.value.message == f"{REF} holds something else already: {theirs.short}, not a24f1c1a4e1e"
     assert "--overwrite" in caught.value.hint
     assert there.names()["2.7.0"].digest == theirs
-    assert list(cache.push(old, remote, REF, overwrite=True))[-1].startswith("2.7.0: pushed to remote")
+    assert list(verbs.push(old, remote, REF, overwrite=True))[-1].startswith("2.7.0: pushed to remote")
     assert there.names()["2.7.0"].digest == Digest("sha256", A24)
 
 
 def test_a_pulled_chart_is_named_by_its_reference_and_up_to_date_the_second_time(
     old: ImageLayout, empty: ImageLayout, remote: Remote
 ) -> None:
-    list(cache.push(old, remote, REF))
-    assert list(cache.pull(empty, remote, REF)) == [
+    list(verbs.push(old, remote, REF))
+    assert list(verbs.pull(empty, remote, REF)) == [
         "2.7.0: Pulling from localhost:5000/myrepo/mychart",
         *BLOCK,
         f"Status: Downloaded newer chart for {REF}",
     ]
-    assert list(cache.pull(empty, remote, f"oci://{REF}"))[-1] == f"Status: Chart is up to date for {REF}"
+    assert list(verbs.pull(empty, remote, f"oci://{REF}"))[-1] == f"Status: Chart is up to date for {REF}"
     assert {name: str(found.digest) for name, found in empty.names().items()} == {REF: f"sha256:{A24}"}
 
 
 def test_a_tag_that_moved_is_downloaded_anew(old: ImageLayout, empty: ImageLayout, remote: Remote) -> None:
-    list(cache.push(old, remote, REF))
-    list(cache.pull(empty, remote, REF))
+    list(verbs.push(old, remote, REF))
+    list(verbs.pull(empty, remote, REF))
     there = remote(Repository("localhost:5000", "myrepo/mychart"))
-    list(cache.push(old, remote, "localhost:5000/myrepo/mychart:0.1.0"))
+    list(verbs.push(old, remote, "localhost:5000/myrepo/mychart:0.1.0"))
     there.name_all({"2.7.0": there.names()["0.1.0"]})
-    assert list(cache.pull(empty, remote, REF))[-1] == f"Status: Downloaded newer chart for {REF}"
+    assert list(verbs.pull(empty, remote, REF))[-1] == f"Status: Downloaded newer chart for {REF}"
 
 
 def test_a_pull_mends_a_damaged_blob(old: ImageLayout, empty: ImageLayout, remote: Remote) -> None:
-    list(cache.push(old, remote, REF))
-    list(cache.pull(empty, remote, REF))
+    list(verbs.push(old, remote, REF))
+    list(verbs.pull(empty, remote, REF))
     manifest = empty.manifest(REF)
     assert manifest is not None
     blob_file(empty.root, manifest.layers[0].digest).unlink()
     blob_file(empty.root, manifest.layers[0].digest).write_bytes(b"x" * 547)
-    list(cache.pull(empty, remote, REF))
+    list(verbs.pull(empty, remote, REF))
     assert len(empty.blob(manifest.layers[0])) == 547
 
 
 def test_a_pull_of_what_is_not_there_says_what_it_tried(empty: ImageLayout, remote: Remote) -> None:
-    lines = cache.pull(empty, remote, "localhost:5000/myrepo/mychart:9.9.9")
+    lines = verbs.pull(empty, remote, "localhost:5000/myrepo/mychart:9.9.9")
     assert next(lines) == "9.9.9: Pulling from localhost:5000/myrepo/mychart"
     with pytest.raises(NotFoundError) as caught:
         next(lines)
@@ -207,7 +207,7 @@ def test_an_image_is_not_pulled(empty: ImageLayout, remote: Remote) -> None:
     )
     there.put_manifest(Manifest.parse(document), "1")
     with pytest.raises(ChartError) as caught:
-        list(cache.pull(empty, remote, "localhost:5000/an/image:1"))
+        list(verbs.pull(empty, remote, "localhost:5000/an/image:1"))
     assert caught.value.message == (
         "localhost:5000/an/image:1 is not a Helm chart but application/vnd.oci.image.config.v1+json"
     )
@@ -226,7 +226,7 @@ def test_a_pull_needs_registry_and_tag(
     empty: ImageLayout, remote: Remote, reference: str, message: str
 ) -> None:
     with pytest.raises(ConfigError) as caught:
-        list(cache.pull(empty, remote, reference))
+        list(verbs.pull(empty, remote, reference))
     assert caught.value.message == message
     assert remote.opened == []
 
@@ -246,7 +246,7 @@ def test_a_name_that_no_registry_takes_is_not_pushed(
     old: ImageLayout, remote: Remote, reference: str, message: str, hint: str
 ) -> None:
     with pytest.raises(ConfigError) as caught:
-        list(cache.push(old, remote, reference))
+        list(verbs.push(old, remote, reference))
     assert (caught.value.message, caught.value.hint) == (message, hint)
     assert remote.opened == []
 
@@ -255,9 +255,9 @@ def test_what_is_not_there_is_not_found_and_the_neighbours_are_named(
     old: ImageLayout, remote: Remote
 ) -> None:
     verbs: list[Callable[[str], Iterator[str]]] = [
-        lambda reference: cache.push(old, remote, reference),
-        lambda reference: cache.export(old, reference),
-        lambda reference: cache.remove(old, reference),
+        lambda reference: verbs.push(old, remote, reference),
+        lambda reference: verbs.export(old, reference),
+        lambda reference: verbs.remove(old, reference),
     ]
     for verb in verbs:
         with pytest.raises(NotFoundError) as caught:
@@ -303,20 +303,20 @@ def test_a_reference_without_a_tag_that_fits_several_names_asks_which(old: Image
 
 def test_a_removed_name_is_gone_even_if_what_it_stood_for_is_damaged(old: ImageLayout) -> None:
     blob_file(old.root, Digest("sha256", A24)).unlink()
-    assert list(cache.remove(old, REF)) == ["2.7.0: removed"]
+    assert list(verbs.remove(old, REF)) == ["2.7.0: removed"]
     assert REF not in old.names()
-    assert list(cache.remove(old, "mychart")) == ["2.7.0: removed"]
+    assert list(verbs.remove(old, "mychart")) == ["2.7.0: removed"]
     with pytest.raises(NotFoundError, match=f"Chart not found: {REF}"):
-        list(cache.remove(old, REF))
+        list(verbs.remove(old, REF))
 
 
 def test_gc_tells_what_it_removed(old: ImageLayout) -> None:
     for name in [name for name in old.names() if name != REF]:
-        list(cache.remove(old, name))
-    assert list(cache.gc(old)) == ["Removed 6 blobs, 2.5 KiB"]
-    assert list(cache.gc(old)) == ["Removed 0 blobs, 0 B"]
-    assert list(cache.remove(old, REF)) == ["2.7.0: removed"]
-    assert list(cache.gc(old, timedelta(0))) == ["Removed 3 blobs, 916 B"]
+        list(verbs.remove(old, name))
+    assert list(verbs.gc(old)) == ["Removed 6 blobs, 2.5 KiB"]
+    assert list(verbs.gc(old)) == ["Removed 0 blobs, 0 B"]
+    assert list(verbs.remove(old, REF)) == ["2.7.0: removed"]
+    assert list(verbs.gc(old, timedelta(0))) == ["Removed 3 blobs, 916 B"]
 
 
 @pytest.mark.parametrize(
@@ -415,7 +415,7 @@ def files_of(folder: Path) -> dict[str, bytes]:
 
 
 def test_a_saved_chart_prints_its_block_and_has_its_name(empty: ImageLayout, mychart: Path) -> None:
-    lines = list(cache.save(empty, cache.open_chart(mychart), REF))
+    lines = list(verbs.save(empty, verbs.open_chart(mychart), REF))
     found = empty.resolve(REF)
     manifest = empty.manifest(REF)
     assert found is not None
@@ -431,7 +431,7 @@ def test_a_saved_chart_prints_its_block_and_has_its_name(empty: ImageLayout, myc
     assert manifest.layers[0].media_type == "application/vnd.cncf.helm.chart.content.v1.tar+gzip"
     assert manifest.annotations["org.opencontainers.image.title"] == "chartmuseum"
     assert manifest.annotations["org.opencontainers.image.version"] == "1.8.2"
-    assert list(cache.save(empty, cache.open_chart(mychart), REF)) == lines
+    assert list(verbs.save(empty, verbs.open_chart(mychart), REF)) == lines
 
 
 def test_a_reference_without_a_tag_is_saved_under_the_charts_version(
@@ -439,33 +439,33 @@ def test_a_reference_without_a_tag_is_saved_under_the_charts_version(
 ) -> None:
     text = CHARTMUSEUM.replace("1.8.2", "1.8.2+build.1")
     (mychart / "Chart.yaml").write_text(text)
-    lines = list(cache.save(empty, cache.open_chart(mychart), "localhost:5000/myrepo/mychart"))
+    lines = list(verbs.save(empty, verbs.open_chart(mychart), "localhost:5000/myrepo/mychart"))
     assert lines[0] == "ref:     localhost:5000/myrepo/mychart:1.8.2_build.1"
     assert lines[-2:] == ["version: 1.8.2+build.1", "1.8.2_build.1: saved"]
 
 
 def test_what_a_user_would_stumble_over_is_said_at_save(empty: ImageLayout, mychart: Path) -> None:
-    assert cache.advice(cache.open_chart(mychart)) == ()
+    assert verbs.advice(verbs.open_chart(mychart)) == ()
     text = CHARTMUSEUM.replace("v1", "v2").replace("1.8.2", '"1.8"')
     (mychart / "Chart.yaml").write_text(text + "dependencies:\n- name: redis\n  version: 1.x\n")
-    chart = cache.open_chart(mychart)
-    assert [warning.split(":")[0] for warning in cache.advice(chart)] == [
+    chart = verbs.open_chart(mychart)
+    assert [warning.split(":")[0] for warning in verbs.advice(chart)] == [
         "version 1.8 is no full semantic version",
         "Chart.yaml",
     ]
-    assert "declared, but missing in charts/: redis" in cache.advice(chart)[1]
-    assert list(cache.save(empty, chart, "a"))[-1] == "1.8: saved"
+    assert "declared, but missing in charts/: redis" in verbs.advice(chart)[1]
+    assert list(verbs.save(empty, chart, "a"))[-1] == "1.8: saved"
 
 
 def test_a_refused_name_saves_nothing(empty: ImageLayout, mychart: Path) -> None:
     with pytest.raises(ConfigError):
-        list(cache.save(empty, cache.open_chart(mychart), "localhost:5000/UPPER/x:1.0.0"))
+        list(verbs.save(empty, verbs.open_chart(mychart), "localhost:5000/UPPER/x:1.0.0"))
     assert empty.names() == {}
     assert list((empty.root / "blobs" / "sha256").iterdir()) == []
 
 
 def test_legacy_builds_the_config_of_the_walk_through(empty: ImageLayout, mychart: Path) -> None:
-    list(cache.save(empty, cache.open_chart(mychart), REF, legacy=True))
+    list(verbs.save(empty, verbs.open_chart(mychart), REF, legacy=True))
     manifest = empty.manifest(REF)
     assert manifest is not None
     assert manifest.config is not None
@@ -495,40 +495,40 @@ def test_the_manifest_of_the_walk_through_has_its_digest() -> None:
 def test_an_exported_chart_is_the_saved_one_file_for_file(
     empty: ImageLayout, mychart: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    list(cache.save(empty, cache.open_chart(mychart), REF))
+    list(verbs.save(empty, verbs.open_chart(mychart), REF))
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
-    lines = list(cache.export(empty, REF))
+    lines = list(verbs.export(empty, REF))
     assert lines[0] == f"ref:     {REF}"
     assert lines[-1] == "Exported chart to chartmuseum/"
     assert files_of(tmp_path / "here" / "chartmuseum") == files_of(mychart)
-    assert list(cache.export(empty, REF, "out"))[-1] == "Exported chart to out/chartmuseum/"
-    assert list(cache.export(empty, REF, "./out//deep/"))[-1] == "Exported chart to out/deep/chartmuseum/"
+    assert list(verbs.export(empty, REF, "out"))[-1] == "Exported chart to out/chartmuseum/"
+    assert list(verbs.export(empty, REF, "./out//deep/"))[-1] == "Exported chart to out/deep/chartmuseum/"
     assert files_of(tmp_path / "here" / "out" / "deep" / "chartmuseum") == files_of(mychart)
     assert sorted(path.name for path in (tmp_path / "here").iterdir()) == ["chartmuseum", "out"]
 
 
 def test_an_existing_folder_is_not_written_to(empty: ImageLayout, mychart: Path, tmp_path: Path) -> None:
-    list(cache.save(empty, cache.open_chart(mychart), REF))
+    list(verbs.save(empty, verbs.open_chart(mychart), REF))
     (tmp_path / "out" / "chartmuseum").mkdir(parents=True)
     with pytest.raises(ChartError, match="exists already"):
-        list(cache.export(empty, REF, str(tmp_path / "out")))
+        list(verbs.export(empty, REF, str(tmp_path / "out")))
     assert list((tmp_path / "out" / "chartmuseum").iterdir()) == []
 
 
 def test_a_packed_chart_is_saved_as_its_folder_is(empty: ImageLayout, mychart: Path, tmp_path: Path) -> None:
-    list(cache.save(empty, cache.open_chart(mychart), "a:1"))
+    list(verbs.save(empty, verbs.open_chart(mychart), "a:1"))
     manifest = empty.manifest("a:1")
     assert manifest is not None
     (tmp_path / "chartmuseum-1.8.2.tgz").write_bytes(empty.blob(manifest.layers[0]))
-    list(cache.save(empty, cache.open_chart(tmp_path / "chartmuseum-1.8.2.tgz"), "b:1"))
+    list(verbs.save(empty, verbs.open_chart(tmp_path / "chartmuseum-1.8.2.tgz"), "b:1"))
     assert {str(found.digest) for found in empty.names().values()} == {str(manifest.descriptor.digest)}
 
 
 @pytest.mark.parametrize("name", ["nosuch", "nosuch.tgz"])
 def test_a_chart_that_is_not_there_is_named(tmp_path: Path, name: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        cache.open_chart(tmp_path / name)
+        verbs.open_chart(tmp_path / name)
     assert caught.value.message == f"cannot read the chart {tmp_path / name}: No such file or directory"
 
 
@@ -545,7 +545,7 @@ def test_a_chart_that_is_not_there_is_named(tmp_path: Path, name: str) -> None:
 def test_a_chart_of_helm_3_6_3_is_exported_as_it_was_packed(
     old: ImageLayout, tmp_path: Path, name: str
 ) -> None:
-    assert list(cache.export(old, name, str(tmp_path / "out")))[-1] == f"Exported chart to {tmp_path}/out/c2/"
+    assert list(verbs.export(old, name, str(tmp_path / "out")))[-1] == f"Exported chart to {tmp_path}/out/c2/"
     exported, source = files_of(tmp_path / "out" / "c2"), files_of(VECTORS / "helm" / "c2")
     # Helm 3.6 wrote Chart.yaml and Chart.lock anew when it packed; all else is the source.
     assert exported.keys() == source.keys()
@@ -568,5 +568,5 @@ def test_a_chart_whose_name_leads_elsewhere_is_not_exported(empty: ImageLayout, 
         empty.put_blob(blobs[1], layer)
         empty.put_manifest(manifest_of(blobs[0], blobs[1:], {}), "bad:1")
         with pytest.raises(ChartError, match="cannot be that of a folder"):
-            list(cache.export(empty, "bad:1", str(tmp_path / "out")))
+            list(verbs.export(empty, "bad:1", str(tmp_path / "out")))
     assert not (tmp_path / "out").exists()

@@ -1,7 +1,7 @@
 """The verbs of the cache, ``save list push pull export remove gc``, as functions over stores.
 
 Each one yields the lines that ``helm chart`` of Helm 3.0 to 3.6 printed, as soon as they are true, and raises where
-that failed; ``historic`` holds the wording. Saving, pushing and pulling are one copy from a store to a store.
+that failed; ``printed`` holds the wording. Saving, pushing and pulling are one copy from a store to a store.
 """
 
 from __future__ import annotations
@@ -14,8 +14,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from oci_chart_publish import historic
-from oci_chart_publish.cached import (
+from oci_chart_publish.cache import printed
+from oci_chart_publish.cache.names import (
     CachedChart,
     Name,
     find,
@@ -92,7 +92,7 @@ def save(
     for blob in artifact.manifest.blobs:
         layout.put_blob(blob, artifact.blobs[blob.digest])
     layout.put_manifest(artifact.manifest, str(name))
-    yield from historic.block(read(layout, str(name), artifact.manifest.descriptor).row)
+    yield from printed.block(read(layout, str(name), artifact.manifest.descriptor).row)
     yield f"{name.tag}: saved"
 
 
@@ -114,7 +114,7 @@ def _build(chart: Chart, recipe: Recipe | None, *, legacy: bool) -> Artifact:
 
 def listing(layout: ImageLayout, *, now: float | None = None) -> Listing:
     """Return the table of all charts in the cache; artifacts that are no charts are left out."""
-    rows: list[historic.Row] = []
+    rows: list[printed.Row] = []
     problems: list[PublishError] = []
     for name, descriptor in layout.names().items():
         try:
@@ -122,8 +122,8 @@ def listing(layout: ImageLayout, *, now: float | None = None) -> Listing:
                 rows.append(read(layout, name, descriptor).row)
         except PublishError as error:
             problems.append(error)
-            rows.append(historic.Row(reference=name, digest=descriptor.digest))
-    lines = tuple(historic.table(rows, now=time.time() if now is None else now))
+            rows.append(printed.Row(reference=name, digest=descriptor.digest))
+    lines = tuple(printed.table(rows, now=time.time() if now is None else now))
     return Listing(lines, tuple(problems))
 
 
@@ -135,7 +135,7 @@ def push(layout: ImageLayout, connect: Connect, reference: str, *, overwrite: bo
     chart = find(layout, reference)
     where = _tag_reference(str(chart.name))
     yield f"The push refers to repository [{where.repository}]"
-    yield from historic.block(chart.row)
+    yield from printed.block(chart.row)
     remote = connect(where.repository)
     found = remote.resolve(where.tag)
     digest = chart.manifest.descriptor.digest
@@ -168,7 +168,7 @@ def pull(layout: ImageLayout, connect: Connect, reference: str) -> Iterator[str]
     layer_of(manifest, str(where))
     before = layout.resolve(str(where))
     copy(remote, layout, manifest, name=str(where))
-    yield from historic.block(read(layout, str(where), manifest.descriptor).row)
+    yield from printed.block(read(layout, str(where), manifest.descriptor).row)
     newer = before is None or before.digest != manifest.descriptor.digest
     yield f"Status: {'Downloaded newer chart' if newer else 'Chart is up to date'} for {where}"
 
@@ -176,7 +176,7 @@ def pull(layout: ImageLayout, connect: Connect, reference: str) -> Iterator[str]
 def export(layout: ImageLayout, reference: str, folder: str = "") -> Iterator[str]:
     """Write the files of a chart, as they were packed, to a new directory with its name in ``folder``."""
     chart = find(layout, reference)
-    yield from historic.block(chart.row)
+    yield from printed.block(chart.row)
     target = os.path.normpath(os.path.join(folder, folder_name(chart)))  # noqa: PTH118  (as Go's filepath.Join prints)
     _extract(layout, chart, Path(target))
     yield f"Exported chart to {target}/"

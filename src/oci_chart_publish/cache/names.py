@@ -10,9 +10,9 @@ import json
 from dataclasses import dataclass
 from pathlib import PurePath
 
+from oci_chart_publish.cache.printed import Row
 from oci_chart_publish.chart.mediatype import CHART_LAYERS, HELM_CONFIG
 from oci_chart_publish.errors import ChartError, ConfigError, NotFoundError, VerificationError
-from oci_chart_publish.historic import Row
 from oci_chart_publish.layout.layout import ImageLayout
 from oci_chart_publish.oci.descriptor import Descriptor
 from oci_chart_publish.oci.manifest import Manifest
