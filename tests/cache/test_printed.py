@@ -10,7 +10,7 @@ import pytest
 from oci_chart_publish.cache.printed import Row, age, block, table
 from oci_chart_publish.oci.digest import Digest
 
-TRANSCRIPT = Path(__file__).parent / "vectors" / "helm-3.6.3" / "transcript.txt"
+TRANSCRIPT = Path(__file__).parents[1] / "vectors" / "helm-3.6.3" / "transcript.txt"
 NOW = 1_000_000.0
 ROW = Row(
     reference="localhost:5000/myrepo/mychart:2.7.0",

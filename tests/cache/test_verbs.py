@@ -22,7 +22,7 @@ from oci_chart_publish.oci.digest import Digest
 from oci_chart_publish.oci.manifest import Manifest
 from oci_chart_publish.oci.reference import Repository
 
-VECTORS = Path(__file__).parent / "vectors"
+VECTORS = Path(__file__).parents[1] / "vectors"
 REF = "localhost:5000/myrepo/mychart:2.7.0"
 A24 = "a24f1c1a4e1e0519fcf602ae0d49150caead7dcfb04684bf6b6a3c08757974ea"
 BLOCK = [
@@ -254,12 +254,12 @@ def test_a_name_that_no_registry_takes_is_not_pushed(
 def test_what_is_not_there_is_not_found_and_the_neighbours_are_named(
     old: ImageLayout, remote: Remote
 ) -> None:
-    verbs: list[Callable[[str], Iterator[str]]] = [
+    each: list[Callable[[str], Iterator[str]]] = [
         lambda reference: verbs.push(old, remote, reference),
         lambda reference: verbs.export(old, reference),
         lambda reference: verbs.remove(old, reference),
     ]
-    for verb in verbs:
+    for verb in each:
         with pytest.raises(NotFoundError) as caught:
             list(verb("localhost:5000/UPPER/x:9"))
         assert caught.value.message == "Chart not found: localhost:5000/UPPER/x:9"
