@@ -43,7 +43,8 @@ class ChartArtifact:
     """A chart built into the layout: its manifest, config and layer are stored there.
 
     ``path`` is the chart's folder relative to the repository root ("" for the root itself); ``dependencies``
-    are the names of charts of this run that have to be published before it.
+    are the names of charts of this run that have to be published before it. ``remembered`` is the digest of the tar
+    where the layer was not compressed in this run but remembered from an earlier one.
     """
 
     path: str
@@ -54,6 +55,7 @@ class ChartArtifact:
     warnings: tuple[str, ...] = ()
     dependencies: tuple[str, ...] = ()
     decision: VersionDecision | None = None
+    remembered: str = ""
 
     @property
     def name(self) -> str:

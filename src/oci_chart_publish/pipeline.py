@@ -18,7 +18,7 @@ from functools import partial
 from graphlib import CycleError, TopologicalSorter
 from typing import Protocol
 
-from oci_chart_publish.build.build import Recipe, build
+from oci_chart_publish.build.build import Recipe, build, check_remembered
 from oci_chart_publish.bump.stamp import stamped_files
 from oci_chart_publish.chart.metadata import ChartMetadata, decode_metadata
 from oci_chart_publish.chart.overlay import OverlayTree
@@ -369,6 +369,11 @@ def _prepare_and_upload(one: Surveyed, decisions: Decisions, run: Run, workers: 
     outcome = _prepare(one, decisions, run, workers)
     if isinstance(outcome, Failure):
         return outcome
+    if outcome.going:
+        try:
+            check_remembered(outcome.artifact, run.layout)
+        except PublishError as error:
+            return _failure(one, error)
     return protocol.upload(outcome, run.layout, workers.gather)
 
 

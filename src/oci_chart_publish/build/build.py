@@ -10,13 +10,14 @@ from oci_chart_publish.chart import package
 from oci_chart_publish.chart.annotations import manifest_annotations
 from oci_chart_publish.chart.chart import Chart, load_chart
 from oci_chart_publish.chart.mediatype import CHART_LAYER, HELM_CONFIG
+from oci_chart_publish.chart.members import gunzip
 from oci_chart_publish.chart.metadata import encode_config, traps
 from oci_chart_publish.chart.tree import Tree
-from oci_chart_publish.errors import ChartError
+from oci_chart_publish.errors import ChartError, VerificationError
 from oci_chart_publish.handover import ChartArtifact
 from oci_chart_publish.oci.descriptor import Descriptor
 from oci_chart_publish.oci.digest import Digest
-from oci_chart_publish.oci.store import Target
+from oci_chart_publish.oci.store import Source, Target
 
 
 class Memo(Protocol):
@@ -51,7 +52,7 @@ def build(tree: Tree, path: str, layout: Target, memo: Memo, recipe: Recipe) -> 
     tar = package.tar(package.entries(chart))
     metadata, warnings = chart.metadata, warnings_of(chart)
     del chart  # its files are in the tar now; a large chart is held once
-    layer = _store_layer(tar, layout, memo)
+    layer, remembered = _store_layer(tar, layout, memo)
     config_bytes = encode_config(metadata)
     config = Descriptor.of(HELM_CONFIG, config_bytes)
     layout.put_blob(config, config_bytes)
@@ -65,20 +66,40 @@ def build(tree: Tree, path: str, layout: Target, memo: Memo, recipe: Recipe) -> 
     manifest = manifest_of(config, [layer], annotations)
     layout.put_manifest(manifest)
     return ChartArtifact(
-        path=path, metadata=metadata, manifest=manifest, config=config, layer=layer, warnings=warnings
+        path=path,
+        metadata=metadata,
+        manifest=manifest,
+        config=config,
+        layer=layer,
+        warnings=warnings,
+        remembered=remembered,
     )
 
 
-def _store_layer(tar: bytearray, layout: Target, memo: Memo) -> Descriptor:
-    key = f"{package.COMPRESSOR}-{Digest.of(tar).hex}"
+def _store_layer(tar: bytearray, layout: Target, memo: Memo) -> tuple[Descriptor, str]:
+    """Return the layer, and the digest of the tar where the layer was remembered and not made."""
+    tar_digest = Digest.of(tar).hex
+    key = f"{package.COMPRESSOR}-{tar_digest}"
     known = _known_layer(memo.get("layer", key))
     if known is not None and layout.has(known):
-        return known
+        return known, tar_digest
     data = package.gzip(tar)
     layer = Descriptor.of(CHART_LAYER, data)
     layout.put_blob(layer, data)
     memo.put("layer", key, {"digest": str(layer.digest), "size": layer.size})
-    return layer
+    return layer, ""
+
+
+def check_remembered(artifact: ChartArtifact, layout: Source) -> None:
+    """Raise VerificationError unless a remembered layer holds the tar that this tree packs.
+
+    Done before anything is published, and only then: a cache that somebody tampered with must not get a chart out.
+    """
+    if artifact.remembered and Digest.of(gunzip(layout.blob(artifact.layer))).hex != artifact.remembered:
+        raise VerificationError(
+            f"the cache holds another layer for {artifact.name} {artifact.version} than this tree packs",
+            hint="delete the cache, or name another with --layout, and run again",
+        )
 
 
 def _known_layer(value: object) -> Descriptor | None:

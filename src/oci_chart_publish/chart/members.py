@@ -33,13 +33,14 @@ class ChartFile:
 
 def read_members(data: bytes) -> list[ChartFile]:
     """Return the files of an archive, without the folder that holds them all."""
-    files = list(_files(_gunzip(data)))
+    files = list(_files(gunzip(data)))
     if not files:
         raise ChartError("no files in the archive")
     return files
 
 
-def _gunzip(data: bytes) -> bytearray:
+def gunzip(data: bytes) -> bytearray:
+    """Return what a gzip archive holds; ChartError where it is none, cut off, or larger than a chart may be."""
     if not data.startswith(b"\x1f\x8b\x08"):
         raise ChartError("not a gzip archive", hint="expected a chart packed as .tgz")
     tar = bytearray()
