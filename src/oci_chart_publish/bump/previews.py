@@ -9,8 +9,8 @@ from oci_chart_publish.errors import ConfigError
 
 _FIELD = re.compile(r"\{(\w*)\}")
 _PARTS = {"number": "[0-9]+", "sha7": "[0-9a-f]{7}", "sha": "[0-9a-f]{40,64}", "version": ".+"}
-# An identifier that begins with the commit, or holds it behind digits alone, may turn out to be all digits.
-_BARE = re.compile(r"[-.](?:[0-9]|\{number\})*\{sha7?\}(?:[0-9]|\{number\})*(?=[.+]|$)")
+# An identifier of the commit and digits alone may turn out to be a number.
+_BARE = re.compile(r"(?:[0-9]|\{number\})*\{sha7?\}(?:[0-9]|\{number\})*")
 
 
 def preview_version(template: str, *, number: int, head: str, version: str = "") -> str:
@@ -25,7 +25,8 @@ def preview_version(template: str, *, number: int, head: str, version: str = "")
         raise _refused(template, f"has an unknown field {{{unknown[0]}}}", f"known: {known}")
     if "{number}" not in template:
         raise _refused(template, "needs {number}: without it nobody can tell which previews to delete")
-    if _BARE.search(template.partition("+")[0]):
+    prerelease = template.partition("+")[0].partition("-")[2]
+    if any(_BARE.fullmatch(identifier) for identifier in prerelease.split(".")):
         raise _refused(template, "has a bare commit: put a letter before it", "for example g{sha7}")
     values = {"number": str(number), "sha7": head[:7], "sha": head, "version": version}
     text = _FIELD.sub(lambda match: values[match[1]], template)
