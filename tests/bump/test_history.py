@@ -1,0 +1,157 @@
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+from tests.fakes.git import ENV, GitRepo
+
+from oci_chart_publish.bump.history import Releases, matching
+from oci_chart_publish.bump.paths import Belonging
+from oci_chart_publish.bump.policy import History, automatic
+from oci_chart_publish.bump.tags import TagTemplate
+from oci_chart_publish.chart.version import ChartVersion
+from oci_chart_publish.forge.git import GitRepository
+
+TEMPLATE = TagTemplate.parse("{name}-{version}")
+PREVIEW = "0.0.0-pr.{number}.g{sha7}"
+WEB = Belonging(folder="charts/web", ignore=("README.md",))
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> GitRepo:
+    """Two charts, web and web-ui, both released at 1.0.0."""
+    made = GitRepo(tmp_path / "repo")
+    made.write({f"charts/{name}/Chart.yaml": f"name: {name}\nversion: 1.0.0\n" for name in ("web", "web-ui")})
+    made.commit("feat: begin")
+    made.tag("web-1.0.0")
+    made.tag("web-ui-1.0.0")
+    return made
+
+
+def change(repo: GitRepo, path: str, message: str) -> str:
+    repo.write({path: message})
+    return repo.commit(message)
+
+
+def known(
+    repo: GitRepo,
+    *,
+    name: str = "web",
+    belonging: Belonging = WEB,
+    published: Iterable[str] = (),
+    rev: str = "HEAD",
+) -> History:
+    with GitRepository.open(repo.root, ENV) or pytest.fail("no repository") as git:
+        releases = Releases(git, preview_template=PREVIEW, rev=rev)
+        return releases.history(name, TEMPLATE, belonging, lambda: map(ChartVersion.parse, published))
+
+
+def messages(found: History) -> tuple[str, ...]:
+    return tuple(one.rstrip("\n") for one in found.messages)
+
+
+def texts(versions: Iterable[ChartVersion]) -> list[str]:
+    return [str(version) for version in sorted(versions)]
+
+
+def test_each_chart_has_its_own_history(repo: GitRepo) -> None:
+    change(repo, "charts/web/values.yaml", "fix: web")
+    change(repo, "charts/web-ui/values.yaml", "feat: ui")
+    change(repo, "README.md", "docs: neither")
+    repo.tag("v9.0.0")
+    web = known(repo)
+    ui = known(repo, name="web-ui", belonging=Belonging(folder="charts/web-ui"))
+    assert (str(web.base), messages(web)) == ("1.0.0", ("fix: web",))
+    assert (str(ui.base), messages(ui)) == ("1.0.0", ("feat: ui",))
+    assert automatic("1.0.0", web).version == "1.0.1"
+    assert automatic("1.0.0", ui).version == "1.1.0"
+
+
+def test_a_commit_that_only_touches_ignored_files_asks_for_nothing(repo: GitRepo) -> None:
+    change(repo, "charts/web/README.md", "feat!: rewrite the README")
+    assert messages(known(repo)) == ()
+
+
+def test_commits_inside_a_merge_count_and_the_merge_itself_does_not(repo: GitRepo) -> None:
+    repo.git("switch", "--quiet", "--create", "topic")
+    change(repo, "charts/web/values.yaml", "feat: ingress")
+    repo.git("switch", "--quiet", "main")
+    change(repo, "charts/web-ui/values.yaml", "fix: elsewhere")
+    repo.git("merge", "--quiet", "--no-ff", "--message", "Merge pull request #1 from topic", "topic")
+    assert messages(known(repo)) == ("feat: ingress",)
+
+
+def test_a_maintenance_branch_counts_from_its_own_tag(repo: GitRepo) -> None:
+    repo.git("branch", "release-1")
+    change(repo, "charts/web/values.yaml", "feat!: two")
+    repo.tag("web-2.0.0")
+    repo.git("switch", "--quiet", "release-1")
+    change(repo, "charts/web/values.yaml", "fix: old")
+    old = known(repo, published=["1.0.0", "2.0.0"])
+    assert (str(old.base), texts(old.counted), texts(old.taken)) == ("1.0.0", ["1.0.0"], ["1.0.0", "2.0.0"])
+    assert automatic("1.0.0", old).version == "1.0.1"
+    assert str(known(repo, rev="main").base) == "2.0.0"
+
+
+def test_versions_in_registries_without_a_tag_count(repo: GitRepo) -> None:
+    change(repo, "charts/web/values.yaml", "fix: x")
+    found = known(repo, published=["1.0.0", "1.0.1", "0.9.0"])
+    assert (str(found.base), texts(found.counted)) == ("1.0.0", ["0.9.0", "1.0.0", "1.0.1"])
+    assert automatic("1.0.0", found).version == "1.0.2"
+
+
+def test_previews_count_nowhere(repo: GitRepo) -> None:
+    repo.tag("web-0.0.0-pr.3.g0123456")
+    found = known(repo, published=["0.0.0-pr.4.gabcdef0"])
+    assert (texts(found.counted), texts(found.taken)) == (["1.0.0"], ["1.0.0"])
+
+
+def test_a_reverted_commit_asks_for_nothing(repo: GitRepo) -> None:
+    change(repo, "charts/web/values.yaml", "feat!: two")
+    change(repo, "charts/web/other.yaml", "fix: one")
+    repo.git("revert", "--no-edit", "HEAD~1")
+    assert messages(known(repo)) == ("fix: one",)
+
+
+def test_a_dependency_in_the_repository_counts_as_the_chart_itself(repo: GitRepo) -> None:
+    change(repo, "charts/common/values.yaml", "feat: helpers")
+    change(repo, "lib/x.tpl", "fix: shared")
+    whole = Belonging(folder="charts/web", extra=("lib",), dependencies=(Belonging(folder="charts/common"),))
+    assert messages(known(repo, belonging=whole)) == ("fix: shared", "feat: helpers")
+
+
+def test_without_a_tag_the_commit_that_set_the_version_is_where_changes_begin(tmp_path: Path) -> None:
+    repo = GitRepo(tmp_path / "repo")
+    repo.write({"charts/web/Chart.yaml": "name: web\nversion: 1.0.0\n"})
+    repo.commit("feat!: begin")
+    repo.write({"charts/web/Chart.yaml": "name: web\nversion: '1.1.0' # next\n"})
+    repo.commit("feat: more")
+    repo.write({"charts/web/Chart.yaml": "name: web\nversion: 1.1.0\nicon: x\n"})
+    repo.commit("fix: icon")
+    published = known(repo, published=["1.1.0"])
+    assert (published.base, messages(published)) == (None, ("fix: icon",))
+    assert automatic("1.1.0", published).version == "1.1.1"
+    assert messages(known(repo)) == ("fix: icon", "feat: more", "feat!: begin")
+
+
+def test_a_chart_at_the_root_of_the_repository_has_a_history_too(tmp_path: Path) -> None:
+    repo = GitRepo(tmp_path / "repo")
+    repo.write(
+        {"Chart.yaml": "name: web\nversion: 1.0.0\n", "charts/db/Chart.yaml": "name: db\nversion: 1.0.0\n"}
+    )
+    repo.commit("feat: begin")
+    repo.tag("web-1.0.0", message="annotated")
+    change(repo, "charts/db/values.yaml", "feat: db")
+    change(repo, "values.yaml", "fix: web")
+    found = known(repo, belonging=Belonging(folder="", nested=("charts/db",)))
+    assert (str(found.base), messages(found)) == ("1.0.0", ("fix: web",))
+
+
+def test_hostile_messages_are_only_messages(repo: GitRepo) -> None:
+    change(repo, "charts/web/values.yaml", "fix: x\x01\x1b[31m\n\nBREAKING CHANGE: \u2028y\n\n--- a/b\n")
+    assert automatic("1.0.0", known(repo)).version == "2.0.0"
+
+
+def test_settings_of_a_chart_by_name_win_over_globs() -> None:
+    assert matching("db-one", {"*": 1, "db-one": 2, "db-*": 3, "web": 4}) == ["*", "db-*", "db-one"]

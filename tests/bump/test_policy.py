@@ -1,0 +1,282 @@
+from __future__ import annotations
+
+import pytest
+
+from oci_chart_publish.bump import policy
+from oci_chart_publish.bump.conventional import Rules
+from oci_chart_publish.bump.policy import History, automatic, explicit, proposal
+from oci_chart_publish.chart.version import ChartVersion
+from oci_chart_publish.errors import ConflictError
+from oci_chart_publish.handover import BumpLevel, VersionDecision
+
+
+def history(base: str = "", counted: str = "", taken: str = "", messages: tuple[str, ...] = ()) -> History:
+    """History from versions separated by blanks; the base counts too, and what counts is taken."""
+    own = ChartVersion.parse(base) if base else None
+    versions = {ChartVersion.parse(one) for one in f"{base} {counted}".split()}
+    return History(
+        base=own,
+        counted=frozenset(versions),
+        taken=frozenset(versions | {ChartVersion.parse(one) for one in taken.split()}),
+        messages=messages,
+    )
+
+
+def outcome(decision: VersionDecision) -> tuple[str, BumpLevel, str]:
+    return decision.version, decision.level, decision.reason
+
+
+DECISIONS: dict[str, tuple[str, History, tuple[str, BumpLevel, str]]] = {
+    "nothing published": ("0.1.0", history(), ("0.1.0", "none", "first release")),
+    "nothing changed": (
+        "1.2.3",
+        history("1.2.3"),
+        ("1.2.3", "none", "no commit touched it since its last release"),
+    ),
+    "fix": ("1.2.3", history("1.2.3", messages=("fix: x",)), ("1.2.4", "patch", "'fix: x'")),
+    "untyped": ("1.2.3", history("1.2.3", messages=("Tidy",)), ("1.2.4", "patch", "'Tidy'")),
+    "the highest of several": (
+        "1.2.3",
+        history("1.2.3", messages=("fix: x", "feat: y", "feat: z")),
+        ("1.3.0", "minor", "'feat: y'"),
+    ),
+    "breaking": (
+        "1.2.3",
+        history("1.2.3", messages=("fix: x\n\nBREAKING CHANGE: y",)),
+        ("2.0.0", "major", "'fix: x'"),
+    ),
+    "breaking below one": (
+        "0.2.3",
+        history("0.2.3", messages=("feat!: x",)),
+        ("0.3.0", "minor", "'feat!: x'"),
+    ),
+    "feature below one": ("0.2.3", history("0.2.3", messages=("feat: x",)), ("0.2.4", "patch", "'feat: x'")),
+    "Chart.yaml behind": ("1.0.0", history("1.2.3", messages=("fix: x",)), ("1.2.4", "patch", "'fix: x'")),
+    "Chart.yaml raised": (
+        "1.5.0",
+        history("1.2.3", messages=("feat!: x",)),
+        ("1.5.0", "none", "Chart.yaml was raised above 1.2.3"),
+    ),
+    "Chart.yaml raised to a candidate": (
+        "1.3.0-rc.1",
+        history("1.2.3", messages=("feat: x",)),
+        ("1.3.0-rc.1", "none", "Chart.yaml was raised above 1.2.3"),
+    ),
+    "Chart.yaml raised, but not above the registry": (
+        "1.2.4",
+        history("1.2.3", "1.3.0", messages=("fix: x",)),
+        ("1.3.1", "patch", "'fix: x'"),
+    ),
+    "a registry is ahead of the tags": (
+        "1.2.3",
+        history("1.2.3", "1.2.9", messages=("feat: x",)),
+        ("1.3.0", "minor", "'feat: x'"),
+    ),
+    "registry only": (
+        "1.2.3",
+        history("", "1.2.3 1.2.2", messages=("feat: x",)),
+        ("1.3.0", "minor", "'feat: x'"),
+    ),
+    "a candidate stays a candidate": (
+        "1.3.0-rc.1",
+        history("1.3.0-rc.1", "1.2.3", messages=("feat: x",)),
+        ("1.3.0-rc.2", "minor", "'feat: x'"),
+    ),
+    "a patch taken by another branch is stepped over": (
+        "1.2.3",
+        history("1.2.3", taken="1.2.4 1.2.5", messages=("fix: x",)),
+        ("1.2.6", "patch", "'fix: x'"),
+    ),
+    "named by a footer": (
+        "1.2.3",
+        history("1.2.3", messages=("fix: y", "chore: x\n\nRelease-As: 3.0.0")),
+        ("3.0.0", "explicit", "Release-As in 'chore: x'"),
+    ),
+    "the newest of two footers": (
+        "1.2.3",
+        history("1.2.3", messages=("a\n\nRelease-As: 1.9.0", "b\n\nRelease-As: 3.0.0")),
+        ("1.9.0", "explicit", "Release-As in 'a'"),
+    ),
+    "a footer whose version is published already": (
+        "1.2.3",
+        history("1.2.3", "3.0.0", messages=("fix: y", "chore: x\n\nRelease-As: 3.0.0")),
+        ("3.0.1", "patch", "'fix: y'"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("version", "known", "expected"), DECISIONS.values(), ids=DECISIONS)
+def test_the_version_follows_from_history(
+    version: str, known: History, expected: tuple[str, BumpLevel, str]
+) -> None:
+    decision = automatic(version, known)
+    assert outcome(decision) == expected
+    assert decision.stamped is (decision.version != version)
+
+
+@pytest.mark.parametrize(
+    ("labels", "expected"),
+    [
+        (["release:major"], ("2.0.0", "major", "label release:major")),
+        (["bug", "release:patch", "release:minor"], ("1.3.0", "minor", "label release:minor")),
+        (["release:skip", "release:major"], ("1.2.3", "none", "label release:skip")),
+        (["major", "release:huge", "skip"], ("1.2.4", "patch", "'fix: x'")),
+    ],
+)
+def test_labels_come_before_commits(labels: list[str], expected: tuple[str, BumpLevel, str]) -> None:
+    known = history("1.2.3", messages=("fix: x",))
+    assert outcome(automatic("1.2.3", known, labels=labels)) == expected
+
+
+def test_labels_come_before_footers_and_after_a_raised_version() -> None:
+    known = history("1.2.3", messages=("x\n\nRelease-As: 3.0.0",))
+    assert automatic("1.2.3", known, labels=["release:patch"]).version == "1.2.4"
+    assert automatic("1.9.0", known, labels=["release:patch"]).version == "1.9.0"
+
+
+def test_a_label_counts_in_full_below_one() -> None:
+    assert automatic("0.2.3", history("0.2.3"), labels=["release:major"]).version == "1.0.0"
+
+
+def test_content_that_is_published_keeps_its_version_so_that_a_crash_burns_no_number() -> None:
+    asked: list[str] = []
+
+    def is_same(version: ChartVersion) -> bool:
+        asked.append(str(version))
+        return str(version) == "1.2.4"
+
+    known = history("1.2.3", "1.2.4 1.3.0 1.0.0", messages=("fix: x",))
+    decision = automatic("1.2.3", known, is_same=is_same)
+    assert decision == VersionDecision(
+        version="1.2.4",
+        level="none",
+        reason="1.2.4 holds this content already",
+        previous="1.2.3",
+        stamped=True,
+    )
+    assert asked == ["1.3.0", "1.2.4"]
+
+
+def asked_for(known: History) -> list[str]:
+    asked: list[str] = []
+
+    def is_same(version: ChartVersion) -> bool:
+        asked.append(str(version))
+        return False
+
+    automatic("1.2.3", known, is_same=is_same)
+    return asked
+
+
+def test_versions_below_the_base_are_never_built() -> None:
+    known = history("1.2.3", "1.2.2 0.9.0", messages=("fix: x",))
+    assert asked_for(known) == ["1.2.3"]
+
+
+def test_without_a_base_nothing_below_chart_yaml_is_built() -> None:
+    known = history("", "1.2.4 1.2.3 1.2.2 0.9.0", messages=("fix: x",))
+    assert asked_for(known) == ["1.2.4", "1.2.3"]
+
+
+def test_a_dependency_that_moved_asks_for_a_patch() -> None:
+    assert outcome(automatic("1.2.3", history("1.2.3"), bumped_dependency="common")) == (
+        "1.2.4",
+        "patch",
+        "its dependency common changed",
+    )
+    known = history("1.2.3", messages=("feat: x",))
+    assert automatic("1.2.3", known, bumped_dependency="common").version == "1.3.0"
+
+
+def test_a_repository_may_say_that_most_commits_need_no_release() -> None:
+    rules = Rules(untyped="none")
+    known = history("1.2.3", messages=("docs: x", "chore: y"))
+    assert outcome(automatic("1.2.3", known, rules=rules)) == (
+        "1.2.3",
+        "none",
+        "no commit asks for a release, such as 'docs: x'",
+    )
+
+
+def test_zero_versions_may_be_treated_as_any_other() -> None:
+    rules = Rules(initial_development=False)
+    assert automatic("0.2.3", history("0.2.3", messages=("feat: x",)), rules=rules).version == "0.3.0"
+    assert automatic("0.2.3", history("0.2.3", messages=("feat!: x",)), rules=rules).version == "1.0.0"
+
+
+def test_a_channel_makes_prereleases() -> None:
+    known = history("1.2.3", messages=("feat: x",))
+    assert automatic("1.2.3", known, channel="beta").version == "1.3.0-beta.1"
+    later = history("1.3.0-beta.1", "1.2.3", messages=("fix: x",))
+    assert automatic("1.2.3", later, channel="beta").version == "1.3.0-beta.2"
+
+
+def test_a_footer_that_would_go_back_is_a_conflict() -> None:
+    with pytest.raises(ConflictError) as raised:
+        automatic("1.2.3", history("1.2.3", messages=("x\n\nRelease-As: 1.0.0",)))
+    assert str(raised.value) == (
+        "Release-As: 1.0.0 in 'x' is not above 1.2.3, which is released\nname a higher version in a later commit"
+    )
+
+
+def test_a_footer_may_not_name_what_another_branch_has() -> None:
+    with pytest.raises(ConflictError, match=r"^Release-As: 2\.0\.0 in 'x' is taken by another branch\n"):
+        automatic("1.2.3", history("1.2.3", taken="2.0.0", messages=("x\n\nRelease-As: 2.0.0",)))
+
+
+def test_a_maintenance_branch_does_not_run_into_the_versions_of_the_default_branch() -> None:
+    with pytest.raises(ConflictError) as raised:
+        automatic("1.2.3", history("1.2.3", taken="1.3.0 1.3.1 2.0.0", messages=("feat: x",)))
+    assert str(raised.value) == (
+        "the next minor version after 1.2.3 is 1.3.0, which exists on another branch\n"
+        "merge that branch, or ask for a patch of 1.2 with the label release:patch"
+    )
+
+
+EXPLICIT: dict[str, tuple[str, History, tuple[str, BumpLevel, str]]] = {
+    "one step": ("1.2.3", history("1.2.3"), ("1.3.0", "minor", "bump: minor, above 1.2.3")),
+    "above the registry": (
+        "1.2.3",
+        history("1.2.3", "1.7.0"),
+        ("1.8.0", "minor", "bump: minor, above 1.7.0"),
+    ),
+    "first": ("0.1.0", history(), ("0.1.0", "none", "first release")),
+    "raised": ("1.3.0", history("1.2.3"), ("1.3.0", "none", "Chart.yaml was raised above 1.2.3")),
+    "a candidate becomes its release": (
+        "1.3.0-rc.2",
+        history("1.3.0-rc.2", "1.2.3"),
+        ("1.3.0", "minor", "bump: minor, above 1.3.0-rc.2"),
+    ),
+}
+
+
+@pytest.mark.parametrize(("version", "known", "expected"), EXPLICIT.values(), ids=EXPLICIT)
+def test_an_explicit_step(version: str, known: History, expected: tuple[str, BumpLevel, str]) -> None:
+    assert outcome(explicit("minor", version, known)) == expected
+
+
+def test_an_explicit_step_is_not_taken_twice() -> None:
+    known = history("1.2.3", "1.3.0")
+    decision = explicit("minor", "1.2.3", known, is_same=lambda version: str(version) == "1.3.0")
+    assert outcome(decision) == ("1.3.0", "none", "1.3.0 holds this content already")
+
+
+def test_chart_yaml_is_the_truth_by_default() -> None:
+    assert policy.keep("v1.2", previous="1.1.0") == VersionDecision(
+        version="v1.2", level="none", reason="Chart.yaml says so", previous="1.1.0", stamped=False
+    )
+
+
+@pytest.mark.parametrize(
+    ("version", "counted", "proposed"),
+    [
+        ("1.2.3", ["1.2.3"], "1.2.4"),
+        ("1.2.3", ["1.2.3", "1.2.7", "1.3.0"], "1.2.8"),
+        ("1.2.3", [], "1.2.4"),
+        ("1.3.0-rc.1", ["1.2.3", "1.3.0-rc.1"], "1.3.0-rc.2"),
+        ("1.3.0-rc.1", ["1.3.0-rc.1", "1.3.0"], "1.3.1"),
+        ("1.2", ["1.2.0"], "1.2.1"),
+    ],
+)
+def test_the_version_that_would_do_in_a_conflict(version: str, counted: list[str], proposed: str) -> None:
+    assert proposal(version, [ChartVersion.parse(one) for one in counted]) == proposed
