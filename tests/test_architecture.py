@@ -1,0 +1,121 @@
+"""Every import, held against the direction and the gateways of docs/architecture.md."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parents[1] / "src" / "oci_chart_publish"
+PACKAGE = "oci_chart_publish"
+
+# Lower may not import higher; equal floors of different names may not import each other.
+FLOORS = {
+    "errors": 0,
+    "__init__": 0,
+    "progress": 1,
+    "workers": 1,
+    "oci": 1,
+    "settings": 1,
+    "chart": 2,
+    "layout": 3,
+    "registry": 3,
+    "forge": 3,
+    "handover": 3,
+    "promote": 4,
+    "discover": 5,
+    "bump": 5,
+    "build": 5,
+    "push": 5,
+    "report": 5,
+    "connections": 6,
+    "runner": 6,
+    "versions": 6,
+    "previews": 6,
+    "details": 6,
+    "cache": 7,
+    "pipeline": 7,
+    "session": 8,
+    "doctor": 9,
+    "cli": 10,
+    "action": 11,
+    "__main__": 12,
+}
+# Nouns may lean on nouns beside them in this direction only.
+BESIDE = {("forge", "registry"), ("registry", "forge")}
+
+GATEWAYS = {
+    "requests": {"registry/transport.py"},
+    "github": {"forge/github/client.py"},
+    "semver": {"chart/version.py"},
+    "yaml": {"chart/yamldoc.py", "chart/yamlerror.py", "settings.py", "bump/rewrite.py"},
+    "subprocess": {"forge/git.py", "forge/process.py", "forge/blobs.py"},
+    "click": {"cli/*"},
+    "rich": {"report/table.py", "progress.py"},
+    "deflate": {"chart/package.py"},
+    "filelock": {"layout/lock.py"},
+    "platformdirs": {"session.py"},
+}
+
+
+def modules() -> Iterator[tuple[str, ast.Module]]:
+    for path in sorted(SOURCE.rglob("*.py")):
+        yield path.relative_to(SOURCE).as_posix(), ast.parse(path.read_text())
+
+
+def imported(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute"
+            module = node.module or ""
+            yield from (
+                [f"{PACKAGE}.{alias.name}" for alias in node.names] if module == PACKAGE else [module]
+            )
+
+
+def part(name: str) -> str:
+    """Return the folder or module directly below the package."""
+    return name.split("/", maxsplit=1)[0].removesuffix(".py").split(".")[0]
+
+
+@pytest.mark.parametrize(("path", "tree"), list(modules()), ids=[path for path, _ in modules()])
+def test_imports_point_one_way(path: str, tree: ast.Module) -> None:
+    here = part(path)
+    for name in imported(tree):
+        if not name.startswith(f"{PACKAGE}."):
+            continue
+        there = part(name.removeprefix(f"{PACKAGE}."))
+        if there in {here, "__version__"} or (here, there) in BESIDE:
+            continue
+        assert FLOORS[there] < FLOORS[here], f"{path} ({here}) imports {name} ({there})"
+
+
+@pytest.mark.parametrize("library", sorted(GATEWAYS))
+def test_each_outside_thing_has_one_gateway(library: str) -> None:
+    users = {
+        path for path, tree in modules() if any(name.split(".")[0] == library for name in imported(tree))
+    }
+    allowed = GATEWAYS[library]
+    folders = {one.removesuffix("/*") for one in allowed if one.endswith("/*")}
+    outside = {path for path in users - allowed if path.split("/")[0] not in folders}
+    assert not outside
+    assert users, f"nobody uses {library}"
+
+
+def test_environment_is_read_at_the_edge_only() -> None:
+    readers = {
+        path
+        for path, tree in modules()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Attribute) and node.attr in {"environ", "getenv"}
+    }
+    assert readers == {"__main__.py"}
+
+
+def test_no_module_is_called_by_what_it_is_not() -> None:
+    names = {Path(path).stem for path, _ in modules()}
+    assert names.isdisjoint({"utils", "util", "common", "base", "manager", "helpers_misc"})
