@@ -71,8 +71,9 @@ class VersionPolicy(Protocol):
         published: Callable[[], Iterable[ChartVersion]],
         is_same: Callable[[ChartVersion], bool],
         bumped: str = "",
+        related: Sequence[str] = (),
     ) -> VersionDecision:
-        """Return the version of the chart in ``folder``."""
+        """Return the version of the chart in ``folder``; ``related`` are the folders of what it depends on here."""
 
 
 class Memo(Protocol):
@@ -337,7 +338,9 @@ def decide_versions(surveyed: Sequence[Surveyed], run: Run, workers: Workers) ->
         moved = Decisions(by_name=decided).moved(by_name[name])
         bumped = next(iter(moved), "") if versions.follow_dependencies else ""
         try:
-            decided[name] = _decide(by_name[name], versions, bumped, run, workers)
+            decided[name] = _decide(
+                by_name[name], versions, bumped, run, workers, moved=moved, related=_related(name, by_name)
+            )
         except PublishError as error:
             decided[name] = error
 
@@ -345,8 +348,27 @@ def decide_versions(surveyed: Sequence[Surveyed], run: Run, workers: Workers) ->
     return Decisions(by_name=decided)
 
 
+def _related(name: str, by_name: Mapping[str, Surveyed]) -> tuple[str, ...]:
+    """Return the folders of everything in this run that a chart depends on, directly or not."""
+    found: dict[str, str] = {}
+    waiting = list(by_name[name].dependencies)
+    while waiting:
+        dependency = waiting.pop()
+        if dependency in by_name and dependency not in found:
+            found[dependency] = by_name[dependency].source.path
+            waiting += by_name[dependency].dependencies
+    return tuple(found.values())
+
+
 def _decide(
-    one: Surveyed, versions: VersionPolicy, bumped: str, run: Run, workers: Workers
+    one: Surveyed,
+    versions: VersionPolicy,
+    bumped: str,
+    run: Run,
+    workers: Workers,
+    *,
+    moved: Mapping[str, str],
+    related: Sequence[str],
 ) -> VersionDecision:
     def published() -> list[ChartVersion]:
         stores = [
@@ -357,12 +379,15 @@ def _decide(
     def is_same(version: ChartVersion) -> bool:
         if not run.registries:
             return False
-        artifact, sites = _build(one, str(version), {}, run, workers)
+        artifact, sites = _build(one, str(version), moved, run, workers)
         findings = [look_up(artifact, site, run.layout, run.memo) for site in sites]
+        for finding in findings:
+            if finding.state is State.FAILED and finding.error is not None:
+                raise finding.error  # an outage is no reason to take another number
         states = {finding.state for finding in findings}
         return State.SAME in states and State.DIFFERENT not in states
 
-    return versions.decide(one.metadata, one.source.path, published, is_same, bumped)
+    return versions.decide(one.metadata, one.source.path, published, is_same, bumped, related)
 
 
 def _prepare_and_upload(one: Surveyed, decisions: Decisions, run: Run, workers: Workers) -> Outcome:

@@ -37,6 +37,7 @@ class PreviewVersions:
         published: Callable[[], Iterable[ChartVersion]],  # noqa: ARG002
         is_same: Callable[[ChartVersion], bool],  # noqa: ARG002
         bumped: str = "",  # noqa: ARG002
+        related: Sequence[str] = (),  # noqa: ARG002
     ) -> VersionDecision:
         """Return the preview's version, whatever the chart says."""
         return VersionDecision(

@@ -39,15 +39,25 @@ class Versions:
     folders: tuple[str, ...] = ()
 
     def decide(
-        self, metadata: ChartMetadata, folder: str, published: Published, is_same: IsSame, bumped: str = ""
+        self,
+        metadata: ChartMetadata,
+        folder: str,
+        published: Published,
+        is_same: IsSame,
+        bumped: str = "",
+        related: Sequence[str] = (),
     ) -> VersionDecision:
-        """Return the version of a chart in ``folder``; ``bumped`` names a dependency that moved in this run."""
+        """Return the version of a chart in ``folder``.
+
+        ``bumped`` names a dependency that moved in this run, ``related`` are the folders of its dependencies in this
+        repository: where dependents follow, a commit to those counts for the chart too.
+        """
         settings = self.settings
         if settings.bump == "chart":
             return policy.keep(metadata.version)
-        history = self.releases.history(
-            metadata.name, self.template(metadata.name), self.belonging(metadata.name, folder), published
-        )
+        followed = related if self.follow_dependencies else ()
+        belonging = self.belonging(metadata.name, folder, followed)
+        history = self.releases.history(metadata.name, self.template(metadata.name), belonging, published)
         if settings.bump != "auto":
             return policy.explicit(settings.bump, metadata.version, history, is_same=is_same)
         rules = Rules.of(settings.commit_types, untyped=settings.untyped, squash=settings.squash)
@@ -116,11 +126,22 @@ class Versions:
             own or self.settings.tag_template, several=own is None and len(self.folders) > 1
         )
 
-    def belonging(self, name: str, folder: str) -> Belonging:
-        """Return which files belong to a chart."""
+    def belonging(self, name: str, folder: str, related: Sequence[str] = ()) -> Belonging:
+        """Return which files belong to a chart, those of the charts in ``related`` folders included."""
         extra = self.own(name, lambda one: one.extra_paths) or ()
         ignored = (*self.settings.ignore_changes, *(self.own(name, lambda one: one.ignore_changes) or ()))
-        return Belonging(folder=folder, nested=nested_in(folder, self.folders), extra=extra, ignore=ignored)
+        return Belonging(
+            folder=folder,
+            nested=nested_in(folder, self.folders),
+            extra=extra,
+            ignore=ignored,
+            dependencies=tuple(
+                Belonging(
+                    folder=other, nested=nested_in(other, self.folders), ignore=self.settings.ignore_changes
+                )
+                for other in related
+            ),
+        )
 
     def own(self, name: str, value: Callable[[ChartSettings], T]) -> T | None:
         """Return a setting of a chart alone, the plainest name that fits first; None where there is none."""
