@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -321,9 +322,24 @@ class Decisions:
         return found
 
     def moved(self, one: Surveyed) -> dict[str, str]:
-        """Return the new versions of a chart's dependencies in this repository whose version moves."""
-        found = {name: self.by_name.get(name) for name in one.dependencies}
+        """Return the new versions of a chart's dependencies in this repository whose version moves.
+
+        Not of those that lie in its ``charts/``: what it embeds is that copy, whatever the original does.
+        """
+        vendored = _vendored(one)
+        found = {name: self.by_name.get(name) for name in one.dependencies if name not in vendored}
         return {name: d.version for name, d in found.items() if isinstance(d, VersionDecision) and d.stamped}
+
+
+def _vendored(one: Surveyed) -> frozenset[str]:
+    """Return which of its dependencies a chart has in ``charts/``, as a folder or an archive."""
+    tree = one.source.tree
+    if not one.dependencies or not any(it.name == "charts" and it.is_dir for it in tree.entries("")):
+        return frozenset()
+    held = [(entry.name, entry.is_dir) for entry in tree.entries("charts")]
+    archive = re.compile(r"(.+?)-v?[0-9]+(?:\..*)?\.tgz")
+    archived = {match[1] for name, is_dir in held if not is_dir and (match := archive.fullmatch(name))}
+    return frozenset(archived | {name for name, is_dir in held if is_dir})
 
 
 def decide_versions(surveyed: Sequence[Surveyed], run: Run, workers: Workers) -> Decisions:

@@ -6,16 +6,18 @@ in the lock; ranges that still fit stay as they are.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 
 from oci_chart_publish.bump.rewrite import replace_scalars
 from oci_chart_publish.chart.constraint import Constraint
-from oci_chart_publish.chart.lock import decode_lock, lock_digest
+from oci_chart_publish.chart.lock import Lock, decode_lock, lock_digest, lock_digest_helm2
 from oci_chart_publish.chart.metadata import Dependency, decode_metadata
 from oci_chart_publish.chart.tree import Tree
 from oci_chart_publish.chart.version import ChartVersion
 from oci_chart_publish.errors import ChartError
 
+_OPERATOR = re.compile(r"([~^] ?)v?[0-9]+\.[0-9]+\.[0-9]+[0-9A-Za-z.+-]*")
 _LOCKS = {"Chart.yaml": "Chart.lock", "requirements.yaml": "requirements.lock"}
 
 
@@ -35,7 +37,7 @@ def stamped_files(tree: Tree, version: str, moved: Mapping[str, str]) -> dict[st
     for number, dependency in enumerate(dependencies):
         wanted = moved.get(dependency.name)
         if wanted is not None and not _covers(dependency, wanted):
-            changes.setdefault(declared, {})[f"dependencies.{number}.version"] = wanted
+            changes.setdefault(declared, {})[f"dependencies.{number}.version"] = _follow(dependency, wanted)
     files = {
         path: replace_scalars(tree.read(path), scalars, path=path)
         for path, scalars in changes.items()
@@ -54,6 +56,12 @@ def _covers(dependency: Dependency, version: str) -> bool:
         return False
 
 
+def _follow(dependency: Dependency, version: str) -> str:
+    """Return how a version is declared as the old one was: ``~1.2.0`` becomes ``~1.3.0``, all else the version."""
+    operator = _OPERATOR.fullmatch(dependency.version.strip())
+    return f"{operator[1]}{version}" if operator else version
+
+
 def _lock(
     tree: Tree, path: str, files: Mapping[str, bytes], declared: str, moved: Mapping[str, str]
 ) -> dict[str, bytes]:
@@ -70,5 +78,23 @@ def _lock(
     chart = files.get("Chart.yaml", tree.read("Chart.yaml"))
     requirements = files.get(declared, tree.read(declared)) if declared != "Chart.yaml" else None
     wanted = decode_metadata(chart, requirements=requirements).dependencies
-    digest = lock_digest(wanted, decode_lock(edited, path=path).dependencies)
+    original = tree.read(declared) if declared != "Chart.yaml" else None
+    declares = decode_metadata(tree.read("Chart.yaml"), requirements=original).dependencies
+    digest = _digest(lock, declares, decode_lock(edited, path=path), wanted)
+    if digest is None:
+        raise ChartError(
+            "does not fit the declared dependencies as they are, before any bump",
+            path=path,
+            key="digest",
+            hint="run helm dependency update",
+        )
     return {path: replace_scalars(edited, {"digest": digest}, path=path)}
+
+
+def _digest(
+    before: Lock, declared: Sequence[Dependency], after: Lock, wanted: Sequence[Dependency]
+) -> str | None:
+    """Return the digest of the edited lock, made as that of the old one was; None where that one fits in no way."""
+    if before.digest == lock_digest(declared, before.dependencies):
+        return lock_digest(wanted, after.dependencies)
+    return lock_digest_helm2(wanted) if before.digest == lock_digest_helm2(declared) else None
