@@ -34,9 +34,9 @@ def upload(plan: Plan, layout: Target, gather: Gather[PublishError | None]) -> P
             copy(plan.origin.store, layout, plan.manifest)
         except PublishError as error:
             return plan.failed(plan.origin, error)
-    steps = [
-        (site, blob) for site in plan.missing if site.store is not layout for blob in plan.manifest.blobs
-    ]
+    # The small config first: a registry that takes a blob in one request shows it there, at no cost.
+    blobs = sorted(plan.manifest.blobs, key=lambda blob: blob.size)
+    steps = [(site, blob) for site in plan.missing if site.store is not layout for blob in blobs]
     outcomes = gather([_step(lambda s=site, b=blob: _send(s, b, layout)) for site, blob in steps])  # type: ignore[misc]
     return _with_failures(plan, [site for site, _ in steps], outcomes)
 
