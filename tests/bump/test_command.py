@@ -1,0 +1,125 @@
+"""`bump: auto` as a user runs it: real git, a registry on a socket, and the command in a process of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.fakes.git import ENV, GitRepo
+from tests.fakes.registry import FakeRegistry
+
+ROOT = Path(__file__).parents[2]
+CHART = "# ours\r\napiVersion: v2\r\nname: {name}\r\nversion: '{version}' # next\r\n"
+
+
+@dataclass(frozen=True)
+class Work:
+    """A repository with the charts web and db, and a registry."""
+
+    repo: GitRepo
+    registry: str
+    home: Path
+
+    def run(self, *arguments: str, code: int = 0) -> str:
+        done = subprocess.run(
+            [sys.executable, "-m", "oci_chart_publish", *arguments],
+            cwd=self.repo.root,
+            env={**ENV, "PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "src"), "HOME": str(self.home)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == code, done.stdout + done.stderr
+        return done.stdout + (done.stderr if code else "")
+
+    def publish(self, *options: str) -> dict[str, tuple[str, str]]:
+        """Publish and return version and status of each chart."""
+        out = self.run("publish", "--json", "--bump", "auto", "--registry", self.registry, *options)
+        report: dict[str, Any] = json.loads(out)
+        return {chart["name"]: (chart["version"], chart["status"]) for chart in report["charts"]}
+
+    def next(self, *options: str) -> dict[str, tuple[str, str]]:
+        """Return next version and level of each chart."""
+        out = self.run("bump", "--json", "--registry", self.registry, *options)
+        return {one["name"]: (one["next"], one["level"]) for one in json.loads(out)}
+
+    def change(self, path: str, message: str) -> None:
+        self.repo.write({path: f"changed: {message!r}\n"})
+        self.repo.commit(message)
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Iterator[Work]:
+    repo = GitRepo(tmp_path / "repo")
+    for name, version in (("web", "1.2.0"), ("db", "0.3.0")):
+        repo.write({f"charts/{name}/Chart.yaml": CHART.format(name=name, version=version)})
+    repo.commit("feat: begin")
+    (tmp_path / "home").mkdir()
+    with closing(FakeRegistry()) as registry:
+        yield Work(repo, f"{registry.host}/charts", tmp_path / "home")
+
+
+def test_each_chart_goes_on_from_its_own_release(work: Work) -> None:
+    assert work.publish() == {"db": ("0.3.0", "published"), "web": ("1.2.0", "published")}
+    work.repo.tag("web-1.2.0")
+    work.repo.tag("db-0.3.0")
+    work.change("charts/web/values.yaml", "feat: ingress")
+    work.change("charts/db/values.yaml", "fix: port")
+    assert work.publish() == {"db": ("0.3.1", "published"), "web": ("1.3.0", "published")}
+    assert work.publish() == {"db": ("0.3.1", "unchanged"), "web": ("1.3.0", "unchanged")}
+
+
+def test_a_run_that_died_before_it_tagged_burns_no_number(work: Work) -> None:
+    work.publish()
+    work.repo.tag("web-1.2.0")
+    work.change("charts/web/values.yaml", "feat: ingress")
+    assert work.publish()["web"] == ("1.3.0", "published")
+    work.repo.commit("docs: elsewhere")
+    assert work.publish()["web"] == ("1.3.0", "unchanged")
+    work.change("charts/web/values.yaml", "fix: typo")
+    assert work.publish()["web"] == ("1.4.0", "published")
+
+
+def test_write_edits_one_scalar_and_check_is_content_afterwards(work: Work) -> None:
+    work.publish()
+    work.repo.tag("web-1.2.0")
+    work.repo.tag("db-0.3.0")
+    work.change("charts/web/values.yaml", "fix: port")
+    assert work.next() == {"db": ("0.3.0", "none"), "web": ("1.2.1", "patch")}
+    said = work.run("bump", "--check", "--registry", work.registry, code=4)
+    assert "charts/web/Chart.yaml: 'version': 1.2.0 was not raised: 'fix: port'" in said
+    work.run("bump", "--write", "--registry", work.registry)
+    assert (work.repo.root / "charts/web/Chart.yaml").read_bytes() == (
+        b"# ours\r\napiVersion: v2\r\nname: web\r\nversion: '1.2.1' # next\r\n"
+    )
+    assert work.repo.git("status", "--porcelain") == "M charts/web/Chart.yaml"
+    work.repo.commit("chore: bump")
+    work.run("bump", "--check", "--registry", work.registry)
+    assert work.publish() == {"db": ("0.3.0", "unchanged"), "web": ("1.2.1", "published")}
+
+
+def test_an_explicit_step_moves_only_what_changed(work: Work) -> None:
+    work.publish()
+    work.repo.tag("web-1.2.0")
+    work.repo.tag("db-0.3.0")
+    work.change("charts/web/values.yaml", "fix: port")
+    assert work.next("--bump", "major") == {"db": ("0.3.0", "none"), "web": ("2.0.0", "major")}
+
+
+def test_missing_history_is_fetched(work: Work, tmp_path: Path) -> None:
+    work.publish()
+    work.repo.tag("web-1.2.0")
+    work.repo.tag("db-0.3.0")
+    work.change("charts/web/values.yaml", "feat: ingress")
+    work.change("charts/db/values.yaml", "docs: last")
+    shallow = GitRepo.clone(work.repo.root, tmp_path / "shallow", "--depth=1", "--no-tags")
+    there = Work(shallow, work.registry, work.home)
+    assert there.next() == {"db": ("0.3.1", "patch"), "web": ("1.3.0", "minor")}
