@@ -123,3 +123,21 @@ def test_missing_history_is_fetched(work: Work, tmp_path: Path) -> None:
     shallow = GitRepo.clone(work.repo.root, tmp_path / "shallow", "--depth=1", "--no-tags")
     there = Work(shallow, work.registry, work.home)
     assert there.next() == {"db": ("0.3.1", "patch"), "web": ("1.3.0", "minor")}
+
+
+def test_a_chart_follows_what_it_embeds_from_the_repository(work: Work) -> None:
+    work.repo.write(
+        {
+            "charts/web/Chart.yaml": CHART.format(name="web", version="1.2.0")
+            + "dependencies:\r\n- name: db\r\n  version: 0.3.0\r\n  repository: file://../db\r\n"
+        }
+    )
+    (work.repo.root / "charts/web/charts").mkdir()
+    (work.repo.root / "charts/web/charts/db").symlink_to("../../db")
+    work.repo.commit("feat: embed")
+    work.publish()
+    work.repo.tag("web-1.2.0")
+    work.repo.tag("db-0.3.0")
+    work.change("charts/db/values.yaml", "fix: port")
+    assert work.next() == {"db": ("0.3.1", "patch"), "web": ("1.2.1", "patch")}
+    assert work.next("--no-bump-dependents")["web"] == ("1.2.0", "none")
