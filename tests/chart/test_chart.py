@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -15,8 +15,8 @@ from oci_chart_publish.errors import ChartError
 HEAD = b"apiVersion: v2\nname: x\nversion: 1.0.0\n"
 
 
-def load(files: Mapping[str, bytes], **more: Sequence[str]) -> Chart:
-    return load_chart(MemoryTree({"Chart.yaml": HEAD, **files}, "memory"), **more)
+def load(files: Mapping[str, bytes]) -> Chart:
+    return load_chart(MemoryTree({"Chart.yaml": HEAD, **files}, "memory"))
 
 
 def sub(name: str, version: str = "1.0.0") -> bytes:

@@ -48,14 +48,14 @@ def test_twenty_kills_and_one_run_leave_registry_and_cache_whole(
     command = Command(folder=repository(tmp_path / "repo", 12, size=20_000), home=tmp_path / "home")
     undisturbed = Command(folder=command.folder, home=tmp_path / "other")
     expected = undisturbed.publish(f"{plain_registry.host}/quiet").digests()
-    chance = random.Random(7)
+    chance = random.Random(7)  # noqa: S311
     killed = 0
     for number in range(20):
         process = command.start("publish", "--registry", f"{plain_registry.host}/kill")
         time.sleep(chance.uniform(0.05, 0.6))
         process.send_signal(signal.SIGKILL if number % 2 else signal.SIGTERM)
         process.communicate(timeout=30)
-        killed += process.returncode not in {0}
+        killed += process.returncode != 0
     assert killed >= 5
     done = command.publish(f"{plain_registry.host}/kill")
     assert done.code == 0, done.err
