@@ -20,12 +20,10 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Protocol
 
 from oci_chart_publish.build.build import Recipe, build, check_remembered
-from oci_chart_publish.bump.stamp import stamped_files
 from oci_chart_publish.chart.metadata import ChartMetadata, decode_metadata
 from oci_chart_publish.chart.overlay import OverlayTree
 from oci_chart_publish.chart.tree import Tree
 from oci_chart_publish.chart.version import ChartVersion
-from oci_chart_publish.details import describe
 from oci_chart_publish.errors import ChartError, ConfigError, PublishError, SkippedError
 from oci_chart_publish.handover import ChartArtifact, Failure, VersionDecision
 from oci_chart_publish.oci.descriptor import Descriptor
@@ -208,6 +206,8 @@ def bump(sources: Iterable[ChartSource], run: Run) -> tuple[list[Bumped], list[P
 
 
 def _bumped(one: Surveyed, decision: VersionDecision, moved: Mapping[str, str]) -> Bumped:
+    from oci_chart_publish.bump.stamp import stamped_files  # noqa: PLC0415
+
     changes = decision.stamped or bool(moved)
     return Bumped(
         name=one.metadata.name,
@@ -303,6 +303,8 @@ def _build(
     sites = _sites(one.metadata.name, version, run)
     tree = one.source.tree
     if version != one.metadata.version or moved:
+        from oci_chart_publish.bump.stamp import stamped_files  # noqa: PLC0415  (start-up: only where versions move)
+
         tree = OverlayTree(tree, stamped_files(tree, version, moved))
     with workers.building:
         return build(tree, one.source.path, run.layout, run.memo, run.recipe(one.source.path)), sites
@@ -522,4 +524,8 @@ def _entry(outcome: Outcome, run: Run, *, wrote: bool) -> document.Chart:
     if isinstance(outcome, Failure):
         return compose.failed(outcome)
     entry = compose.pushed(protocol.result(outcome, wrote=wrote))
-    return describe(entry, outcome, run.layout) if run.details else entry
+    if not run.details:
+        return entry
+    from oci_chart_publish.details import describe  # noqa: PLC0415  (start-up: only where details are read)
+
+    return describe(entry, outcome, run.layout)

@@ -11,6 +11,7 @@ import difflib
 import types
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
@@ -144,6 +145,7 @@ class Layer:
     values: Mapping[str, Any]
 
 
+@cache
 def fields() -> dict[str, msgspec.structs.FieldInfo]:
     """Return the fields of Settings by their kebab-case name."""
     return {field.encode_name: field for field in msgspec.structs.fields(Settings)}

@@ -8,7 +8,7 @@ from typing import Protocol
 from oci_chart_publish.build.artifact import manifest_of
 from oci_chart_publish.chart import package
 from oci_chart_publish.chart.annotations import manifest_annotations
-from oci_chart_publish.chart.chart import Chart, load_chart
+from oci_chart_publish.chart.chart import Chart, check_contents, load_chart
 from oci_chart_publish.chart.mediatype import CHART_LAYER, HELM_CONFIG
 from oci_chart_publish.chart.members import gunzip
 from oci_chart_publish.chart.metadata import encode_config, traps
@@ -47,12 +47,19 @@ class Recipe:
 
 def build(tree: Tree, path: str, layout: Target, memo: Memo, recipe: Recipe) -> ChartArtifact:
     """Build the chart in ``tree``, which is the folder ``path`` of the repository; ChartError says what is wrong."""
-    chart = load_chart(tree, include_untracked=recipe.include_untracked)
+    chart = load_chart(tree, include_untracked=recipe.include_untracked, check=False)
     check_dependencies(chart)
     tar = package.tar(package.entries(chart))
+    key = f"{package.COMPRESSOR}-{Digest.of(tar).hex}"
+    layer = _remembered_layer(memo.get("layer", key), layout)
+    remembered = key.rpartition("-")[2] if layer else ""
+    if layer is None:
+        check_contents(chart)  # what has become a layer before has been checked before
     metadata, warnings = chart.metadata, warnings_of(chart)
     del chart  # its files are in the tar now; a large chart is held once
-    layer, remembered = _store_layer(tar, layout, memo)
+    if layer is None:
+        layer = _store_layer(tar, layout)
+        memo.put("layer", key, {"digest": str(layer.digest), "size": layer.size})
     config_bytes = encode_config(metadata)
     config = Descriptor.of(HELM_CONFIG, config_bytes)
     layout.put_blob(config, config_bytes)
@@ -76,18 +83,11 @@ def build(tree: Tree, path: str, layout: Target, memo: Memo, recipe: Recipe) -> 
     )
 
 
-def _store_layer(tar: bytearray, layout: Target, memo: Memo) -> tuple[Descriptor, str]:
-    """Return the layer, and the digest of the tar where the layer was remembered and not made."""
-    tar_digest = Digest.of(tar).hex
-    key = f"{package.COMPRESSOR}-{tar_digest}"
-    known = _known_layer(memo.get("layer", key))
-    if known is not None and layout.has(known):
-        return known, tar_digest
+def _store_layer(tar: bytearray, layout: Target) -> Descriptor:
     data = package.gzip(tar)
     layer = Descriptor.of(CHART_LAYER, data)
     layout.put_blob(layer, data)
-    memo.put("layer", key, {"digest": str(layer.digest), "size": layer.size})
-    return layer, ""
+    return layer
 
 
 def check_remembered(artifact: ChartArtifact, layout: Source) -> None:
@@ -102,10 +102,11 @@ def check_remembered(artifact: ChartArtifact, layout: Source) -> None:
         )
 
 
-def _known_layer(value: object) -> Descriptor | None:
+def _remembered_layer(value: object, layout: Target) -> Descriptor | None:
     match value:
         case {"digest": str(digest), "size": int(size)}:
-            return Descriptor(media_type=CHART_LAYER, digest=Digest.parse(digest), size=size)
+            layer = Descriptor(media_type=CHART_LAYER, digest=Digest.parse(digest), size=size)
+            return layer if layout.has(layer) else None
         case _:
             return None
 

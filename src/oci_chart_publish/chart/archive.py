@@ -7,7 +7,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
-from oci_chart_publish.chart.chart import Chart, from_files
+from oci_chart_publish.chart.chart import Chart, check_contents, from_files
 from oci_chart_publish.chart.members import read_members
 from oci_chart_publish.errors import ChartError
 
@@ -15,9 +15,11 @@ from oci_chart_publish.errors import ChartError
 def load_archive(data: bytes, *, title: str) -> Chart:
     """Load a packed chart; errors name ``title`` and the member."""
     try:
-        return from_files(read_members(data))
+        chart = from_files(read_members(data))
+        check_contents(chart)
     except ChartError as error:
         raise error.within(title) from error
+    return chart
 
 
 def extract(data: bytes, target: Path) -> None:

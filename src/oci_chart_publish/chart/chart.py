@@ -59,8 +59,11 @@ class Chart:
         return next((file.data for file in self.files if file.path == path), None)
 
 
-def load_chart(tree: Tree, *, include_untracked: Sequence[str] = ()) -> Chart:
-    """Load the chart in a tree; ChartError with file, key and line of what is wrong."""
+def load_chart(tree: Tree, *, include_untracked: Sequence[str] = (), check: bool = True) -> Chart:
+    """Load the chart in a tree; ChartError with file, key and line of what is wrong.
+
+    Without ``check`` the contents of values and schemas are left to ``check_contents``.
+    """
     root = {entry.name: entry for entry in tree.entries("")}
     if "Chart.yaml" not in root or root["Chart.yaml"].is_dir:
         raise ChartError(
@@ -69,7 +72,23 @@ def load_chart(tree: Tree, *, include_untracked: Sequence[str] = ()) -> Chart:
     walk = _Walk(tree, _rules(tree, root), tuple(include_untracked), _locked_archives(tree, root))
     files = list(walk.files("", 0))
     chart = from_files(files)
+    if check:
+        check_contents(chart)
     return replace(chart, left_out=tuple(walk.left_out))
+
+
+def check_contents(chart: Chart) -> None:
+    """Raise ChartError unless the values and schemas of a chart and its subcharts can be read, as Helm demands."""
+    values, schema = chart.file("values.yaml"), chart.file("values.schema.json")
+    if values is not None:
+        check_document(values, path="values.yaml")
+    if schema is not None:
+        _check_schema(schema)
+    for place, subchart in placed(chart.subcharts):
+        try:
+            check_contents(subchart)
+        except ChartError as error:
+            raise error.within(f"{_CHARTS}{place}") from error
 
 
 def _rules(tree: Tree, root: Mapping[str, object]) -> IgnoreRules:
@@ -138,8 +157,6 @@ def from_files(files: Iterable[ChartFile], *, depth: int = 0) -> Chart:
     by_path = {file.path: file for file in files}
     own = tuple(file for file in by_path.values() if _is_own(file.path))
     metadata, warnings = _metadata(by_path)
-    for check in (_check_values, _check_schema):
-        check(by_path)
     subcharts = list(_subcharts(by_path.values(), depth))
     kept, twins = _without_twins(subcharts)
     inner = [f"{_CHARTS}{chart.name}: {warning}" for chart in kept for warning in chart.warnings]
@@ -178,16 +195,9 @@ def _metadata(files: Mapping[str, ChartFile]) -> tuple[ChartMetadata, list[str]]
     return metadata, []
 
 
-def _check_values(files: Mapping[str, ChartFile]) -> None:
-    if "values.yaml" in files:
-        check_document(files["values.yaml"].data, path="values.yaml")
-
-
-def _check_schema(files: Mapping[str, ChartFile]) -> None:
-    if "values.schema.json" not in files:
-        return
+def _check_schema(data: bytes) -> None:
     try:
-        json.loads(files["values.schema.json"].data.removeprefix(_BOM))
+        json.loads(data.removeprefix(_BOM))
     except (ValueError, RecursionError) as error:
         line = getattr(error, "lineno", None)
         raise ChartError(f"not JSON: {error}", path="values.schema.json", line=line) from error
