@@ -1,0 +1,205 @@
+"""Replay the history of a repository of charts: what would have been published, what would have failed, and why.
+
+``python benchmarks/history.py pushes CLONE [--commits N]`` runs the action on the last N commits of HEAD, each as a push
+of one commit, against a registry that holds what the release tags before them say, and compares what is published with
+the release tags that were made. ``levels`` undoes every change of a chart's version, lets ``bump: auto`` choose, and
+compares with the versions that people chose. Prints Markdown. Needs git and olareg; CLONE is only read.
+
+Dependencies that the repository does not hold stand in as empty charts: what they declare is compared, what they hold is not.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import json
+import os
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+sys.path.insert(0, str(ROOT))
+
+from oci_chart_publish.action import run_action  # noqa: E402
+from oci_chart_publish.bump.rewrite import replace_scalars  # noqa: E402
+from oci_chart_publish.chart.metadata import ChartMetadata, decode_metadata  # noqa: E402
+from oci_chart_publish.chart.version import ChartVersion  # noqa: E402
+from oci_chart_publish.errors import PublishError  # noqa: E402
+from oci_chart_publish.report import document  # noqa: E402
+from tests.fakes.git import GitRepo, chart_yaml  # noqa: E402
+from tests.real.registries import olareg  # noqa: E402
+
+
+@dataclass(frozen=True)
+class Commit:
+    """A commit of the history that is replayed."""
+
+    sha: str
+    parent: str
+    subject: str
+
+
+@dataclass
+class Scratch:
+    """A clone that is changed at will, a registry beside it, and the action run on what is checked out."""
+
+    repo: GitRepo
+    registry: str
+    home: Path
+    branch: str
+
+    def commits(self, count: int, rev: str) -> list[Commit]:
+        lines = self.repo.git("log", "--first-parent", f"-{count}", "--format=%H %P%x00%s", rev).splitlines()
+        split = [line.partition("\0") for line in reversed(lines)]
+        return [Commit(*shas.split()[:2], subject) for shas, _, subject in split]
+
+    def charts(self) -> dict[str, tuple[Path, ChartMetadata]]:
+        """Return folder and metadata of the charts in the work tree, by name."""
+        found = {}
+        for path in sorted(self.repo.root.glob("charts/*/Chart.yaml")):
+            with contextlib.suppress(PublishError):
+                metadata = decode_metadata(path.read_bytes())
+                found[metadata.name] = (path.parent, metadata)
+        return found
+
+    def checkout(self, rev: str) -> None:
+        """Move HEAD, the index and the work tree to a commit, stand-ins for dependencies in the index alone."""
+        self.repo.git("reset", "--quiet", "--hard", rev)
+        self.stand_in()
+
+    def stand_in(self) -> None:
+        for folder, metadata in self.charts().values():
+            for dependency in metadata.dependencies:
+                inside = folder / "charts" / dependency.name
+                if not inside.exists() and not list(folder.glob(f"charts/{dependency.name}-*.tgz")):
+                    inside.mkdir(parents=True)
+                    (inside / "Chart.yaml").write_text(chart_yaml(dependency.name, "0.0.0"))
+                    self.repo.git("add", "--force", str(inside))
+
+    def push(self, commit: Commit, **inputs: str) -> document.Report:
+        """Run the action for a push of what is checked out."""
+        temp = self.home / "runner"
+        temp.mkdir(exist_ok=True)
+        event = {"before": commit.parent, "repository": {"default_branch": self.branch}}
+        (temp / "event.json").write_text(json.dumps(event))
+        given = {"registries": self.registry, "release": "off", "dependency": "skip", **inputs}
+        environment = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.home),
+            "GITHUB_ACTIONS": "true",
+            "GITHUB_EVENT_NAME": "push",
+            "GITHUB_EVENT_PATH": str(temp / "event.json"),
+            "GITHUB_REF": f"refs/heads/{self.branch}",
+            "GITHUB_REPOSITORY": "acme/charts",
+            "GITHUB_SHA": commit.sha,
+            "GITHUB_WORKSPACE": str(self.repo.root),
+            "OCI_CHART_CACHE": str(self.home / "layout"),
+            "RUNNER_TEMP": str(temp),
+            **{f"INPUT_{name.upper().replace('_', '-')}": value for name, value in given.items()},
+        }
+        said = io.StringIO()
+        report = temp / "oci-chart-publish" / "report.json"
+        report.unlink(missing_ok=True)
+        with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+            code = run_action(environment)
+        if not report.exists():
+            raise SystemExit(f"{commit.sha}: exit {code}\n{said.getvalue()}")
+        return document.decode(report.read_bytes())
+
+    def seed(self, commits: list[Commit]) -> None:
+        """Publish what the release tags before the first commit say of the versions that the commits hold."""
+        start = commits[0].parent
+        old = set(self.repo.git("tag", "--merged", start).splitlines())
+        wanted: dict[str, list[str]] = {}
+        for rev in (start, *(commit.sha for commit in commits)):
+            self.repo.git("reset", "--quiet", "--hard", rev)
+            for name, (_, metadata) in self.charts().items():
+                if (tag := f"{name}-{metadata.version}") in old and name not in wanted.get(tag, []):
+                    wanted.setdefault(tag, []).append(name)
+        for tag, (name,) in wanted.items():
+            self.checkout(tag)
+            if name in (charts := self.charts()):
+                folder = charts[name][0].relative_to(self.repo.root)
+                self.push(Commit(tag, "", ""), charts=str(folder))
+        print(f"seeded with {len(wanted)} versions", file=sys.stderr)
+
+
+def published(report: document.Report) -> set[str]:
+    return {f"{chart.name}-{chart.version}" for chart in report.charts if chart.status == "published"}
+
+
+def reasons(chart: document.Chart) -> str:
+    """Return what is wrong with a chart: for a conflict the files that differ from what is published."""
+    if chart.status != "conflict" or chart.changes is None:
+        return chart.error.message if chart.error else chart.status
+    changes = chart.changes
+    return ", ".join(
+        (*changes.changed, *(f"+{it}" for it in changes.added), *(f"-{it}" for it in changes.removed))
+    )
+
+
+def replay_pushes(scratch: Scratch, count: int) -> None:
+    """Print which pushes fail and why, and where publishing differs from the release tags."""
+    commits = scratch.commits(count, "HEAD")
+    scratch.seed(commits)
+    red: list[str] = []
+    different: list[str] = []
+    totals: Counter[str] = Counter()
+    for commit in commits:
+        scratch.checkout(commit.sha)
+        report = scratch.push(commit)
+        ours, theirs = published(report), set(scratch.repo.git("tag", "--points-at", commit.sha).split())
+        wrong = [chart for chart in report.charts if chart.status in {"conflict", "failed", "skipped"}]
+        drift = [chart.name for chart in report.charts if chart.status == "drift"]
+        line = f"{commit.sha[:9]} {commit.subject}"
+        totals["red"] += report.exit_code != 0
+        totals["red if all conflicts failed"] += bool(wrong or drift)
+        totals["agree"] += ours == theirs
+        totals["published"] += len(ours)
+        totals["tagged"] += len(theirs)
+        totals["both"] += len(ours & theirs)
+        red += [
+            f"| {line} | {chart.name} {chart.version} | {chart.next_version} | {reasons(chart)} |"
+            for chart in wrong
+        ]
+        if ours != theirs:
+            named = [
+                f"published {' '.join(sorted(ours - theirs)) or '-'}",
+                f"tagged {' '.join(sorted(theirs - ours)) or '-'}",
+            ]
+            different.append(f"| {line} | {' | '.join(named)} |")
+        print(report.exit_code, line, *sorted(ours), f"drift: {' '.join(drift)}", file=sys.stderr, flush=True)
+    print(f"{len(commits)} pushes:", ", ".join(f"{number} {what}" for what, number in totals.items()))
+    print("\n| failing push | chart | version to use | files |\n|---|---|---|---|", *red, sep="\n")
+    print("\n| push that differs | | |\n|---|---|---|", *different, sep="\n")
+
+
+@contextlib.contextmanager
+def scratch(clone: str) -> Iterator[Scratch]:
+    """Make the clone and start the registry; both end with the block."""
+    with tempfile.TemporaryDirectory(prefix="history-") as name, olareg(Path(name)) as registry:
+        home = Path(name)
+        repo = GitRepo.clone(clone, home / "repo", "--shared")
+        yield Scratch(repo, f"{registry.host}/charts", home, repo.git("branch", "--show-current"))
+        os.chdir(ROOT)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("what", choices=("pushes",))
+    parser.add_argument("clone")
+    parser.add_argument("--commits", type=int, default=100)
+    given = parser.parse_args()
+    with scratch(given.clone) as place:
+        replay_pushes(place, given.commits)
+
+
+if __name__ == "__main__":
+    main()
