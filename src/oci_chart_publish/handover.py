@@ -39,12 +39,28 @@ class VersionDecision:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class Need:
+    """A declared dependency that is missing in a chart's ``charts/``.
+
+    ``version`` is exact where ``locked``, else a constraint. ``repository`` is the URL with aliases replaced. ``folder``
+    is the chart folder of this repository that it comes from, None where it has to be fetched.
+    """
+
+    name: str
+    version: str
+    locked: bool
+    repository: str = ""
+    folder: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class ChartArtifact:
     """A chart built into the layout: its manifest, config and layer are stored there.
 
     ``path`` is the chart's folder relative to the repository root ("" for the root itself); ``dependencies``
     are the names of charts of this run that have to be published before it. ``remembered`` is the digest of the tar
-    where the layer was not compressed in this run but remembered from an earlier one.
+    where the layer was not compressed in this run but remembered from an earlier one. ``unresolved`` are dependencies
+    that are missing in it: such an artifact is compared with what is published, and is never published itself.
     """
 
     path: str
@@ -56,6 +72,7 @@ class ChartArtifact:
     dependencies: tuple[str, ...] = ()
     decision: VersionDecision | None = None
     remembered: str = ""
+    unresolved: tuple[Need, ...] = ()
 
     @property
     def name(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -14,10 +15,12 @@ from oci_chart_publish.chart.members import gunzip
 from oci_chart_publish.chart.metadata import encode_config, traps
 from oci_chart_publish.chart.tree import Tree
 from oci_chart_publish.errors import ChartError, VerificationError
-from oci_chart_publish.handover import ChartArtifact
+from oci_chart_publish.handover import ChartArtifact, Need
 from oci_chart_publish.oci.descriptor import Descriptor
 from oci_chart_publish.oci.digest import Digest
 from oci_chart_publish.oci.store import Source, Target
+
+Needs = Callable[[Chart], tuple[Need, ...]]
 
 
 class Memo(Protocol):
@@ -45,10 +48,17 @@ class Recipe:
     include_untracked: tuple[str, ...] = ()
 
 
-def build(tree: Tree, path: str, layout: Target, memo: Memo, recipe: Recipe) -> ChartArtifact:
-    """Build the chart in ``tree``, which is the folder ``path`` of the repository; ChartError says what is wrong."""
+def build(
+    tree: Tree, path: str, layout: Target, memo: Memo, recipe: Recipe, *, needs: Needs | None = None
+) -> ChartArtifact:
+    """Build the chart in ``tree``, which is the folder ``path`` of the repository; ChartError says what is wrong.
+
+    ``needs`` says what is missing in ``charts/``, which the artifact then lacks; without it that is an error.
+    """
     chart = load_chart(tree, include_untracked=recipe.include_untracked, check=False)
-    check_dependencies(chart)
+    unresolved = needs(chart) if needs is not None else ()
+    if needs is None:
+        check_dependencies(chart)
     tar = package.tar(package.entries(chart))
     key = f"{package.COMPRESSOR}-{Digest.of(tar).hex}"
     layer = _remembered_layer(memo.get("layer", key), layout)
@@ -80,6 +90,7 @@ def build(tree: Tree, path: str, layout: Target, memo: Memo, recipe: Recipe) -> 
         layer=layer,
         warnings=warnings,
         remembered=remembered,
+        unresolved=unresolved,
     )
 
 

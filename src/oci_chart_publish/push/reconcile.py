@@ -114,7 +114,7 @@ def _found(artifact: ChartArtifact, site: Site, here: Target, verdicts: Verdicts
     found = site.store.resolve(site.name)
     if found is None:
         return Finding(site=site, state=State.ABSENT)
-    if found.digest == artifact.digest:
+    if found.digest == artifact.digest and not artifact.unresolved:
         return Finding(site=site, state=State.SAME, manifest=artifact.manifest)
     # A manifest that was read before is in the layout: then the look-up above was the only request.
     theirs = here.manifest(found.digest)
@@ -130,11 +130,12 @@ def _found(artifact: ChartArtifact, site: Site, here: Target, verdicts: Verdicts
 
 
 def _verdict(artifact: ChartArtifact, theirs: Manifest, site: Site, here: Source, verdicts: Verdicts) -> bool:
-    key = f"{artifact.digest.hex}-{theirs.descriptor.digest.hex}"
+    wanted = "".join(f"-{one.name}@{one.version}" for one in artifact.unresolved)
+    key = f"{artifact.digest.hex}-{theirs.descriptor.digest.hex}{wanted}"
     known = verdicts.get("same", key)
     if isinstance(known, bool):
         return known
-    verdict = same(artifact.manifest, here, theirs, site.store)
+    verdict = same(artifact.manifest, here, theirs, site.store, unresolved=artifact.unresolved)
     verdicts.put("same", key, verdict)
     return verdict
 

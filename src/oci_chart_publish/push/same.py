@@ -9,12 +9,16 @@ do not count. So a registry filled by ``helm push`` is "unchanged" on the first 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 
 from oci_chart_publish.chart.archive import load_archive
 from oci_chart_publish.chart.chart import Chart
+from oci_chart_publish.chart.constraint import Constraint
 from oci_chart_publish.chart.lock import Lock
 from oci_chart_publish.chart.mediatype import CHART_LAYERS
+from oci_chart_publish.chart.version import ChartVersion
 from oci_chart_publish.errors import ChartError, VerificationError
+from oci_chart_publish.handover import Need
 from oci_chart_publish.oci.descriptor import Descriptor
 from oci_chart_publish.oci.manifest import Manifest
 from oci_chart_publish.oci.store import Source
@@ -29,8 +33,19 @@ def chart_layer(manifest: Manifest) -> Descriptor | None:
     return found[-1] if found else None
 
 
-def same(ours: Manifest, here: Source, theirs: Manifest, there: Source) -> bool:
-    """Tell whether ``theirs``, stored ``there``, is the same chart as ``ours``, stored ``here``."""
+def same(
+    ours: Manifest,
+    here: Source,
+    theirs: Manifest,
+    there: Source,
+    *,
+    unresolved: Sequence[Need] = (),
+) -> bool:
+    """Tell whether ``theirs``, stored ``there``, is the same chart as ``ours``, stored ``here``.
+
+    Of ``unresolved`` dependencies, which ours lacks, theirs has to hold the version that is locked, or one that
+    satisfies the constraint.
+    """
     if ours.descriptor.digest == theirs.descriptor.digest:
         return True
     our_layer, their_layer = chart_layer(ours), chart_layer(theirs)
@@ -41,16 +56,16 @@ def same(ours: Manifest, here: Source, theirs: Manifest, there: Source) -> bool:
     ):
         return False
     if our_layer.digest == their_layer.digest:
-        return True
+        return not unresolved
     try:
         published = load_archive(there.blob(their_layer), title=f"{there.title}@{theirs.descriptor.digest}")
     except ChartError:
         return False  # what is published there is no chart that Helm would load
-    return same_files(load_archive(here.blob(our_layer), title="this build"), published)
+    return same_files(load_archive(here.blob(our_layer), title="this build"), published, unresolved)
 
 
-def same_files(ours: Chart, theirs: Chart) -> bool:
-    """Compare two charts as Helm loads them."""
+def same_files(ours: Chart, theirs: Chart, unresolved: Sequence[Need] = ()) -> bool:
+    """Compare two charts as Helm loads them; see ``same`` for ``unresolved``."""
     if ours.metadata != theirs.metadata:
         return False
     our_lock, their_lock = _lock(ours), _lock(theirs)
@@ -60,9 +75,19 @@ def same_files(ours: Chart, theirs: Chart) -> bool:
         return False
     our_subcharts = {chart.name: chart for chart in ours.subcharts}
     their_subcharts = {chart.name: chart for chart in theirs.subcharts}
+    for missing in unresolved:
+        found = their_subcharts.pop(missing.name, None)
+        if found is None or not _satisfies(found.version, missing):
+            return False
     return our_subcharts.keys() == their_subcharts.keys() and all(
         same_files(chart, their_subcharts[name]) for name, chart in our_subcharts.items()
     )
+
+
+def _satisfies(version: str, wanted: Need) -> bool:
+    if wanted.locked:
+        return version == wanted.version
+    return Constraint.parse(wanted.version).allows(ChartVersion.parse(version))
 
 
 def _files(chart: Chart) -> dict[str, bytes]:

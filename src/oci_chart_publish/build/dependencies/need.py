@@ -1,0 +1,135 @@
+"""What a chart needs besides its own files, and which version of it. Pure; nothing is asked for here.
+
+Helm ``pkg/action/package.go`` demands every declared dependency in ``charts/``, by name; ``internal/resolver`` says
+which versions they are to have.
+"""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from oci_chart_publish.chart.chart import Chart
+from oci_chart_publish.chart.constraint import Constraint
+from oci_chart_publish.chart.lock import lock_digest, lock_digest_helm2
+from oci_chart_publish.chart.metadata import Dependency
+from oci_chart_publish.chart.version import ChartVersion
+from oci_chart_publish.errors import ChartError
+from oci_chart_publish.handover import Need
+
+FILE = "file://"
+_ALIASES = ("@", "alias:")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Surroundings:
+    """What is known around a chart: charts of this repository by folder (name and version), and which URLs mean it."""
+
+    folders: Mapping[str, tuple[str, str]]
+    is_own: Callable[[str], bool]
+    aliases: Mapping[str, str]
+
+    def folder_of(self, name: str) -> str | None:
+        """Return the folder of a chart of this repository by its name."""
+        return next((folder for folder, (found, _) in self.folders.items() if found == name), None)
+
+
+def needs(chart: Chart, folder: str, around: Surroundings) -> tuple[Need, ...]:
+    """Return what the chart in ``folder`` declares and lacks in ``charts/``; ChartError for a stale lock."""
+    present = {subchart.name for subchart in chart.subcharts}
+    missing = [
+        (number, dependency)
+        for number, dependency in enumerate(chart.metadata.dependencies)
+        if dependency.name not in present
+    ]
+    if not missing:
+        return ()
+    plain = [replace(d, repository=unaliased(d, around.aliases)) for d in chart.metadata.dependencies]
+    locked = _locked_versions(chart, plain)
+    return tuple(_need(plain[number], locked.get(number), folder, around) for number, _ in missing)
+
+
+def _need(dependency: Dependency, locked: str | None, folder: str, around: Surroundings) -> Need:
+    base = Need(
+        name=dependency.name,
+        version=dependency.version if locked is None else locked,
+        locked=locked is not None,
+        repository=dependency.repository,
+    )
+    if dependency.repository.startswith(FILE):
+        return replace(base, folder=_file_folder(dependency, folder))
+    if not dependency.repository:
+        raise ChartError(
+            f"{dependency.name} has no repository and is missing in charts/",
+            path="Chart.yaml",
+            key="dependencies",
+            hint=f"put it into charts/{dependency.name}/, or say where it comes from",
+        )
+    ours = around.folder_of(dependency.name)
+    if ours is not None and around.is_own(dependency.repository) and fits(around.folders[ours][1], base):
+        return replace(base, folder=ours)
+    return base
+
+
+def fits(version: str, need: Need) -> bool:
+    """Tell whether a version is the one that is locked, or satisfies the constraint."""
+    if need.locked:
+        return version == need.version
+    return Constraint.parse(need.version).allows(ChartVersion.parse(version))
+
+
+def _file_folder(dependency: Dependency, folder: str) -> str:
+    path = dependency.repository.removeprefix(FILE)
+    target = posixpath.normpath(posixpath.join(folder, path)) if not path.startswith("/") else path
+    if target.startswith(("..", "/")):
+        raise ChartError(
+            f"{dependency.name}: {dependency.repository} leads out of the repository",
+            path="Chart.yaml",
+            key="dependencies",
+            hint="a chart is built from its own repository only",
+        )
+    return "" if target == "." else target
+
+
+def unaliased(dependency: Dependency, aliases: Mapping[str, str]) -> str:
+    """Return a dependency's repository with ``@name`` and ``alias:name`` replaced; ChartError for an unknown name."""
+    for prefix in _ALIASES:
+        name = dependency.repository.removeprefix(prefix)
+        if name != dependency.repository:
+            if name not in aliases:
+                raise ChartError(
+                    f"{dependency.name}: no repository is called {name!r}",
+                    path="Chart.yaml",
+                    key="dependencies",
+                    hint=f"name its URL in the settings file: repositories: {{{name}: https://...}}",
+                )
+            return aliases[name]
+    return dependency.repository
+
+
+def _locked_versions(chart: Chart, declared: Sequence[Dependency]) -> dict[int, str]:
+    """Return the locked version of each declared dependency, by its number; empty without a lock."""
+    lock = chart.lock
+    if lock is None:
+        return {}
+    name = "Chart.lock" if chart.file("Chart.lock") is not None else "requirements.lock"
+    known = {lock_digest(declared, lock.dependencies)}
+    if chart.metadata.api_version != "v2":
+        known.add(lock_digest_helm2(chart.metadata.dependencies))
+    if lock.digest not in known:
+        source = "Chart.yaml" if name == "Chart.lock" else "requirements.yaml"
+        raise ChartError(
+            f"is out of sync with the dependencies in {source}",
+            path=name,
+            key="digest",
+            hint="run `helm dependency update`, or publish with dependency: update, and commit the lock",
+        )
+    waiting = list(lock.dependencies)
+    found: dict[int, str] = {}
+    for number, dependency in enumerate(declared):
+        entry = next((one for one in waiting if one.name == dependency.name), None)
+        if entry is not None:
+            waiting.remove(entry)
+            found[number] = entry.version
+    return found

@@ -1,0 +1,79 @@
+"""From what a chart needs to archives in its ``charts/``: built in this run, or fetched."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Protocol
+
+from oci_chart_publish.build.dependencies.need import fits
+from oci_chart_publish.chart.version import ChartVersion
+from oci_chart_publish.errors import ChartError
+from oci_chart_publish.handover import Need
+
+
+class Fetcher(Protocol):
+    """Where archives of other people's charts come from; each is fetched once a run and has been verified."""
+
+    def versions(self, repository: str, name: str) -> tuple[ChartVersion, ...]:
+        """Return all versions of a chart at a repository."""
+
+    def archive(self, repository: str, name: str, version: str) -> bytes:
+        """Return the archive of one version."""
+
+
+Built = Callable[[str], tuple[str, bytes]]
+"""Gives version and archive of the chart in a folder of this repository, as built in this run."""
+
+
+def archives(
+    needs: Iterable[Need], built: Built, fetcher: Fetcher | None
+) -> tuple[dict[str, bytes], list[str]]:
+    """Return the archives by their path in the chart, and warnings; ChartError where one cannot be had."""
+    files: dict[str, bytes] = {}
+    warnings: list[str] = []
+    for need in needs:
+        version, data = _from_tree(need, built) if need.folder is not None else _fetched(need, fetcher)
+        if not need.locked:
+            warnings.append(
+                f"{need.name} {need.version} was resolved to {version} without a lock: the result is not reproducible"
+            )
+        files[f"charts/{need.name}-{version}.tgz"] = data
+    return files, warnings
+
+
+def _from_tree(need: Need, built: Built) -> tuple[str, bytes]:
+    version, data = built(need.folder or "")
+    if not fits(version, need) and not need.locked:
+        raise ChartError(
+            f"{need.name} is {version} in this repository, which does not satisfy {need.version}",
+            path="Chart.yaml",
+            key="dependencies",
+            hint=f"change the dependency's version, or that of {need.folder}/Chart.yaml",
+        )
+    return version, data
+
+
+def _fetched(need: Need, fetcher: Fetcher | None) -> tuple[str, bytes]:
+    if fetcher is None:
+        raise ChartError(
+            f"{need.name} {need.version} is missing in charts/ and is not fetched",
+            path="Chart.yaml",
+            key="dependencies",
+            hint="run `helm dependency build`, or commit the subcharts",
+        )
+    version = need.version if need.locked else _best(need, fetcher)
+    return version, fetcher.archive(need.repository, need.name, version)
+
+
+def _best(need: Need, fetcher: Fetcher) -> str:
+    fitting = [
+        version for version in fetcher.versions(need.repository, need.name) if fits(str(version), need)
+    ]
+    if not fitting:
+        raise ChartError(
+            f"no version of {need.name} at {need.repository} satisfies {need.version}",
+            path="Chart.yaml",
+            key="dependencies",
+            hint="change the version constraint",
+        )
+    return str(max(fitting))
