@@ -1,11 +1,12 @@
 """Replay the history of a repository of charts: what would have been published, what would have failed, and why.
 
-``python benchmarks/history.py pushes CLONE [--commits N]`` runs the action on the last N commits of HEAD, each as a push
-of one commit, against a registry that holds what the release tags before them say, and compares what is published with
-the release tags that were made. ``levels`` undoes every change of a chart's version, lets ``bump: auto`` choose, and
-compares with the versions that people chose. Prints Markdown. Needs git and olareg; CLONE is only read.
+``python benchmarks/history.py pushes CLONE [--commits N]`` runs the action on the last N commits of HEAD, each as a
+push of one commit, against a registry that holds what the release tags before them say, and compares what is published
+with the release tags that were made. ``levels`` undoes every change of a chart's version, lets ``bump: auto``
+choose, and compares with the versions that people chose. Prints Markdown. Needs git and olareg; CLONE is only read.
 
-Dependencies that the repository does not hold stand in as empty charts: what they declare is compared, what they hold is not.
+Dependencies that the repository does not hold stand in as empty charts: what they declare is
+compared, what they hold is not.
 """
 
 from __future__ import annotations
@@ -25,14 +26,15 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
+from tests.fakes.git import GitRepo, chart_yaml  # noqa: E402
+from tests.real.registries import olareg  # noqa: E402
+
 from oci_chart_publish.action import run_action  # noqa: E402
 from oci_chart_publish.bump.rewrite import replace_scalars  # noqa: E402
 from oci_chart_publish.chart.metadata import ChartMetadata, decode_metadata  # noqa: E402
 from oci_chart_publish.chart.version import ChartVersion  # noqa: E402
 from oci_chart_publish.errors import PublishError  # noqa: E402
 from oci_chart_publish.report import document  # noqa: E402
-from tests.fakes.git import GitRepo, chart_yaml  # noqa: E402
-from tests.real.registries import olareg  # noqa: E402
 
 
 @dataclass(frozen=True)
@@ -55,8 +57,12 @@ class Scratch:
 
     def commits(self, count: int, rev: str) -> list[Commit]:
         lines = self.repo.git("log", "--first-parent", f"-{count}", "--format=%H %P%x00%s", rev).splitlines()
-        split = [line.partition("\0") for line in reversed(lines)]
-        return [Commit(*shas.split()[:2], subject) for shas, _, subject in split]
+        found = []
+        for line in reversed(lines):
+            shas, _, subject = line.partition("\0")
+            sha, parent, *_ = shas.split()
+            found.append(Commit(sha, parent, subject))
+        return found
 
     def charts(self) -> dict[str, tuple[Path, ChartMetadata]]:
         """Return folder and metadata of the charts in the work tree, by name."""
@@ -143,7 +149,7 @@ def reasons(chart: document.Chart) -> str:
     )
 
 
-def replay_pushes(scratch: Scratch, count: int) -> None:
+def replay_pushes(scratch: Scratch, count: int, inputs: dict[str, str]) -> None:
     """Print which pushes fail and why, and where publishing differs from the release tags."""
     commits = scratch.commits(count, "HEAD")
     scratch.seed(commits)
@@ -152,7 +158,7 @@ def replay_pushes(scratch: Scratch, count: int) -> None:
     totals: Counter[str] = Counter()
     for commit in commits:
         scratch.checkout(commit.sha)
-        report = scratch.push(commit)
+        report = scratch.push(commit, **inputs)
         ours, theirs = published(report), set(scratch.repo.git("tag", "--points-at", commit.sha).split())
         wrong = [chart for chart in report.charts if chart.status in {"conflict", "failed", "skipped"}]
         drift = [chart.name for chart in report.charts if chart.status == "drift"]
@@ -179,6 +185,77 @@ def replay_pushes(scratch: Scratch, count: int) -> None:
     print("\n| push that differs | | |\n|---|---|---|", *different, sep="\n")
 
 
+def step(old: str | None, new: str | None) -> str:
+    """Return the level between two versions: the first part that differs."""
+    if old is None or new is None or old == new:
+        return "none" if old == new else "new" if old is None else "gone"
+    one, other = ChartVersion.parse(old), ChartVersion.parse(new)
+    if (one.major, one.minor, one.patch) > (other.major, other.minor, other.patch):
+        return "down"
+    if one.major != other.major:
+        return "major"
+    return "minor" if one.minor != other.minor else "patch"
+
+
+def chosen(chart: document.Chart) -> str:
+    """Return the level that the run chose for a chart, "none" where it published nothing."""
+    if chart.error is not None:
+        return chart.status
+    if chart.status != "published" or chart.bump is None:
+        return "none"
+    return chart.bump.level if chart.previous_version else "new"
+
+
+def pin(scratch: Scratch, pinned: dict[str, str]) -> None:
+    """Write the first version that each chart had into its Chart.yaml."""
+    for name, (folder, metadata) in scratch.charts().items():
+        wanted = pinned.setdefault(name, metadata.version)
+        if metadata.version != wanted:
+            path = folder / "Chart.yaml"
+            path.write_bytes(replace_scalars(path.read_bytes(), {"version": wanted}, path=str(path)))
+
+
+def replay_levels(scratch: Scratch, count: int, inputs: dict[str, str]) -> None:
+    """Print the level that `bump: auto` chooses for each chart and commit beside the one that people chose."""
+    commits = scratch.commits(count, "HEAD")
+    scratch.seed(commits)
+    git, start = scratch.repo.git, commits[0].parent
+    git("tag", "--delete", *git("tag", "--no-merged", start).split())
+    git("reset", "--quiet", "--hard", start)
+    theirs = {name: metadata.version for name, (_, metadata) in scratch.charts().items()}
+    pinned = dict(theirs)
+    table: Counter[tuple[str, str]] = Counter()
+    different = []
+    parent = start
+    for commit in commits:
+        git("read-tree", "--reset", "-u", commit.sha)
+        before, theirs = theirs, {name: metadata.version for name, (_, metadata) in scratch.charts().items()}
+        pin(scratch, pinned)
+        git("add", "--update")
+        git("commit", "--quiet", "--allow-empty", "--reuse-message", commit.sha)
+        sha = git("rev-parse", "HEAD")
+        scratch.stand_in()
+        report = scratch.push(
+            Commit(sha, parent, commit.subject), bump="auto", bump_dependents="false", **inputs
+        )
+        parent = sha
+        for tag in published(report):
+            git("tag", tag)
+        for chart in report.charts:
+            level, ours = step(before.get(chart.name), theirs.get(chart.name)), chosen(chart)
+            if level == ours == "none":
+                continue
+            table[level, ours] += 1
+            line = f"{commit.sha[:9]} {commit.subject} | {chart.name} | {level} | {ours}"
+            different += [f"| {line} |"] if level != ours else []
+            print(line, theirs.get(chart.name), chart.version, chart.error or "", file=sys.stderr, flush=True)
+    agree = sum(number for (level, ours), number in table.items() if level == ours)
+    print(f"{len(commits)} commits: {agree} of {table.total()} levels agree")
+    print("\n| chosen by people | by bump: auto | charts |\n|---|---|---|")
+    print(*(f"| {a} | {b} | {number} |" for (a, b), number in table.most_common() if number), sep="\n")
+    print("\n| commit that differs | chart | people | auto |\n|---|---|---|---|", *different, sep="\n")
+
+
 @contextlib.contextmanager
 def scratch(clone: str) -> Iterator[Scratch]:
     """Make the clone and start the registry; both end with the block."""
@@ -193,12 +270,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("what", choices=("pushes",))
+    parser.add_argument("what", choices=("pushes", "levels"))
     parser.add_argument("clone")
     parser.add_argument("--commits", type=int, default=100)
+    parser.add_argument(
+        "--input", action="append", default=[], metavar="NAME=VALUE", help="an input of the action"
+    )
     given = parser.parse_args()
+    inputs = dict(one.split("=", 1) for one in given.input)
     with scratch(given.clone) as place:
-        replay_pushes(place, given.commits)
+        (replay_pushes if given.what == "pushes" else replay_levels)(place, given.commits, inputs)
 
 
 if __name__ == "__main__":
