@@ -54,6 +54,7 @@ class Scratch:
     registry: str
     home: Path
     branch: str
+    name: str
 
     def commits(self, count: int, rev: str) -> list[Commit]:
         lines = self.repo.git("log", "--first-parent", f"-{count}", "--format=%H %P%x00%s", rev).splitlines()
@@ -101,7 +102,7 @@ class Scratch:
             "GITHUB_EVENT_NAME": "push",
             "GITHUB_EVENT_PATH": str(temp / "event.json"),
             "GITHUB_REF": f"refs/heads/{self.branch}",
-            "GITHUB_REPOSITORY": "acme/charts",
+            "GITHUB_REPOSITORY": self.name,
             "GITHUB_SHA": commit.sha,
             "GITHUB_WORKSPACE": str(self.repo.root),
             "OCI_CHART_CACHE": str(self.home / "layout"),
@@ -139,14 +140,14 @@ def published(report: document.Report) -> set[str]:
     return {f"{chart.name}-{chart.version}" for chart in report.charts if chart.status == "published"}
 
 
-def reasons(chart: document.Chart) -> str:
-    """Return what is wrong with a chart: for a conflict the files that differ from what is published."""
-    if chart.status != "conflict" or chart.changes is None:
-        return chart.error.message if chart.error else chart.status
-    changes = chart.changes
-    return ", ".join(
-        (*changes.changed, *(f"+{it}" for it in changes.added), *(f"-{it}" for it in changes.removed))
-    )
+def cells(chart: document.Chart) -> str:
+    """Return what is wrong with a chart: for a conflict the files that differ, and the version that would do."""
+    why = chart.error.message if chart.error else ""
+    if chart.status == "conflict" and (changes := chart.changes):
+        why = ", ".join(
+            (*changes.changed, *(f"+{it}" for it in changes.added), *(f"-{it}" for it in changes.removed))
+        )
+    return f"{chart.name} {chart.version} | {chart.status} | {chart.next_version or ''} | {why}"
 
 
 def replay_pushes(scratch: Scratch, count: int, inputs: dict[str, str]) -> None:
@@ -169,10 +170,7 @@ def replay_pushes(scratch: Scratch, count: int, inputs: dict[str, str]) -> None:
         totals["published"] += len(ours)
         totals["tagged"] += len(theirs)
         totals["both"] += len(ours & theirs)
-        red += [
-            f"| {line} | {chart.name} {chart.version} | {chart.next_version} | {reasons(chart)} |"
-            for chart in wrong
-        ]
+        red += [f"| {report.exit_code} | {line} | {cells(chart)} |" for chart in wrong]
         if ours != theirs:
             named = [
                 f"published {' '.join(sorted(ours - theirs)) or '-'}",
@@ -181,7 +179,11 @@ def replay_pushes(scratch: Scratch, count: int, inputs: dict[str, str]) -> None:
             different.append(f"| {line} | {' | '.join(named)} |")
         print(report.exit_code, line, *sorted(ours), f"drift: {' '.join(drift)}", file=sys.stderr, flush=True)
     print(f"{len(commits)} pushes:", ", ".join(f"{number} {what}" for what, number in totals.items()))
-    print("\n| failing push | chart | version to use | files |\n|---|---|---|---|", *red, sep="\n")
+    print(
+        "\n| exit | push | chart | status | version to use | files |\n|---|---|---|---|---|---|",
+        *red,
+        sep="\n",
+    )
     print("\n| push that differs | | |\n|---|---|---|", *different, sep="\n")
 
 
@@ -257,12 +259,12 @@ def replay_levels(scratch: Scratch, count: int, inputs: dict[str, str]) -> None:
 
 
 @contextlib.contextmanager
-def scratch(clone: str) -> Iterator[Scratch]:
+def scratch(clone: str, name: str) -> Iterator[Scratch]:
     """Make the clone and start the registry; both end with the block."""
-    with tempfile.TemporaryDirectory(prefix="history-") as name, olareg(Path(name)) as registry:
-        home = Path(name)
+    with tempfile.TemporaryDirectory(prefix="history-") as folder, olareg(Path(folder)) as registry:
+        home = Path(folder)
         repo = GitRepo.clone(clone, home / "repo", "--shared")
-        yield Scratch(repo, f"{registry.host}/charts", home, repo.git("branch", "--show-current"))
+        yield Scratch(repo, f"{registry.host}/charts", home, repo.git("branch", "--show-current"), name)
         os.chdir(ROOT)
 
 
@@ -276,9 +278,12 @@ def main() -> None:
     parser.add_argument(
         "--input", action="append", default=[], metavar="NAME=VALUE", help="an input of the action"
     )
+    parser.add_argument(
+        "--repository", default="acme/charts", metavar="OWNER/NAME", help="what CLONE is a clone of"
+    )
     given = parser.parse_args()
     inputs = dict(one.split("=", 1) for one in given.input)
-    with scratch(given.clone) as place:
+    with scratch(given.clone, given.repository) as place:
         (replay_pushes if given.what == "pushes" else replay_levels)(place, given.commits, inputs)
 
 
