@@ -42,8 +42,8 @@ class VersionDecision:
 class Need:
     """A declared dependency that is missing in a chart's ``charts/``.
 
-    ``version`` is exact where ``locked``, else a constraint. ``repository`` is the URL with aliases replaced. ``folder``
-    is the chart folder of this repository that it comes from, None where it has to be fetched.
+    ``version`` is exact where ``locked``, else a constraint. ``repository`` is the URL with aliases replaced.
+    ``folder`` is the chart folder of this repository that it comes from, None where it has to be fetched.
     """
 
     name: str

@@ -11,6 +11,7 @@
 
 from __future__ import annotations
 
+import posixpath
 import re
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -19,7 +20,11 @@ from functools import partial
 from graphlib import CycleError, TopologicalSorter
 from typing import Protocol
 
-from oci_chart_publish.build.build import Recipe, build, check_remembered
+from oci_chart_publish.build.build import Needs, Recipe, build, check_dependencies, check_remembered
+from oci_chart_publish.build.dependencies.need import FILE, Surroundings, needs
+from oci_chart_publish.build.dependencies.resolve import Fetcher, archives
+from oci_chart_publish.chart import package
+from oci_chart_publish.chart.chart import load_chart
 from oci_chart_publish.chart.metadata import ChartMetadata, decode_metadata
 from oci_chart_publish.chart.overlay import OverlayTree
 from oci_chart_publish.chart.tree import Tree
@@ -33,6 +38,7 @@ from oci_chart_publish.progress import Progress, Silent
 from oci_chart_publish.push import publish as protocol
 from oci_chart_publish.push.previous import published_versions
 from oci_chart_publish.push.reconcile import Action, Plan, Site, State, decide, look_up
+from oci_chart_publish.push.same import chart_layer
 from oci_chart_publish.report import compose, document
 from oci_chart_publish.workers import Workers
 
@@ -86,6 +92,22 @@ class Memo(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
+class DependencyPolicy:
+    """Where missing dependencies come from.
+
+    ``is_own`` tells which repository URLs mean this repository, ``aliases`` are names for others, ``fetcher`` gets what
+    is not in the tree (None: nothing is fetched), ``tree`` gives the files of a folder that is no chart of the run.
+    ``always`` resolves even what could be compared without.
+    """
+
+    is_own: Callable[[str], bool] = lambda _: False
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    fetcher: Fetcher | None = None
+    tree: Callable[[str], Tree] | None = None
+    always: bool = False
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
 class Run:
     """All that a run needs: where to, with what, and how."""
 
@@ -98,6 +120,7 @@ class Run:
     overwrite: bool = False
     versions: VersionPolicy | None = None
     details: bool = True
+    dependencies: DependencyPolicy = field(default_factory=DependencyPolicy)
     progress: Progress = field(default_factory=Silent)
     stopping: threading.Event = field(default_factory=threading.Event)
 
@@ -116,13 +139,10 @@ Outcome = Plan | Failure
 
 def plan(sources: Iterable[ChartSource], run: Run) -> tuple[document.Chart, ...]:
     """Build everything, compare it with the registries, and say what would be published."""
-    surveyed, broken = survey(sources)
+    surveyed, broken = survey(sources, run.dependencies)
     run.progress.start(len(surveyed))
     with Workers(run.jobs) as workers:
-        outcomes = workers.each(
-            partial(_prepare, decisions=decide_versions(surveyed, run, workers), run=run, workers=workers),
-            surveyed,
-        )
+        outcomes = _each_in_order(_prepare, surveyed, run, workers)
         entries = _entries([*broken, *outcomes], run, workers, wrote=False)
     run.progress.stop()
     return entries
@@ -130,18 +150,10 @@ def plan(sources: Iterable[ChartSource], run: Run) -> tuple[document.Chart, ...]
 
 def publish(sources: Iterable[ChartSource], run: Run) -> tuple[document.Chart, ...]:
     """Publish what the registries lack; the order is that of the publish protocol."""
-    surveyed, broken = survey(sources)
+    surveyed, broken = survey(sources, run.dependencies)
     run.progress.start(len(surveyed))
     with Workers(run.jobs) as workers:
-        outcomes = workers.each(
-            partial(
-                _prepare_and_upload,
-                decisions=decide_versions(surveyed, run, workers),
-                run=run,
-                workers=workers,
-            ),
-            surveyed,
-        )
+        outcomes = _each_in_order(_prepare_and_upload, surveyed, run, workers)
         plans = [outcome for outcome in outcomes if isinstance(outcome, Plan)]
         failures = [outcome for outcome in outcomes if isinstance(outcome, Failure)]
         plans = workers.each(partial(protocol.put_manifest, gather=workers.gather), plans)
@@ -154,15 +166,13 @@ def publish(sources: Iterable[ChartSource], run: Run) -> tuple[document.Chart, .
 
 def verify(sources: Iterable[ChartSource], run: Run) -> tuple[document.Chart, ...]:
     """Rebuild everything and demand that every registry holds just that, whole."""
-    surveyed, broken = survey(sources)
+    run = replace(run, details=False, dependencies=replace(run.dependencies, always=True))
+    surveyed, broken = survey(sources, run.dependencies)
     run.progress.start(len(surveyed))
     with Workers(run.jobs) as workers:
-        outcomes = workers.each(
-            partial(_prepare, decisions=decide_versions(surveyed, run, workers), run=run, workers=workers),
-            surveyed,
-        )
+        outcomes = _each_in_order(_prepare, surveyed, run, workers)
         checked = workers.each(partial(_check, workers=workers), outcomes)
-        entries = _entries([*broken, *checked], replace(run, details=False), workers, wrote=True)
+        entries = _entries([*broken, *checked], run, workers, wrote=True)
     run.progress.stop()
     return entries
 
@@ -190,7 +200,7 @@ class Bumped:
 
 def bump(sources: Iterable[ChartSource], run: Run) -> tuple[list[Bumped], list[PublishError]]:
     """Decide every version, dependencies first, and say what would change in the tree; nothing is written."""
-    surveyed, broken = survey(sources)
+    surveyed, broken = survey(sources, run.dependencies)
     errors = [failure.error for failure in broken]
     found: list[Bumped] = []
     with Workers(run.jobs) as workers:
@@ -218,8 +228,11 @@ def _bumped(one: Surveyed, decision: VersionDecision, moved: Mapping[str, str]) 
     )
 
 
-def survey(sources: Iterable[ChartSource]) -> tuple[list[Surveyed], list[Failure]]:
+def survey(
+    sources: Iterable[ChartSource], policy: DependencyPolicy | None = None
+) -> tuple[list[Surveyed], list[Failure]]:
     """Read each Chart.yaml: names, versions, and who depends on whom. Two charts of one name are refused."""
+    policy = policy or DependencyPolicy()
     found: list[Surveyed] = []
     broken: list[Failure] = []
     for source in sources:
@@ -230,8 +243,8 @@ def survey(sources: Iterable[ChartSource]) -> tuple[list[Surveyed], list[Failure
                 Failure(path=source.path, error=error.within(source.path) if source.path else error)
             )
     _refuse_twins(found)
-    names = {one.metadata.name for one in found}
-    ordered = [replace(one, dependencies=_inside(one, names)) for one in found]
+    names = {one.source.path: one.metadata.name for one in found}
+    ordered = [replace(one, dependencies=_inside(one, names, policy)) for one in found]
     circle = _circle(ordered)
     broken += [_in_circle(one, circle) for one in ordered if one.metadata.name in circle]
     return [one for one in ordered if one.metadata.name not in circle], broken
@@ -276,38 +289,150 @@ def _refuse_twins(found: Sequence[Surveyed]) -> None:
         )
 
 
-def _inside(one: Surveyed, names: set[str]) -> tuple[str, ...]:
-    declared = (dependency.name for dependency in one.metadata.dependencies)
-    return tuple(dict.fromkeys(name for name in declared if name in names and name != one.metadata.name))
+def _inside(one: Surveyed, names: Mapping[str, str], policy: DependencyPolicy) -> tuple[str, ...]:
+    """Return the charts of this run that a chart depends on: by ``file://``, or by a URL that means this repository."""
+    found: list[str] = []
+    known = set(names.values())
+    for dependency in one.metadata.dependencies:
+        repository = policy.aliases.get(
+            dependency.repository.lstrip("@").removeprefix("alias:"), dependency.repository
+        )
+        if repository.startswith(FILE):
+            folder = posixpath.normpath(posixpath.join(one.source.path, repository.removeprefix(FILE)))
+            found += [names[folder]] if folder in names else []
+        elif dependency.name in known and policy.is_own(repository):
+            found.append(dependency.name)
+    return tuple(dict.fromkeys(name for name in found if name != one.metadata.name))
 
 
-def _prepare(one: Surveyed, decisions: Decisions, run: Run, workers: Workers) -> Outcome:
-    """Build a chart, look at all its sites, and decide."""
+Prepare = Callable[[Surveyed, "Decisions", "Shelf", Run, Workers], Outcome]
+
+
+def _each_in_order(
+    prepare: Prepare, surveyed: Sequence[Surveyed], run: Run, workers: Workers
+) -> list[Outcome]:
+    """Decide every version, then prepare every chart, those that others embed before them."""
+    decisions = decide_versions(surveyed, run, workers)
+    shelf = Shelf.of(surveyed, decisions, run)
+    by_name = {one.metadata.name: one for one in surveyed}
+
+    def prepare_one(name: str) -> Outcome:
+        outcome = prepare(by_name[name], decisions, shelf, run, workers)
+        shelf.put(by_name[name].source.path, outcome)
+        return outcome
+
+    graph = {name: one.dependencies for name, one in by_name.items()}
+    return list(workers.in_order(graph, prepare_one).values())
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Shelf:
+    """What has been built in this run, for the charts that embed it."""
+
+    around: Surroundings
+    run: Run
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, surveyed: Sequence[Surveyed], decisions: Decisions, run: Run) -> Shelf:
+        """Make an empty shelf that knows the versions of all charts."""
+        folders = {one.source.path: (one.metadata.name, decisions.version(one)) for one in surveyed}
+        policy = run.dependencies
+        around = Surroundings(folders=folders, is_own=policy.is_own, aliases=policy.aliases)
+        return cls(around=around, run=run)
+
+    def put(self, folder: str, outcome: Outcome) -> None:
+        """Remember what became of the chart in a folder."""
+        self.outcomes[folder] = outcome
+
+    def archive(self, folder: str) -> tuple[str, bytes]:
+        """Return version and archive of the chart in a folder of this repository."""
+        outcome = self.outcomes.get(folder)
+        if isinstance(outcome, Failure):
+            raise SkippedError(f"not built, because its dependency {outcome.name or folder} was not")
+        if outcome is not None:
+            return outcome.artifact.version, self._layer(outcome)
+        if self.run.dependencies.tree is None:
+            raise ChartError(f"there is no chart in {folder or '.'}", path="Chart.yaml", key="dependencies")
+        chart = load_chart(self.run.dependencies.tree(folder))
+        check_dependencies(chart)
+        return chart.version, package.gzip(package.tar(package.entries(chart)))
+
+    def _layer(self, plan: Plan) -> bytes:
+        artifact = plan.artifact
+        if not artifact.unresolved:
+            return self.run.layout.blob(artifact.layer)
+        # It was found to be published and never resolved here: what is published is what others embed.
+        for finding in plan.findings:
+            layer = chart_layer(finding.manifest) if finding.manifest else None
+            if layer is not None:
+                return finding.site.store.blob(layer)
+        raise ChartError(f"{artifact.name} {artifact.version} could not be resolved")
+
+
+def _prepare(one: Surveyed, decisions: Decisions, shelf: Shelf, run: Run, workers: Workers) -> Outcome:
+    """Build a chart, look at all its sites, and decide; what is published is compared before anything is fetched."""
     try:
         decision = decisions.of(one.metadata.name)
-        version = decision.version if decision else one.metadata.version
-        artifact, sites = _build(one, version, decisions.moved(one), run, workers)
+        lacks = partial(needs, folder=one.source.path, around=shelf.around)
+        artifact, sites = _build(one, decisions.version(one), decisions.moved(one), run, workers, lacks=lacks)
+        artifact = replace(artifact, dependencies=one.dependencies, decision=decision)
+        plan = _look(artifact, sites, run, workers)
+        if artifact.unresolved and (run.dependencies.always or _would_publish_ours(plan)):
+            artifact = _resolved(one, artifact, decisions, shelf, run, workers)
+            plan = _look(artifact, sites, run, workers)
     except PublishError as error:
         return _failure(one, error)
-    artifact = replace(artifact, dependencies=one.dependencies, decision=decision)
     run.progress.step(artifact.name, "built")
+    return plan
+
+
+def _look(artifact: ChartArtifact, sites: Sequence[Site], run: Run, workers: Workers) -> Plan:
     findings = workers.gather([partial(look_up, artifact, site, run.layout, run.memo) for site in sites])
     # Names in the layout move freely: a cache never conflicts.
     return decide(artifact, tuple(findings), overwrite=run.overwrite or not run.registries)
 
 
+def _would_publish_ours(plan: Plan) -> bool:
+    return plan.action is Action.PUBLISH and plan.manifest is plan.artifact.manifest
+
+
+def _resolved(
+    one: Surveyed, artifact: ChartArtifact, decisions: Decisions, shelf: Shelf, run: Run, workers: Workers
+) -> ChartArtifact:
+    """Build a chart again, with what it lacks in its ``charts/``."""
+    files, warnings = archives(artifact.unresolved, shelf.archive, run.dependencies.fetcher)
+    whole, _ = _build(one, artifact.version, decisions.moved(one), run, workers, files=files)
+    return replace(
+        whole,
+        dependencies=artifact.dependencies,
+        decision=artifact.decision,
+        warnings=(*whole.warnings, *warnings),
+    )
+
+
 def _build(
-    one: Surveyed, version: str, moved: Mapping[str, str], run: Run, workers: Workers
+    one: Surveyed,
+    version: str,
+    moved: Mapping[str, str],
+    run: Run,
+    workers: Workers,
+    *,
+    lacks: Needs | None = None,
+    files: Mapping[str, bytes] | None = None,
 ) -> tuple[ChartArtifact, list[Site]]:
-    """Build a chart at a version; what Chart.yaml says otherwise is stamped into the artifact, never into the tree."""
+    """Build a chart at a version; stamped scalars and added ``files`` go into the artifact, never into the tree."""
     sites = _sites(one.metadata.name, version, run)
     tree = one.source.tree
     if version != one.metadata.version or moved:
         from oci_chart_publish.bump.stamp import stamped_files  # noqa: PLC0415  (start-up: only where versions move)
 
         tree = OverlayTree(tree, stamped_files(tree, version, moved))
+    if files:
+        tree = OverlayTree(tree, files)
     with workers.building:
-        return build(tree, one.source.path, run.layout, run.memo, run.recipe(one.source.path)), sites
+        recipe = run.recipe(one.source.path)
+        return build(tree, one.source.path, run.layout, run.memo, recipe, needs=lacks), sites
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -322,6 +447,11 @@ class Decisions:
         if isinstance(found, PublishError):
             raise found
         return found
+
+    def version(self, one: Surveyed) -> str:
+        """Return the version that a chart has in this run."""
+        found = self.by_name.get(one.metadata.name)
+        return found.version if isinstance(found, VersionDecision) else one.metadata.version
 
     def moved(self, one: Surveyed) -> dict[str, str]:
         """Return the new versions of a chart's dependencies in this repository whose version moves.
@@ -408,8 +538,10 @@ def _decide(
     return versions.decide(one.metadata, one.source.path, published, is_same, bumped, related)
 
 
-def _prepare_and_upload(one: Surveyed, decisions: Decisions, run: Run, workers: Workers) -> Outcome:
-    outcome = _prepare(one, decisions, run, workers)
+def _prepare_and_upload(
+    one: Surveyed, decisions: Decisions, shelf: Shelf, run: Run, workers: Workers
+) -> Outcome:
+    outcome = _prepare(one, decisions, shelf, run, workers)
     if isinstance(outcome, Failure):
         return outcome
     if outcome.going:

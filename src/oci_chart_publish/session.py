@@ -17,6 +17,8 @@ from msgspec.structs import replace as replace_struct
 
 from oci_chart_publish import __version__, pipeline
 from oci_chart_publish.build.build import Recipe
+from oci_chart_publish.build.dependencies import own
+from oci_chart_publish.chart.tree import FolderTree, Tree
 from oci_chart_publish.connections import connect, credentials
 from oci_chart_publish.discover import find
 from oci_chart_publish.discover.changed import changed_since
@@ -29,7 +31,7 @@ from oci_chart_publish.layout.layout import ImageLayout
 from oci_chart_publish.layout.memo import Memo
 from oci_chart_publish.oci.reference import Repository
 from oci_chart_publish.oci.store import Target
-from oci_chart_publish.pipeline import Run
+from oci_chart_publish.pipeline import DependencyPolicy, Run
 from oci_chart_publish.previews import PreviewVersions, listed
 from oci_chart_publish.progress import Progress, progress
 from oci_chart_publish.registry.connect import PULL, PULL_PUSH, Registries
@@ -145,8 +147,25 @@ class Session:
             overwrite=settings.overwrite,
             versions=self.versions(sources) if settings.bump != "chart" else None,
             details=self.details,
+            dependencies=self.dependencies(),
             progress=self.progress,
         )
+
+    def dependencies(self) -> DependencyPolicy:
+        """Return where missing dependencies come from."""
+        settings = self.settings
+        return DependencyPolicy(
+            is_own=own.Own.of(settings, self.source_url()),
+            aliases=settings.repositories,
+            tree=self._tree,
+        )
+
+    def _tree(self, folder: str) -> Tree:
+        if self.files is not None and self.files.is_tracked(
+            f"{folder}/Chart.yaml" if folder else "Chart.yaml"
+        ):
+            return self.files.tree(folder)
+        return FolderTree(self.root / folder, boundary=self.root)
 
     def versions(self, sources: Sequence[ChartSource]) -> Versions:
         """Return the bump stage for these charts."""

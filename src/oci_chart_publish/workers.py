@@ -8,8 +8,9 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from graphlib import TopologicalSorter
+from queue import SimpleQueue
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -52,16 +53,19 @@ class Workers:
         """
         sorter = TopologicalSorter({key: [d for d in needed if d in graph] for key, needed in graph.items()})
         sorter.prepare()
-        running: dict[Future[Result], str] = {}
+        finished: SimpleQueue[tuple[str, Future[Result]]] = SimpleQueue()
         results: dict[str, Result] = {}
+        running: set[Future[Result]] = set()
         try:
             while sorter.is_active():
-                running.update({self._charts.submit(function, key): key for key in sorter.get_ready()})
-                done, _ = wait(running, return_when=FIRST_COMPLETED)
-                for future in done:
-                    key = running.pop(future)
-                    results[key] = future.result()
-                    sorter.done(key)
+                for key in sorter.get_ready():
+                    future = self._charts.submit(function, key)
+                    running.add(future)
+                    future.add_done_callback(lambda done, key=key: finished.put((key, done)))  # type: ignore[misc]
+                key, done = finished.get()
+                running.discard(done)
+                results[key] = done.result()
+                sorter.done(key)
         except BaseException:
             for future in running:
                 future.cancel()

@@ -1,0 +1,43 @@
+"""Which repository URLs mean the repository that publishes: its registries, its page, and those the settings name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from oci_chart_publish.errors import ConfigError
+from oci_chart_publish.oci.reference import SCHEME, Repository
+from oci_chart_publish.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """Tells whether a dependency's repository means this one; ``urls`` are in their normal form."""
+
+    urls: frozenset[str]
+
+    @classmethod
+    def of(cls, settings: Settings, page: str) -> Own:
+        """Collect the URLs from the settings and from the repository's page (``https://github.com/OWNER/REPO``)."""
+        named = [
+            *settings.own_repositories,
+            *(f"{SCHEME}{registry.removeprefix(SCHEME)}" for registry in settings.registries),
+        ]
+        owner, _, name = urlsplit(page).path.strip("/").partition("/")
+        pages = [f"https://{owner}.github.io/{name}"] if owner and name and "/" not in name else []
+        return cls(frozenset(map(normal, [*named, *pages])))
+
+    def __call__(self, url: str) -> bool:
+        """Tell whether a URL means this repository."""
+        return normal(url) in self.urls
+
+
+def normal(url: str) -> str:
+    """Return a URL as it is compared: without a final slash, host in lower case, Docker Hub under one name."""
+    if url.startswith(SCHEME):
+        try:
+            return f"{SCHEME}{Repository.parse(url)}"
+        except ConfigError:
+            return url
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.lower()}{parts.path.rstrip('/')}"
