@@ -6,11 +6,13 @@ import logging
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from oci_chart_publish import __version__
 from oci_chart_publish.oci.reference import Repository
 from oci_chart_publish.registry import hints
 from oci_chart_publish.registry.answer import Sender
+from oci_chart_publish.registry.chartrepo import ChartRepositories
 from oci_chart_publish.registry.client import RegistryRepository
 from oci_chart_publish.registry.credentials import Credentials
 from oci_chart_publish.registry.host import Host
@@ -88,6 +90,19 @@ class Registries:
             auth=host.authorizer(credential),
             actions=actions,
             cross_host_uploads=self._options.cross_host_uploads,
+        )
+
+    def chart_repositories(self, folder: Path) -> ChartRepositories:
+        """Return the chart repositories of the run, whose indexes are kept in ``folder``."""
+        return ChartRepositories(
+            folder=folder,
+            sender=self._transport,
+            credentials=self._credentials,
+            plain_http=self._options.plain_http,
+            patience=self._options.patience,
+            budget=self._budget,
+            on_wait=self._options.on_wait,
+            on_secret=self._remember,
         )
 
     def secrets(self) -> frozenset[str]:
