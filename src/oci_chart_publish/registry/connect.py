@@ -7,18 +7,21 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from oci_chart_publish import __version__
 from oci_chart_publish.oci.reference import Repository
 from oci_chart_publish.registry import hints
 from oci_chart_publish.registry.answer import Sender
-from oci_chart_publish.registry.chartrepo import ChartRepositories
 from oci_chart_publish.registry.client import RegistryRepository
 from oci_chart_publish.registry.credentials import Credentials
 from oci_chart_publish.registry.host import Host
 from oci_chart_publish.registry.pace import Pace
 from oci_chart_publish.registry.retry import Budget, Patience
 from oci_chart_publish.registry.trust import Trust, is_http_allowed
+
+if TYPE_CHECKING:
+    from oci_chart_publish.registry.chartrepo import ChartRepositories
 
 _LOG = logging.getLogger(__name__)
 PULL = "pull"
@@ -94,6 +97,8 @@ class Registries:
 
     def chart_repositories(self, folder: Path) -> ChartRepositories:
         """Return the chart repositories of the run, whose indexes are kept in ``folder``."""
+        from oci_chart_publish.registry.chartrepo import ChartRepositories  # noqa: PLC0415  (few runs need it)
+
         return ChartRepositories(
             folder=folder,
             sender=self._transport,

@@ -1,0 +1,219 @@
+"""Archives of charts of other repositories: chart repositories and registries, each archive fetched once and kept.
+
+Helm ``internal/resolver/resolver.go`` and ``pkg/downloader/manager.go``; unlike Helm, the digest of an index counts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from oci_chart_publish.build.dependencies.place import Place, located
+from oci_chart_publish.chart.archive import load_archive
+from oci_chart_publish.chart.mediatype import CHART_LAYER, CHART_LAYERS
+from oci_chart_publish.chart.version import ChartVersion
+from oci_chart_publish.errors import ChartError, ConfigError, NotFoundError, PublishError, VerificationError
+from oci_chart_publish.layout.layout import ImageLayout
+from oci_chart_publish.layout.memo import Memo
+from oci_chart_publish.oci.descriptor import Descriptor
+from oci_chart_publish.oci.digest import Digest
+from oci_chart_publish.oci.reference import Repository, TagReference, parse_reference
+from oci_chart_publish.oci.store import Source
+from oci_chart_publish.registry.address import origin_of, redact
+from oci_chart_publish.registry.chartrepo import ARCHIVE_LIMIT, ChartRepositories
+from oci_chart_publish.registry.once import Once
+from oci_chart_publish.registry.repoindex import IndexEntry, RepositoryIndex
+
+ARCHIVES = "dependency"
+"""Kind of memo: the digest and size of an archive by repository, name and version."""
+TAGS = "dependency-tags"
+"""Kind of memo: the tags that a repository of a registry had when it was last asked."""
+
+_SHA256 = re.compile(r"(?:sha256:)?([0-9A-Fa-f]{64})")
+
+
+class Remote(Source, Protocol):
+    """A repository of a registry, read only."""
+
+    def tags(self) -> Iterable[str]:
+        """Return all tags; nothing where the repository does not exist."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Fetcher:
+    """Where archives come from in one run. Safe for threads.
+
+    ``aliases`` gives the URL for a name, of ``@NAME`` and ``alias:NAME``. With ``offline`` nothing is sent: only what
+    earlier runs kept in ``layout`` and its ``memo`` is used.
+    """
+
+    connect: Callable[[Repository], Remote]
+    http: ChartRepositories
+    layout: ImageLayout
+    memo: Memo
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    offline: bool = False
+    _versions: Once[tuple[ChartVersion, ...]] = field(default_factory=Once)
+    _archives: Once[bytes] = field(default_factory=Once)
+
+    def versions(self, repository: str, name: str) -> tuple[ChartVersion, ...]:
+        """Return all versions of a chart at a repository as Chart.yaml names it, lowest first.
+
+        ChartError where the repository is not one, or does not have the chart; RegistryError where it does not answer.
+        """
+        place = located(repository, name, self.aliases)
+        return self._versions.get(place.key, lambda: self._listed(place))
+
+    def archive(self, repository: str, name: str, version: str) -> bytes:
+        """Return the archive of one version: a packed chart of that name and version, with the digest promised.
+
+        ChartError where there is none or it is another chart, VerificationError where its bytes have another digest.
+        """
+        place = located(repository, name, self.aliases)
+        key = f"{place.key}|{version}"
+        return self._archives.get(key, lambda: self._kept(place, version, key))
+
+    def _listed(self, place: Place) -> tuple[ChartVersion, ...]:
+        found = self._tagged(place) if place.oci else (entry.version for entry in self._entries(place))
+        return tuple(sorted(found))
+
+    def _tagged(self, place: Place) -> list[ChartVersion]:
+        if self.offline:
+            known = self.memo.get(TAGS, place.key)
+            if not isinstance(known, list):
+                raise _offline(f"the versions of {place}")
+            tags = [tag for tag in known if isinstance(tag, str)]
+        else:
+            tags = list(self.connect(place.chart).tags())
+            self.memo.put(TAGS, place.key, tags)
+        return [version for version in map(ChartVersion.from_tag, tags) if version is not None]
+
+    def _entries(self, place: Place) -> tuple[IndexEntry, ...]:
+        found = self._index(place).versions(place.name)
+        if not found:
+            raise ChartError(
+                f"{place}: the repository has no such chart",
+                hint="check name and repository of the dependency",
+            )
+        return found
+
+    def _index(self, place: Place) -> RepositoryIndex:
+        if not self.offline:
+            return self.http.index(place.repository)
+        found = self.http.cached_index(place.repository)
+        if found is None:
+            raise _offline(f"the index of {redact(place.repository)}")
+        return found
+
+    def _kept(self, place: Place, version: str, key: str) -> bytes:
+        """Return the archive that an earlier run kept, else fetch, check and keep it."""
+        if (kept := self._cached(key)) is not None:
+            return kept
+        if self.offline:
+            raise _offline(f"{place} {version}")
+        data = self._pulled(place, version) if place.oci else self._downloaded(place, version)
+        descriptor = Descriptor.of(CHART_LAYER, data)
+        self.layout.put_blob(descriptor, data)
+        self.memo.put(ARCHIVES, key, [str(descriptor.digest), descriptor.size])
+        return data
+
+    def _cached(self, key: str) -> bytes | None:
+        match self.memo.get(ARCHIVES, key):
+            case [str(digest), int(size)]:
+                try:
+                    kept = Descriptor(media_type=CHART_LAYER, digest=Digest.parse(digest), size=size)
+                    return self.layout.blob(kept) if self.layout.has(kept) else None
+                except (VerificationError, NotFoundError):  # damaged or swept: as good as never kept
+                    return None
+            case _:
+                return None
+
+    def _downloaded(self, place: Place, version: str) -> bytes:
+        entry = _entry(self._entries(place), version)
+        if entry is None:
+            raise _no_version(place, version)
+        promised = _promised(entry, place)
+        url = entry.urls[0]
+        if url.startswith("oci://"):
+            data = self._referred(url, place)
+        else:
+            data = self.http.archive(place.repository, url, digest=str(promised or ""))
+        if promised is not None and not promised.matches(data):
+            raise VerificationError(
+                f"{place} {version}: the index says {promised}, the archive is {Digest.of(data)}",
+                hint="the archive was replaced after the index was written, or on its way; tell its publisher",
+            )
+        return _checked(data, place, entry.version)
+
+    def _pulled(self, place: Place, version: str) -> bytes:
+        tag = TagReference(place.chart, ChartVersion.parse(version).tag)
+        return _checked(self._layer(tag, place), place, ChartVersion.parse(version))
+
+    def _referred(self, url: str, place: Place) -> bytes:
+        """Return what an index refers to in a registry."""
+        try:
+            reference = parse_reference(url)
+        except ConfigError as error:
+            raise ChartError(f"{place}: the index refers to {error.message}", hint=error.hint) from error
+        if not isinstance(reference, TagReference):
+            raise ChartError(f"{place}: the index refers to {redact(url)}, which has no tag")
+        own, other = origin_of(place.repository), origin_of(f"https://{reference.repository.registry}")
+        if other.private and not own.private:
+            raise ChartError(f"{place}: the index refers to the private address {redact(url)}")
+        return self._layer(reference, place)
+
+    def _layer(self, reference: TagReference, place: Place) -> bytes:
+        store = self.connect(reference.repository)
+        manifest = store.manifest(reference.tag)
+        if manifest is None:
+            raise ChartError(f"{place}: {reference} does not exist", hint="check version and repository")
+        layers = [blob for blob in manifest.layers if blob.media_type in CHART_LAYERS]
+        if len(layers) != 1:
+            raise ChartError(f"{place}: {reference} is no chart: it has {len(layers)} layers of one")
+        if layers[0].size > ARCHIVE_LIMIT:
+            raise ChartError(f"{place}: {reference} has more than {ARCHIVE_LIMIT} bytes")
+        return store.blob(layers[0])
+
+
+def _entry(entries: Iterable[IndexEntry], version: str) -> IndexEntry | None:
+    """Return the entry of a version: the one spelled so, else the first that is equal (``versionEquals``)."""
+    known = list(entries)
+    spelled = next((entry for entry in known if str(entry.version) == version), None)
+    wanted = ChartVersion.parse(version)
+    return spelled or next((entry for entry in known if entry.version == wanted), None)
+
+
+def _promised(entry: IndexEntry, place: Place) -> Digest | None:
+    if not entry.digest:
+        return None
+    found = _SHA256.fullmatch(entry.digest)
+    if found is None:
+        raise VerificationError(
+            f"{place} {entry.version}: the index has the digest {entry.digest[:100]!r}, expected sha256 in hex"
+        )
+    return Digest.parse(f"sha256:{found[1].lower()}")
+
+
+def _checked(data: bytes, place: Place, version: ChartVersion) -> bytes:
+    """Return an archive that holds the chart it should; ChartError for every other."""
+    chart = load_archive(data, title=f"{place} {version}")
+    found = ChartVersion.parse(chart.version)
+    if chart.name != place.name or found != version or found.build != version.build:
+        raise ChartError(f"{place} {version}: the archive holds {chart.name} {chart.version}")
+    return data
+
+
+def _no_version(place: Place, version: str) -> ChartError:
+    return ChartError(
+        f"{place}: the repository has no version {version}",
+        hint="it may have been removed; name another version, and update the lock",
+    )
+
+
+def _offline(what: str) -> PublishError:
+    return ChartError(
+        f"{what}: not cached, and --offline asks nobody",
+        hint="run once without --offline, or vendor it in charts/",
+    )
