@@ -23,7 +23,7 @@ from oci_chart_publish.connections import connect, credentials
 from oci_chart_publish.discover import find
 from oci_chart_publish.discover.changed import changed_since
 from oci_chart_publish.discover.source import ChartSource
-from oci_chart_publish.errors import ConfigError
+from oci_chart_publish.errors import ConfigError, PublishError
 from oci_chart_publish.forge.event import Event, read_event
 from oci_chart_publish.forge.git import GitRepository
 from oci_chart_publish.forge.worktree import WorkTreeFiles
@@ -243,12 +243,25 @@ class Session:
         base = event.pull_request.base if event.pull_request else event.before
         if repository is None or not base:
             return None
-        if repository.commit(base) is None:
-            repository.fetch_history("", self.settings.github_token, server=self.server_url)
+        try:
+            self._fetch_missing(repository, base)
+        except PublishError as error:
+            # Everything is published by now: what a run did must be told even where this cannot be.
+            self.progress.say(f"conflicts count as this run's own: {error}")
+            return None
         if repository.commit(base) is None:
             return None  # the history was rewritten: everything may have changed
         start = repository.merge_base(base, "HEAD") if event.pull_request else base
         return frozenset(repository.changed_files(start or base, "HEAD"))
+
+    def _fetch_missing(self, repository: GitRepository, base: str) -> None:
+        token, server = self.settings.github_token, self.server_url
+        known = repository.commit(base) is not None
+        if self.event.pull_request and repository.is_shallow():
+            if not known or repository.merge_base(base, "HEAD") is None:
+                repository.fetch_history("", token, server=server)
+        elif not known:
+            repository.fetch_commit(base, token, server=server)
 
     @property
     def server_url(self) -> str:

@@ -286,8 +286,15 @@ class GitRepository:
         """
         self._authorise(token, server)
         depth = ("--unshallow",) if self.is_shallow() else ()
-        refspec = (f"+refs/heads/{branch}:refs/remotes/origin/{branch}",) if branch else ()
+        # Without a branch, the default one: where there are no tags yet, git fetches nothing and fails.
+        refspec = (f"+refs/heads/{branch}:refs/remotes/origin/{branch}",) if branch else ("HEAD",)
         self._fetch(token, *depth, "origin", _ALL_TAGS, *refspec)
+
+    def fetch_commit(self, sha: str, token: str = "", *, server: str = GITHUB) -> None:
+        """Fetch one commit and its trees, leaving the history as deep as it is; ConfigError where it cannot be had."""
+        self._authorise(token, server)
+        depth = ("--depth=1",) if self.is_shallow() else ()  # which would cut a complete history off
+        self._fetch(token, *depth, "--no-tags", "origin", sha)
 
     def fetch_tags(self, token: str = "", *, server: str = GITHUB) -> None:
         """Fetch the tags of ``origin``, leaving the history of HEAD as deep as it is."""

@@ -1,0 +1,196 @@
+"""Histories as real repositories have them, replayed as the runner would: forgotten bumps, merges, shallow clones."""
+
+from __future__ import annotations
+
+import json
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.action.minirunner import Runner, Step
+from tests.fakes.git import GitRepo, chart_yaml
+from tests.real.registries import Registry
+
+MAIN = "refs/heads/main"
+NOTHING = "0" * 40
+
+
+@dataclass
+class Project:
+    """A repository of charts, its registry, and the runner."""
+
+    repo: GitRepo
+    registry: str
+    runner: Runner
+
+    def change(self, chart: str, text: str, *, version: str = "", message: str = "change") -> str:
+        """Commit a new values.yaml, and a version where one is given."""
+        self.repo.write({f"charts/{chart}/values.yaml": f"text: {text}\n"})
+        if version:
+            self.repo.write({f"charts/{chart}/Chart.yaml": chart_yaml(chart, version)})
+        return self.repo.commit(message)
+
+    def push(self, before: str, *, ref: str = MAIN, **inputs: str) -> Step:
+        """Run for a push that ended at HEAD."""
+        given = {"registries": self.registry, "release": "off", "comment": "off", "github_token": ""}
+        sha = self.repo.git("rev-parse", "HEAD")
+        return self.runner.step("push", {"before": before}, ref=ref, sha=sha, **{**given, **inputs})
+
+    def pull_request(self, base: str) -> Step:
+        """Run for a pull request whose head is checked out."""
+        head = self.repo.git("rev-parse", "HEAD")
+        payload = {
+            "action": "synchronize",
+            "pull_request": {
+                "number": 7,
+                "state": "open",
+                "head": {"sha": head, "ref": "topic", "repo": {"full_name": "acme/charts"}},
+                "base": {"sha": base, "ref": "main"},
+                "labels": [],
+            },
+        }
+        return self.runner.step(
+            "pull_request",
+            payload,
+            ref="refs/pull/7/merge",
+            sha=head,
+            registries=self.registry,
+            github_token="",
+        )
+
+
+@pytest.fixture
+def project(tmp_path: Path, olareg: Registry) -> Project:
+    repo = GitRepo(tmp_path / "origin")
+    repo.write(
+        {
+            f"charts/{name}/Chart.yaml": chart_yaml(name, version)
+            for name, version in (("web", "1.0.0"), ("db", "0.3.0"))
+        }
+    )
+    repo.commit("begin")
+    runner = Runner(workspace=repo.root, temp=tmp_path / "runner", api_url="http://127.0.0.1:9")
+    project = Project(repo, f"{olareg.host}/{uuid.uuid4().hex}", runner)
+    assert statuses(project.push(NOTHING)) == {"web 1.0.0": "published", "db 0.3.0": "published"}
+    return project
+
+
+def report(step: Step) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(Path(step.outputs["report"]).read_text())
+    return document
+
+
+def statuses(step: Step) -> dict[str, str]:
+    return {f"{chart['name']} {chart['version']}": chart["status"] for chart in report(step)["charts"]}
+
+
+def test_a_forgotten_bump_fails_its_own_push_and_no_later_one(project: Project) -> None:
+    before = project.repo.git("rev-parse", "HEAD")
+    forgotten = project.change("web", "new")
+    step = project.push(before)
+    assert (step.code, statuses(step)) == (4, {"web 1.0.0": "conflict", "db 0.3.0": "unchanged"})
+    assert "set 'version: 1.0.1' in charts/web/Chart.yaml" in step.annotations[0]
+
+    other = project.change("db", "new", version="0.3.1")
+    step = project.push(forgotten)
+    assert (step.code, statuses(step)) == (0, {"web 1.0.0": "drift", "db 0.3.1": "published"})
+
+    project.change("web", "newer", version="1.0.1")
+    step = project.push(other)
+    assert (step.code, statuses(step)) == (0, {"web 1.0.1": "published", "db 0.3.1": "unchanged"})
+
+
+@pytest.mark.parametrize(("conflicts", "codes"), [("touched", [4, 0]), ("all", [4, 4]), ("warn", [0, 0])])
+def test_what_a_forgotten_bump_fails_is_a_setting(project: Project, conflicts: str, codes: list[int]) -> None:
+    before = project.repo.git("rev-parse", "HEAD")
+    forgotten = project.change("web", "new")
+    first = project.push(before, conflicts=conflicts)
+    project.change("db", "new", version="0.3.1")
+    second = project.push(forgotten, conflicts=conflicts)
+    assert [first.code, second.code] == codes
+    assert statuses(second)["db 0.3.1"] == "published"
+
+
+def test_ignored_changes_touch_nothing(project: Project) -> None:
+    before = project.repo.git("rev-parse", "HEAD")
+    project.repo.write({"charts/web/README.md": "Hello.\n"})
+    project.repo.commit("docs: hello")
+    assert project.push(before).code == 4
+    step = project.push(before, ignore_changes="README.md")
+    assert (step.code, statuses(step)["web 1.0.0"]) == (0, "drift")
+
+
+def test_a_dependency_that_drifted_does_not_hold_up_what_depends_on_it(project: Project) -> None:
+    before = project.repo.git("rev-parse", "HEAD")
+    forgotten = project.change("db", "new")
+    assert project.push(before).code == 4
+    needs = "dependencies:\n- name: db\n  version: 0.3.0\n  repository: file://../db\n"
+    project.repo.write(
+        {
+            "charts/web/Chart.yaml": chart_yaml("web", "1.1.0") + needs,
+            "charts/web/charts/db/Chart.yaml": chart_yaml("db", "0.3.0"),
+        }
+    )
+    project.repo.commit("embed")
+    step = project.push(forgotten)
+    assert (step.code, statuses(step)) == (0, {"web 1.1.0": "published", "db 0.3.0": "drift"})
+
+
+def test_a_pull_request_is_judged_by_what_it_changed_itself(project: Project) -> None:
+    project.repo.branch("topic")
+    project.change("web", "topic")
+    project.repo.switch("main")
+    moved = project.change("db", "forgotten")  # the base goes on, and forgets a bump of its own
+    project.repo.git("checkout", "--quiet", "--detach")
+    project.repo.merge("topic", "the merge ref that the runner checks out")
+    step = project.pull_request(moved)
+    assert (step.code, statuses(step)) == (4, {"web 1.0.0": "conflict", "db 0.3.0": "drift"})
+    (error,) = [line for line in step.annotations if line.startswith("::error")]
+    assert error.startswith("::error file=charts/web/Chart.yaml,line=3,title=web 1.0.0::")
+    assert error.endswith("set 'version: 1.0.1' in charts/web/Chart.yaml, or restore what was published")
+
+
+@pytest.mark.parametrize("how", ["merge", "squash", "rebase"])
+def test_a_merged_branch_is_one_push_however_it_was_merged(project: Project, how: str) -> None:
+    project.repo.branch("topic")
+    project.change("web", "one")
+    project.change("web", "two", version="1.1.0")
+    project.change("db", "two")
+    project.repo.switch("main")
+    before = project.repo.commit("elsewhere")
+    if how == "merge":
+        project.repo.merge("topic")
+    elif how == "squash":
+        project.repo.git("merge", "--quiet", "--squash", "topic")
+        project.repo.commit("topic (#7)")
+    else:
+        project.repo.git("cherry-pick", "main..topic")
+    step = project.push(before)
+    assert (step.code, statuses(step)) == (4, {"web 1.1.0": "published", "db 0.3.0": "conflict"})
+
+
+def test_after_a_forced_push_everything_may_have_been_touched(project: Project) -> None:
+    gone = project.change("db", "gone")
+    project.repo.git("reset", "--quiet", "--hard", "HEAD~1")
+    project.change("web", "rewritten")
+    assert project.push("1" * 40).code == 4
+    assert project.push(gone).code == 4
+
+
+def test_a_shallow_clone_fetches_the_commit_before_the_push(project: Project, tmp_path: Path) -> None:
+    before = project.repo.git("rev-parse", "HEAD")
+    project.change("web", "forgotten")
+    touched = GitRepo.clone(project.repo.root, tmp_path / "touched", "--depth=1")
+    project.runner.workspace = touched.root
+    assert (
+        statuses(Project(touched, project.registry, project.runner).push(before))["web 1.0.0"] == "conflict"
+    )
+
+    before = project.repo.git("rev-parse", "HEAD")
+    project.change("db", "new", version="0.3.1")
+    later = GitRepo.clone(project.repo.root, tmp_path / "later", "--depth=1")
+    project.runner.workspace = later.root
+    step = Project(later, project.registry, project.runner).push(before)
+    assert (step.code, statuses(step)) == (0, {"web 1.0.0": "drift", "db 0.3.1": "published"})
