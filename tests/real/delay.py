@@ -1,112 +1,117 @@
-"""A TCP proxy that adds distance: every byte arrives half a round trip later, in both directions.
+"""A TCP proxy that adds a round-trip delay: ``python -m tests.real.delay LISTEN TARGET MILLISECONDS``.
 
-``python -m tests.real.delay HOST:PORT SECONDS`` prints its port and runs until its standard input closes; a process of
-its own, so that it takes no time from the program that is measured. Opening a connection costs a round trip, too.
+LISTEN and TARGET are ``HOST:PORT``; port 0 listens on a free one. Half of the delay is added in each direction, the
+first bytes of a connection wait a round trip more, as a TCP handshake would make them. The proxy is a pipe with a
+latency, not a throttle: bytes on their way do not hold up the bytes behind them.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import subprocess
 import sys
-from collections import deque
+import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-from tests.real.tools import ROOT
+_CHUNK = 256 * 1024
 
-_CHUNK = 1 << 16
-# Bytes on their way at once in one direction of one connection; beyond it the sender waits.
-_WINDOW_CHUNKS = 256
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Line:
+    """Where a proxied connection goes, and the delay of one direction in seconds."""
+
+    host: str
+    port: int
+    one_way: float
+
+    async def carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve one client until both sides have closed."""
+        with contextlib.closing(writer), contextlib.suppress(OSError):
+            await asyncio.sleep(2 * self.one_way)
+            up_reader, up_writer = await asyncio.open_connection(self.host, self.port)
+            with contextlib.closing(up_writer):
+                await asyncio.gather(self._pipe(reader, up_writer), self._pipe(up_reader, writer))
+
+    async def _pipe(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Read at once, hand on after the delay; the end of the stream travels the same way."""
+        moments: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()
+        sending = asyncio.create_task(_send(moments, writer))
+        clock = asyncio.get_running_loop().time
+        data = b"-"
+        while data:
+            try:
+                data = await reader.read(_CHUNK)
+            except OSError:
+                data = b""
+            moments.put_nowait((clock() + self.one_way, data))
+        await sending
+
+
+async def _send(moments: asyncio.Queue[tuple[float, bytes]], writer: asyncio.StreamWriter) -> None:
+    clock = asyncio.get_running_loop().time
+    with contextlib.suppress(OSError):
+        while True:
+            due, data = await moments.get()
+            await asyncio.sleep(max(0.0, due - clock()))
+            if not data:
+                break
+            writer.write(data)
+            await writer.drain()
+        if writer.can_write_eof():
+            writer.write_eof()
+
+
+async def serve(listen: str, target: str, milliseconds: float) -> asyncio.Server:
+    """Start the proxy and return its server."""
+    host, _, port = listen.rpartition(":")
+    to_host, _, to_port = target.rpartition(":")
+    line = Line(host=to_host, port=int(to_port), one_way=milliseconds / 2000)
+    return await asyncio.start_server(line.carry, host, int(port), backlog=256)
 
 
 @contextlib.contextmanager
-def delayed(host: str, round_trip: float) -> Iterator[str]:
-    """``host`` as reached through a line with a ``round_trip`` of so many seconds; yields ``127.0.0.1:PORT``."""
-    argv = [sys.executable, "-m", "tests.real.delay", host, str(round_trip)]
-    with subprocess.Popen(
-        argv, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdin is not None
-        assert process.stdout is not None
-        try:
-            port = int(process.stdout.readline())
-            yield f"127.0.0.1:{port}"
-        finally:
-            process.stdin.close()
-            process.wait(10)
-
-
-async def _serve(host: str, port: int, round_trip: float) -> None:
-    connections: set[asyncio.Task[None]] = set()
-
-    async def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        connections.add(task)
-        task.add_done_callback(connections.discard)
-        with contextlib.suppress(OSError, asyncio.CancelledError):
-            await _join(reader, writer, host, port, round_trip)
-        writer.close()
-
-    server = await asyncio.start_server(connected, "127.0.0.1", 0, limit=_CHUNK)
-    print(server.sockets[0].getsockname()[1], flush=True)  # noqa: T201 - what the caller waits for
-    await asyncio.get_running_loop().run_in_executor(None, sys.stdin.read)
-    server.close()
-    for task in connections:
-        task.cancel()
-
-
-async def _join(
-    near_reader: asyncio.StreamReader,
-    near_writer: asyncio.StreamWriter,
-    host: str,
-    port: int,
-    round_trip: float,
-) -> None:
-    # The client's own handshake with us took no time, so the first byte waits for what it would have taken.
-    await asyncio.sleep(round_trip)
-    far_reader, far_writer = await asyncio.open_connection(host, port, limit=_CHUNK)
+def delayed(target: str, milliseconds: float) -> Iterator[str]:
+    """Run the proxy in a thread of this process and yield its ``HOST:PORT``."""
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    server = asyncio.run_coroutine_threadsafe(serve("127.0.0.1:0", target, milliseconds), loop).result()
     try:
-        await asyncio.gather(
-            _late(near_reader, far_writer, round_trip / 2), _late(far_reader, near_writer, round_trip / 2)
-        )
+        yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
     finally:
-        far_writer.close()
+        asyncio.run_coroutine_threadsafe(_stop(server), loop).result()
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join()
+        loop.close()
 
 
-async def _late(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, delay: float) -> None:
-    """Pass on what ``reader`` gives, each chunk ``delay`` seconds after it came; the order and the end are kept."""
-    clock = asyncio.get_running_loop().time
-    line: deque[tuple[float, bytes]] = deque()
-    changed = asyncio.Condition()
+async def _stop(server: asyncio.Server) -> None:
+    server.close()
+    others = [task for task in asyncio.all_tasks() if task is not asyncio.current_task()]
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
+    await asyncio.sleep(0)  # closed connections are closed for good in the next turn of the loop
 
-    async def receive() -> None:
-        while True:
-            data = await reader.read(_CHUNK)
-            async with changed:
-                await changed.wait_for(lambda: len(line) < _WINDOW_CHUNKS)
-                line.append((clock() + delay, data))
-                changed.notify_all()
-            if not data:
-                return
 
-    async def send() -> None:
-        while True:
-            async with changed:
-                await changed.wait_for(lambda: bool(line))
-                due, data = line.popleft()
-                changed.notify_all()
-            await asyncio.sleep(max(0.0, due - clock()))
-            if not data:
-                writer.write_eof()
-                return
-            writer.write(data)
-            await writer.drain()
+async def _forever(listen: str, target: str, milliseconds: float) -> None:
+    server = await serve(listen, target, milliseconds)
+    host, port = server.sockets[0].getsockname()[:2]
+    print(f"{host}:{port}", flush=True)  # noqa: T201
+    await server.serve_forever()
 
-    await asyncio.gather(receive(), send())
+
+def main(arguments: list[str]) -> int:
+    """Run the proxy until it is interrupted; the address it listens on is printed first."""
+    if len(arguments) != 3:
+        print(__doc__, file=sys.stderr)  # noqa: T201
+        return 2
+    listen, target, milliseconds = arguments
+    with contextlib.suppress(KeyboardInterrupt):
+        asyncio.run(_forever(listen, target, float(milliseconds)))
+    return 0
 
 
 if __name__ == "__main__":
-    _host, _, _port = sys.argv[1].rpartition(":")
-    asyncio.run(_serve(_host, int(_port), float(sys.argv[2])))
+    sys.exit(main(sys.argv[1:]))

@@ -1,4 +1,4 @@
-"""Runs real Helm with folders of its own: nothing of the user's Helm is read or written, no plugin is found."""
+"""Real Helm, version 4 and 3, each run with folders of its own so that nothing of the user's is read or written."""
 
 from __future__ import annotations
 
@@ -7,103 +7,73 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests.real import tools
+from tests.real.registries import Registry
+from tests.real.tools import tool
+
+HELM4 = "helm"
+HELM3 = "helm3"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Helm:
-    """One Helm program and its private home."""
+    """One Helm and its folders. ``run`` fails the test unless Helm succeeds; ``attempt`` leaves that to the caller."""
 
-    program: Path
+    program: str
     home: Path
     extra: Mapping[str, str] = field(default_factory=dict)
 
-    @property
-    def env(self) -> dict[str, str]:
-        """The whole environment that Helm gets."""
-        return tools.environment(
-            self.home,
-            HELM_CACHE_HOME=str(self.home / "cache"),
-            HELM_CONFIG_HOME=str(self.home / "config"),
-            HELM_DATA_HOME=str(self.home / "data"),
-            HELM_REGISTRY_CONFIG=str(self.home / "config/registry.json"),
-            HELM_PLUGINS="/nonexistent",
-            HELM_NO_PLUGINS="1",
-            DOCKER_CONFIG=str(self.home / "docker"),
-            **self.extra,
-        )
-
-    def run(
-        self,
-        *args: str | Path,
-        cwd: Path | None = None,
-        check: bool = True,
-        stdin: str | None = None,
-        **env: str,
-    ) -> subprocess.CompletedProcess[str]:
-        """``helm ARGS``; with ``check`` a failure raises with what Helm said."""
-        done = subprocess.run(
-            [str(self.program), *map(str, args)],
+    def attempt(self, *arguments: str | Path, stdin: str = "", cwd: Path | None = None) -> Finished:
+        """Run ``helm ARGUMENTS``."""
+        return subprocess.run(
+            [self.program, *map(str, arguments)],
+            env=self.environment(),
             cwd=cwd or self.home,
-            env={**self.env, **env},
             input=stdin,
-            stdin=subprocess.DEVNULL if stdin is None else None,
             capture_output=True,
             text=True,
             check=False,
             timeout=120,
         )
-        if check and done.returncode:
-            words = " ".join(map(str, args))
-            raise AssertionError(f"helm {words}: exit {done.returncode}\n{done.stdout}{done.stderr}")
-        return done
 
+    def run(self, *arguments: str | Path, stdin: str = "", cwd: Path | None = None) -> str:
+        """Run ``helm ARGUMENTS`` and return what it printed; a push reports on stderr, so that is added."""
+        done = self.attempt(*arguments, stdin=stdin, cwd=cwd)
+        assert done.returncode == 0, f"helm {' '.join(map(str, arguments))}: {done.stderr}"
+        return done.stdout + done.stderr
 
-def helm(name: str, home: Path, **env: str) -> Helm:
-    """The Helm called ``name`` among the tools: ``helm`` (4), ``helm3`` or ``helm-3.6.3`` (the last with ``helm chart``)."""
-    program = tools.tool(name)
-    home.mkdir(parents=True, exist_ok=True)
-    return Helm(program=program, home=home, extra=env)
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class HelmLibrary:
-    """Helm 4 as a Python library, for machines without Go.
-
-    It runs in processes of its own: after its first use a process that forks hangs.
-    """
-
-    python: Path
-    home: Path
-
-    def run(self, script: str, *args: str | Path) -> str:
-        """The standard output of ``script``, which finds ``helm`` imported and ``args`` in ``sys.argv[1:]``."""
-        program = f"import sys\nimport helm_python as helm\n{script}\n"
-        done = subprocess.run(
-            [str(self.python), "-I", "-c", program, *map(str, args)],
-            cwd=self.home,
-            env=Helm(program=self.python, home=self.home).env,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=120,
-        )
-        if done.returncode:
-            raise AssertionError(f"helm-python-sdk: exit {done.returncode}\n{done.stdout}{done.stderr}")
+    def template(self, *arguments: str | Path) -> str:
+        """Return the rendered manifests alone."""
+        done = self.attempt("template", *arguments)
+        assert done.returncode == 0, done.stderr
         return done.stdout
 
-    def package(self, chart: Path, destination: Path) -> Path:
-        """The archive that ``helm package`` writes for ``chart``."""
-        return Path(
-            self.run("print(helm.package(sys.argv[1], destination=sys.argv[2]))", chart, destination).strip()
-        )
+    def environment(self) -> dict[str, str]:
+        return {
+            "PATH": "/usr/bin:/bin",
+            "HOME": str(self.home),
+            "HELM_CACHE_HOME": str(self.home / "cache"),
+            "HELM_CONFIG_HOME": str(self.home / "config"),
+            "HELM_DATA_HOME": str(self.home / "data"),
+            "HELM_REGISTRY_CONFIG": str(self.home / "registry.json"),
+            **self.extra,
+        }
+
+    def login(self, registry: Registry) -> None:
+        """Log in where the registry wants a user."""
+        if registry.username:
+            user = ("--username", registry.username, "--password-stdin")
+            self.run("registry", "login", registry.host, *user, *transport(registry), stdin=registry.password)
 
 
-def helm_library(home: Path) -> HelmLibrary:
-    """Helm 4 from the package helm-python-sdk, in an environment of its own."""
-    python = tools.FOLDER / "helm-python-sdk/bin/python"
-    if not python.exists():
-        tools.missing("helm-python-sdk")
+Finished = subprocess.CompletedProcess[str]
+
+
+def transport(registry: Registry) -> tuple[str, ...]:
+    """Return the options by which Helm reaches a registry."""
+    return ("--plain-http",) if registry.ca_file is None else ("--ca-file", str(registry.ca_file))
+
+
+def helm(home: Path, name: str = HELM4) -> Helm:
+    """Return Helm 4 (``helm``) or Helm 3 (``helm3``); a test without it is skipped."""
     home.mkdir(parents=True, exist_ok=True)
-    return HelmLibrary(python=python, home=home)
+    return Helm(program=tool(name), home=home)
