@@ -87,16 +87,15 @@ class Fetcher:
             tags = [tag for tag in known if isinstance(tag, str)]
         else:
             tags = list(self.connect(place.chart).tags())
+            if not tags:
+                raise _unknown(place)
             self.memo.put(TAGS, place.key, tags)
         return [version for version in map(ChartVersion.from_tag, tags) if version is not None]
 
     def _entries(self, place: Place) -> tuple[IndexEntry, ...]:
         found = self._index(place).versions(place.name)
         if not found:
-            raise ChartError(
-                f"{place}: the repository has no such chart",
-                hint="check name and repository of the dependency",
-            )
+            raise _unknown(place)
         return found
 
     def _index(self, place: Place) -> RepositoryIndex:
@@ -203,6 +202,12 @@ def _checked(data: bytes, place: Place, version: ChartVersion) -> bytes:
     if chart.name != place.name or found != version or found.build != version.build:
         raise ChartError(f"{place} {version}: the archive holds {chart.name} {chart.version}")
     return data
+
+
+def _unknown(place: Place) -> ChartError:
+    return ChartError(
+        f"{place}: the repository has no such chart", hint="check name and repository of the dependency"
+    )
 
 
 def _no_version(place: Place, version: str) -> ChartError:
