@@ -60,7 +60,7 @@ SAME: dict[str, tuple[Files, Files]] = {
         {**WEB, "Chart.yaml": REWRITTEN},
     ),
     "a byte order mark that Helm strips": ({**WEB, "values.yaml": BOM + WEB["values.yaml"]}, WEB),
-    "another order of files": (WEB, dict(reversed(WEB.items()))),
+    "another order of files": (WEB, dict(reversed(list(WEB.items())))),
     "a subchart packed there": ({**WEB, **UNPACKED}, {**WEB, **PACKED}),
     "a subchart packed here": ({**WEB, **PACKED}, {**WEB, **UNPACKED}),
     "metadata of a subchart written anew": (
@@ -106,7 +106,7 @@ def test_charts_that_helm_loads_otherwise_are_different(
 
 @pytest.mark.parametrize(("last", "expected"), [(b"replicas: 1\n", True), (b"replicas: 9\n", False)])
 def test_of_duplicate_members_the_last_counts(
-    here: ImageLayout, there: ImageLayout, last: bytes, expected: bool
+    here: ImageLayout, there: ImageLayout, last: bytes, *, expected: bool
 ) -> None:
     members = [("values.yaml", b"replicas: 7\n"), *WEB.items(), ("values.yaml", last)]
     theirs = stored(archive(members), there)
@@ -175,7 +175,7 @@ def test_of_several_chart_layers_the_last_counts(here: ImageLayout, there: Image
     [("1.2.0", True, True), ("1.2.1", True, False), ("^1.0.0", False, True), (">2", False, False)],
 )
 def test_dependency_that_our_tree_lacks_has_to_be_what_the_chart_asks_for(
-    here: ImageLayout, there: ImageLayout, version: str, locked: bool, expected: bool
+    here: ImageLayout, there: ImageLayout, version: str, *, locked: bool, expected: bool
 ) -> None:
     missing = Need(name="sub", version=version, locked=locked)
     theirs = stored(archive({**WEB, **UNPACKED}), there)

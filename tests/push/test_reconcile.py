@@ -1,0 +1,222 @@
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.fakes.registry import FakeRegistry
+from tests.fakes.wire import Reply, refusal
+from tests.push.packed import WEB, archive, built, stored
+from tests.registry.conftest import quick
+
+from oci_chart_publish.errors import AuthError, ConflictError, NotFoundError, RegistryError
+from oci_chart_publish.layout.layout import ImageLayout
+from oci_chart_publish.layout.memo import Memo
+from oci_chart_publish.oci.reference import Repository
+from oci_chart_publish.oci.store import copy
+from oci_chart_publish.push.reconcile import Action, Finding, Site, State, conflict, decide, look_up
+from oci_chart_publish.registry.connect import Registries, RegistryOptions
+from oci_chart_publish.registry.credentials import Credentials
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> ImageLayout:
+    return ImageLayout.create(tmp_path / "here")
+
+
+@pytest.fixture
+def there(tmp_path: Path) -> ImageLayout:
+    return ImageLayout.create(tmp_path / "there")
+
+
+@pytest.fixture
+def memo(tmp_path: Path) -> Memo:
+    return Memo(tmp_path / "memo")
+
+
+@pytest.fixture
+def fake() -> Iterator[FakeRegistry]:
+    registry = FakeRegistry()
+    yield registry
+    registry.close()
+
+
+@pytest.fixture
+def remote(fake: FakeRegistry) -> Iterator[Site]:
+    registries = Registries(Credentials([]), RegistryOptions(patience=quick()))
+    repository = Repository(fake.host, "charts/web")
+    yield Site(
+        registry=fake.host,
+        reference=f"{repository}:1.0.0",
+        name="1.0.0",
+        store=registries.repository(repository),
+    )
+    registries.close()
+
+
+def site(store: ImageLayout, name: str = "a") -> Site:
+    return Site(registry=name, reference=f"{name}/web:1.0.0", name="1.0.0", store=store)
+
+
+def test_nothing_there_is_absent(here: ImageLayout, there: ImageLayout, memo: Memo) -> None:
+    found = look_up(built(WEB, here), site(there), here, memo)
+    assert (found.state, found.manifest, found.error) == (State.ABSENT, None, None)
+
+
+def test_same_digest_is_same_after_one_request(
+    fake: FakeRegistry, remote: Site, here: ImageLayout, memo: Memo
+) -> None:
+    artifact = built(WEB, here)
+    copy(here, remote.store, artifact.manifest, name="1.0.0")
+    fake.seen.clear()
+    assert look_up(artifact, remote, here, memo).state is State.SAME
+    assert fake.lines() == ["HEAD /v2/charts/web/manifests/1.0.0"]
+
+
+def test_other_packing_is_read_once_and_then_known_by_its_digest(
+    fake: FakeRegistry, remote: Site, here: ImageLayout, there: ImageLayout, memo: Memo
+) -> None:
+    artifact = built(WEB, here)
+    theirs = stored(archive(WEB), there)
+    copy(there, remote.store, theirs, name="1.0.0")
+    fake.seen.clear()
+    found = look_up(artifact, remote, here, memo)
+    assert (found.state, found.manifest) == (State.SAME, theirs)
+    # Their config is ours, byte for byte, so that only the layer is read.
+    assert fake.lines() == [
+        "HEAD /v2/charts/web/manifests/1.0.0",
+        "GET /v2/charts/web/manifests/DIGEST",
+        "GET /v2/charts/web/blobs/DIGEST",
+    ]
+    fake.seen.clear()
+    assert look_up(artifact, remote, here, Memo(memo.folder)).state is State.SAME
+    assert fake.lines() == ["HEAD /v2/charts/web/manifests/1.0.0"]
+
+
+def test_other_content_is_different(here: ImageLayout, there: ImageLayout, memo: Memo) -> None:
+    theirs = stored(archive({**WEB, "values.yaml": b"replicas: 2\n"}), there, name="1.0.0")
+    found = look_up(built(WEB, here), site(there), here, memo)
+    assert (found.state, found.manifest) == (State.DIFFERENT, theirs)
+
+
+@pytest.mark.parametrize(
+    ("reply", "state"),
+    [
+        (refusal(500, "UNKNOWN", "oops"), State.FAILED),
+        (refusal(429, "TOOMANYREQUESTS", "slow down"), State.FAILED),
+        (refusal(403, "DENIED", "no"), State.UNKNOWN),
+        (Reply(status=404, headers=(("Content-Type", "text/html"),), body=b"<html>"), State.FAILED),
+        (Reply(status=200, headers=(("Content-Type", "text/html"),), body=b"<html>welcome"), State.FAILED),
+        (Reply(drop=True), State.FAILED),
+    ],
+)
+def test_answer_that_is_neither_yes_nor_no_is_never_absent(
+    fake: FakeRegistry, remote: Site, here: ImageLayout, memo: Memo, reply: Reply, state: State
+) -> None:
+    fake.next("", *[reply] * 50)
+    found = look_up(built(WEB, here), remote, here, memo)
+    assert (found.state, found.manifest) == (state, None)
+    assert isinstance(found.error, AuthError) is (state is State.UNKNOWN)
+
+
+def test_tag_without_its_manifest_is_a_failure(
+    fake: FakeRegistry, remote: Site, here: ImageLayout, there: ImageLayout, memo: Memo
+) -> None:
+    copy(there, remote.store, stored(archive(WEB), there), name="1.0.0")
+    fake.next("GET .*/manifests/sha256:", refusal(404, "MANIFEST_UNKNOWN", "gone"))
+    found = look_up(built(WEB, here), remote, here, memo)
+    assert (found.state, type(found.error)) == (State.FAILED, NotFoundError)
+    assert "no manifest of that digest is there" in str(found.error)
+
+
+FINDINGS: list[tuple[str, bool, Action, str]] = [
+    # states of the sites a, b, ...; overwrite; what is done; the sites that are written to
+    ("A", False, Action.PUBLISH, "a"),
+    ("S", False, Action.NOTHING, ""),
+    ("D", False, Action.CONFLICT, ""),
+    ("F", False, Action.FAIL, ""),
+    ("U", False, Action.UNKNOWN, ""),
+    ("AA", False, Action.PUBLISH, "ab"),
+    ("AS", False, Action.PUBLISH, "a"),
+    ("SSA", False, Action.PUBLISH, "c"),
+    ("AD", False, Action.CONFLICT, ""),
+    ("SD", False, Action.CONFLICT, ""),
+    ("AF", False, Action.FAIL, ""),
+    ("SF", False, Action.FAIL, ""),
+    ("DF", False, Action.FAIL, ""),
+    ("UF", False, Action.FAIL, ""),
+    ("AU", False, Action.UNKNOWN, ""),
+    ("DU", False, Action.UNKNOWN, ""),
+    ("D", True, Action.PUBLISH, "a"),
+    ("SDA", True, Action.PUBLISH, "bc"),
+    ("SS", True, Action.NOTHING, ""),
+    ("DF", True, Action.FAIL, ""),
+    ("DU", True, Action.UNKNOWN, ""),
+]
+STATES = {
+    "A": State.ABSENT,
+    "S": State.SAME,
+    "D": State.DIFFERENT,
+    "F": State.FAILED,
+    "U": State.UNKNOWN,
+}
+
+
+@pytest.mark.parametrize(("states", "overwrite", "action", "missing"), FINDINGS)
+def test_what_is_done_follows_from_what_was_found(
+    here: ImageLayout, states: str, action: Action, missing: str, *, overwrite: bool
+) -> None:
+    artifact = built(WEB, here)
+    findings = tuple(
+        Finding(
+            site=site(here, name),
+            state=STATES[state],
+            manifest=artifact.manifest if state == "S" else None,
+            error=RegistryError("down") if state == "F" else None,
+        )
+        for name, state in zip("abc", states, strict=False)
+    )
+    plan = decide(artifact, findings, overwrite=overwrite)
+    assert (plan.action, "".join(site.registry for site in plan.missing)) == (action, missing)
+    assert plan.going is (action is Action.PUBLISH)
+    assert (plan.manifest, plan.origin) == (artifact.manifest, None)
+
+
+def test_what_is_published_wins_over_what_was_built(here: ImageLayout, there: ImageLayout) -> None:
+    artifact = built(WEB, here)
+    theirs = stored(archive(WEB), there)
+    holds = Finding(site=site(there, "old"), state=State.SAME, manifest=theirs)
+    plan = decide(artifact, (Finding(site=site(here, "new"), state=State.ABSENT), holds))
+    assert (plan.manifest, plan.origin) == (theirs, holds.site)
+    assert [one.registry for one in plan.missing] == ["new"]
+
+
+def test_overwriting_writes_what_was_built_even_where_others_packed_the_same(
+    here: ImageLayout, there: ImageLayout
+) -> None:
+    artifact = built(WEB, here)
+    findings = (
+        Finding(site=site(there, "old"), state=State.SAME, manifest=stored(archive(WEB), there)),
+        Finding(site=site(here, "new"), state=State.DIFFERENT),
+    )
+    plan = decide(artifact, findings, overwrite=True)
+    assert (plan.manifest, plan.origin) == (artifact.manifest, None)
+
+
+def test_conflict_says_what_is_held_and_what_to_do(here: ImageLayout, there: ImageLayout) -> None:
+    artifact = built(WEB, here)
+    theirs = stored(archive({**WEB, "a": b""}), there)
+    error = conflict(artifact, Finding(site=site(there), state=State.DIFFERENT, manifest=theirs))
+    assert isinstance(error, ConflictError)
+    assert error.message == (
+        f"a/web:1.0.0 is published with other content: it holds {theirs.descriptor.digest}, "
+        f"this tree builds {artifact.digest}"
+    )
+    assert error.hint == "raise 'version' in charts/web/Chart.yaml, or restore what was published"
+
+
+def test_conflict_with_an_image_says_so(here: ImageLayout, there: ImageLayout) -> None:
+    image = stored(archive(WEB), there, layer_type="application/vnd.oci.image.layer.v1.tar+gzip")
+    error = conflict(built(WEB, here), Finding(site=site(there), state=State.DIFFERENT, manifest=image))
+    assert "a/web:1.0.0 holds something that is no Helm chart" in error.message
+    assert "publish charts below a path of their own" in error.hint
