@@ -24,13 +24,13 @@ from oci_chart_publish.build.build import Needs, Recipe, build, check_dependenci
 from oci_chart_publish.build.dependencies.need import FILE, Surroundings, needs
 from oci_chart_publish.build.dependencies.resolve import Fetcher, archives
 from oci_chart_publish.chart import package
-from oci_chart_publish.chart.chart import load_chart
+from oci_chart_publish.chart.chart import Chart, load_chart
 from oci_chart_publish.chart.metadata import ChartMetadata, decode_metadata
 from oci_chart_publish.chart.overlay import OverlayTree
 from oci_chart_publish.chart.tree import Tree
 from oci_chart_publish.chart.version import ChartVersion
 from oci_chart_publish.errors import ChartError, ConfigError, PublishError, SkippedError
-from oci_chart_publish.handover import ChartArtifact, Failure, VersionDecision
+from oci_chart_publish.handover import ChartArtifact, Failure, Need, VersionDecision
 from oci_chart_publish.oci.descriptor import Descriptor
 from oci_chart_publish.oci.reference import Repository, check_tag
 from oci_chart_publish.oci.store import Target
@@ -95,15 +95,15 @@ class Memo(Protocol):
 class DependencyPolicy:
     """Where missing dependencies come from.
 
-    ``is_own`` tells which repository URLs mean this repository, ``aliases`` are names for others, ``fetcher`` gets what
-    is not in the tree (None: nothing is fetched), ``tree`` gives the files of a folder that is no chart of the run.
-    ``always`` resolves even what could be compared without.
+    ``is_own`` tells which repository URLs mean this repository, ``aliases`` are names for others, ``fetcher`` gets
+    what is not in the tree (None: nothing is fetched). ``tree`` gives the files of a folder that is no chart of the
+    run, None where there is no chart. ``always`` resolves even what could be compared without.
     """
 
     is_own: Callable[[str], bool] = lambda _: False
     aliases: Mapping[str, str] = field(default_factory=dict)
     fetcher: Fetcher | None = None
-    tree: Callable[[str], Tree] | None = None
+    tree: Callable[[str], Tree | None] | None = None
     always: bool = False
 
 
@@ -313,7 +313,7 @@ def _each_in_order(
 ) -> list[Outcome]:
     """Decide every version, then prepare every chart, those that others embed before them."""
     decisions = decide_versions(surveyed, run, workers)
-    shelf = Shelf.of(surveyed, decisions, run)
+    shelf = Shelf(surveyed=tuple(surveyed), run=run)
     by_name = {one.metadata.name: one for one in surveyed}
 
     def prepare_one(name: str) -> Outcome:
@@ -329,17 +329,9 @@ def _each_in_order(
 class Shelf:
     """What has been built in this run, for the charts that embed it."""
 
-    around: Surroundings
+    surveyed: tuple[Surveyed, ...]
     run: Run
     outcomes: dict[str, Outcome] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, surveyed: Sequence[Surveyed], decisions: Decisions, run: Run) -> Shelf:
-        """Make an empty shelf that knows the versions of all charts."""
-        folders = {one.source.path: (one.metadata.name, decisions.version(one)) for one in surveyed}
-        policy = run.dependencies
-        around = Surroundings(folders=folders, is_own=policy.is_own, aliases=policy.aliases)
-        return cls(around=around, run=run)
 
     def put(self, folder: str, outcome: Outcome) -> None:
         """Remember what became of the chart in a folder."""
@@ -352,9 +344,10 @@ class Shelf:
             raise SkippedError(f"not built, because its dependency {outcome.name or folder} was not")
         if outcome is not None:
             return outcome.artifact.version, self._layer(outcome)
-        if self.run.dependencies.tree is None:
+        tree = self.run.dependencies.tree(folder) if self.run.dependencies.tree else None
+        if tree is None:
             raise ChartError(f"there is no chart in {folder or '.'}", path="Chart.yaml", key="dependencies")
-        chart = load_chart(self.run.dependencies.tree(folder))
+        chart = load_chart(tree)
         check_dependencies(chart)
         return chart.version, package.gzip(package.tar(package.entries(chart)))
 
@@ -374,8 +367,9 @@ def _prepare(one: Surveyed, decisions: Decisions, shelf: Shelf, run: Run, worker
     """Build a chart, look at all its sites, and decide; what is published is compared before anything is fetched."""
     try:
         decision = decisions.of(one.metadata.name)
-        lacks = partial(needs, folder=one.source.path, around=shelf.around)
-        artifact, sites = _build(one, decisions.version(one), decisions.moved(one), run, workers, lacks=lacks)
+        moved = decisions.moved(one)
+        lacks = _lacks(one, moved, shelf.surveyed, run)
+        artifact, sites = _build(one, decisions.version(one), moved, run, workers, lacks=lacks)
         artifact = replace(artifact, dependencies=one.dependencies, decision=decision)
         plan = _look(artifact, sites, run, workers)
         if artifact.unresolved and (run.dependencies.always or _would_publish_ours(plan)):
@@ -487,13 +481,39 @@ def decide_versions(surveyed: Sequence[Surveyed], run: Run, workers: Workers) ->
         bumped = next(iter(moved), "") if versions.follow_dependencies else ""
         try:
             decided[name] = _decide(
-                by_name[name], versions, bumped, run, workers, moved=moved, related=_related(name, by_name)
+                by_name[name],
+                versions,
+                bumped,
+                run,
+                workers,
+                moved=moved,
+                related=_related(name, by_name),
+                lacks=_lacks(by_name[name], moved, surveyed, run),
             )
         except PublishError as error:
             decided[name] = error
 
     workers.in_order({name: one.dependencies for name, one in by_name.items()}, decide_one)
     return Decisions(by_name=decided)
+
+
+def _lacks(one: Surveyed, moved: Mapping[str, str], surveyed: Sequence[Surveyed], run: Run) -> Needs:
+    """Return how to tell what a chart lacks, where what it embeds has to be at the versions of this run."""
+    folders = {
+        other.source.path: (other.metadata.name, moved.get(other.metadata.name, other.metadata.version))
+        for other in surveyed
+    }
+    policy = run.dependencies
+    around = Surroundings(folders=folders, is_own=policy.is_own, aliases=policy.aliases)
+
+    def lacks(chart: Chart) -> tuple[Need, ...]:
+        found = needs(chart, one.source.path, around)
+        return tuple(
+            replace(need, version=moved[need.name], locked=True) if need.name in moved else need
+            for need in found
+        )
+
+    return lacks
 
 
 def _related(name: str, by_name: Mapping[str, Surveyed]) -> tuple[str, ...]:
@@ -517,6 +537,7 @@ def _decide(
     *,
     moved: Mapping[str, str],
     related: Sequence[str],
+    lacks: Needs,
 ) -> VersionDecision:
     def published() -> list[ChartVersion]:
         stores = [
@@ -527,7 +548,7 @@ def _decide(
     def is_same(version: ChartVersion) -> bool:
         if not run.registries:
             return False
-        artifact, sites = _build(one, str(version), moved, run, workers)
+        artifact, sites = _build(one, str(version), moved, run, workers, lacks=lacks)
         findings = [look_up(artifact, site, run.layout, run.memo) for site in sites]
         for finding in findings:
             if finding.state is State.FAILED and finding.error is not None:

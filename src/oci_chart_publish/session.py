@@ -160,7 +160,9 @@ class Session:
             tree=self._tree,
         )
 
-    def _tree(self, folder: str) -> Tree:
+    def _tree(self, folder: str) -> Tree | None:
+        if not (self.root / folder / "Chart.yaml").is_file():
+            return None
         if self.files is not None and self.files.is_tracked(
             f"{folder}/Chart.yaml" if folder else "Chart.yaml"
         ):

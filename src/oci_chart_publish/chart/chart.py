@@ -126,7 +126,7 @@ class _Walk:
             if entry.is_dir:
                 if entry.tracked or self._include or path == "charts":
                     yield from self.files(path, depth + 1)
-                else:
+                elif self._tree.entries(path):
                     self.left_out.append(f"{path}/")
             elif entry.tracked or path in self._archives or self._included(path):
                 yield self._file(path)

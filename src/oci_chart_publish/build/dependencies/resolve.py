@@ -33,7 +33,7 @@ def archives(
     warnings: list[str] = []
     for need in needs:
         version, data = _from_tree(need, built) if need.folder is not None else _fetched(need, fetcher)
-        if not need.locked:
+        if not need.locked and need.folder is None:
             warnings.append(
                 f"{need.name} {need.version} was resolved to {version} without a lock: the result is not reproducible"
             )

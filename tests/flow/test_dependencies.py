@@ -1,0 +1,196 @@
+"""Charts that embed other charts of the repository: in order, once, and as real Helm would."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from oci_chart_publish.chart.archive import load_archive
+from oci_chart_publish.chart.diff import files
+from tests.fakes.git import GitRepo
+from tests.flow.command import Command
+from tests.real.helm import helm
+from tests.real.registries import Registry
+
+
+def chart(
+    folder: Path, name: str, version: str, dependencies: dict[str, str] | None = None, **more: str
+) -> Path:
+    """Write a chart whose dependencies (name to constraint) lie beside it."""
+    path = folder / "charts" / name
+    (path / "templates").mkdir(parents=True, exist_ok=True)
+    lines = ["apiVersion: v2", f"name: {name}", f"version: {version}"]
+    if dependencies:
+        lines.append("dependencies:")
+        for dependency, constraint in dependencies.items():
+            repository = more.get("repository", f"file://../{dependency}")
+            lines += [
+                f"  - name: {dependency}",
+                f"    version: {constraint!r}",
+                f"    repository: {repository}",
+            ]
+    (path / "Chart.yaml").write_text("\n".join(lines) + "\n")
+    (path / "values.yaml").write_text(f"name: {name}\n")
+    return path
+
+
+def command(tmp_path: Path, folder: Path) -> Command:
+    (tmp_path / "home").mkdir(exist_ok=True)
+    return Command(folder=folder, home=tmp_path / "home")
+
+
+def layer(run: Command, entry: dict[str, dict[str, str]]) -> bytes:
+    digest = entry["layer"]["digest"].partition(":")[2]
+    return (run.home / "layout/blobs/sha256" / digest).read_bytes()
+
+
+def test_embedded_charts_are_those_that_helm_would_embed(tmp_path: Path, plain_registry: Registry) -> None:
+    folder = tmp_path / "repo"
+    chart(folder, "base", "0.1.0")
+    chart(folder, "middle", "0.2.0", {"base": "^0.1.0"})
+    top = chart(folder, "top", "1.0.0", {"middle": "0.2.0", "base": "0.1.0"})
+    run = command(tmp_path, folder)
+    done = run.publish(f"{plain_registry.host}/embed")
+    assert done.code == 0, done.err
+    ours = load_archive(
+        layer(run, next(c for c in done.report["charts"] if c["name"] == "top")), title="ours"
+    )
+
+    client = helm(tmp_path / "helm")
+    client.run("dependency", "update", folder / "charts/middle")
+    client.run("dependency", "update", top)
+    client.run("package", top, "--destination", tmp_path)
+    theirs = load_archive((tmp_path / "top-1.0.0.tgz").read_bytes(), title="theirs")
+    written = {"Chart.yaml", "Chart.lock"}
+    our_files = {path: data for path, data in files(ours) if path.rpartition("/")[2] not in written}
+    assert our_files == {path: data for path, data in files(theirs) if path.rpartition("/")[2] not in written}
+    assert sorted(sub.name for sub in ours.subcharts) == ["base", "middle"]
+    assert [sub.name for sub in ours.subcharts[1].subcharts] == ["base"]
+
+
+def test_published_chart_with_dependencies_is_compared_and_costs_one_request(
+    tmp_path: Path, plain_registry: Registry
+) -> None:
+    folder = tmp_path / "repo"
+    chart(folder, "base", "0.1.0")
+    chart(folder, "top", "1.0.0", {"base": "^0.1.0"})
+    run = command(tmp_path, folder)
+    assert run.publish(f"{plain_registry.host}/again").code == 0
+    assert set(run.publish(f"{plain_registry.host}/again").statuses().values()) == {"unchanged"}
+    plain_registry.clear()
+    done = run.publish(f"{plain_registry.host}/again")
+    assert set(done.statuses().values()) == {"unchanged"}
+    assert [method for method, _, _ in plain_registry.requests()] == ["HEAD", "HEAD"]
+
+
+def test_published_chart_stays_unchanged_when_the_host_of_its_dependency_is_gone(
+    tmp_path: Path, plain_registry: Registry
+) -> None:
+    folder = tmp_path / "repo"
+    top = chart(folder, "top", "1.0.0", {"base": "^0.1.0"}, repository="https://gone.example.com/charts")
+    base = chart(tmp_path / "elsewhere", "base", "0.1.5")
+    client = helm(tmp_path / "helm")
+    client.run("package", base, "--destination", top / "charts")
+    run = command(tmp_path, folder)
+    assert run.publish(f"{plain_registry.host}/gone").code == 0
+    (top / "charts/base-0.1.5.tgz").unlink()
+    done = run.publish(f"{plain_registry.host}/gone")
+    assert done.code == 0, done.err
+    assert done.statuses() == {"top": "unchanged"}
+    (top / "values.yaml").write_text("other: true\n")
+    assert run.publish(f"{plain_registry.host}/gone").statuses() == {"top": "conflict"}
+
+
+def test_dependent_of_a_broken_chart_is_left_alone_with_the_reason(
+    tmp_path: Path, plain_registry: Registry
+) -> None:
+    folder = tmp_path / "repo"
+    base = chart(folder, "base", "0.1.0")
+    (base / "values.yaml").write_text("a: [\n")
+    chart(folder, "top", "1.0.0", {"base": "0.1.0"})
+    chart(folder, "other", "1.0.0")
+    done = command(tmp_path, folder).publish(f"{plain_registry.host}/broken-base")
+    assert done.code == 3
+    assert done.statuses() == {"base": "failed", "other": "published", "top": "skipped"}
+
+
+def test_circle_of_charts_is_named(tmp_path: Path) -> None:
+    folder = tmp_path / "repo"
+    chart(folder, "a", "1.0.0", {"b": "1.0.0"})
+    chart(folder, "b", "1.0.0", {"a": "1.0.0"})
+    chart(folder, "c", "1.0.0")
+    done = command(tmp_path, folder).publish()
+    assert done.code == 3
+    assert "charts that depend on each other: " in done.out
+    assert done.statuses() == {"a": "failed", "b": "failed", "c": "published"}
+
+
+@pytest.mark.parametrize(
+    ("repository", "message"),
+    [
+        ("file://../../../outside", "leads out of the repository"),
+        ("file:///etc", "leads out of the repository"),
+        ("", "has no repository and is missing in charts/"),
+        ("'@nowhere'", "no repository is called 'nowhere'"),
+        ("file://../none", "there is no chart in charts/none"),
+    ],
+)
+def test_dependency_that_leads_nowhere_is_refused(tmp_path: Path, repository: str, message: str) -> None:
+    folder = tmp_path / "repo"
+    chart(folder, "top", "1.0.0", {"base": "1.0.0"}, repository=repository or "''")
+    GitRepo(folder).commit("first")
+    done = command(tmp_path, folder).publish()
+    assert done.code == 3
+    assert message in done.out
+
+
+def test_stale_lock_is_refused_in_words_that_help(tmp_path: Path) -> None:
+    folder = tmp_path / "repo"
+    chart(folder, "base", "0.1.0")
+    top = chart(folder, "top", "1.0.0", {"base": "0.1.0"})
+    (top / "Chart.lock").write_text(
+        "dependencies:\n- name: base\n  repository: file://../base\n  version: 0.1.0\ndigest: sha256:00\ngenerated: 2024-01-01T00:00:00Z\n"
+    )
+    done = command(tmp_path, folder).publish()
+    assert done.code == 3
+    assert "is out of sync with the dependencies in Chart.yaml" in done.out
+
+
+def web(folder: Path, width: int = 16, depth: int = 6) -> int:
+    """Write a web of charts: each one depends on two of the layer below."""
+    for layer_number in range(depth):
+        for number in range(width):
+            below = {f"c{layer_number - 1}-{(number + step) % width}": "^1.0.0" for step in (0, 1)}
+            chart(folder, f"c{layer_number}-{number}", "1.0.0", below if layer_number else None)
+    return width * depth
+
+
+def test_web_of_a_hundred_charts_is_published_and_one_leaf_moves_exactly_its_dependents(
+    tmp_path: Path, olareg: Registry
+) -> None:
+    folder = tmp_path / "repo"
+    count = web(folder)
+    repo = GitRepo(folder)
+    repo.commit("feat: everything")
+    run = command(tmp_path, folder)
+    place = f"{olareg.host}/web"
+    done = run.publish(place)
+    assert done.code == 0, done.err
+    assert len(done.statuses()) == count
+    for name in done.statuses():
+        repo.tag(f"{name}-1.0.0")
+
+    (folder / "charts/c0-0/values.yaml").write_text("name: changed\n")
+    repo.commit("fix: leaf")
+    done = run.publish(place, options=["--bump", "auto"])
+    assert done.code == 0, done.err
+    moved = {name for name, status in done.statuses().items() if status == "published"}
+    expected = {"c0-0"}
+    for number in range(1, 6):
+        expected |= {f"c{number}-{(0 - step) % 16}" for step in range(number + 1)}
+    assert moved == expected
+    assert {c["version"] for c in done.report["charts"] if c["name"] in moved} == {"1.0.1"}
+    again = json.loads(run.publish(place, options=["--bump", "auto"]).out)
+    assert {c["status"] for c in again["charts"]} == {"unchanged"}
