@@ -27,7 +27,10 @@ _DOCUMENT_START = re.compile(rb"\A(?:\xef\xbb\xbf)?" + _EMPTY + rb"---[ \t]*\r?\
 
 @dataclass(frozen=True, slots=True)
 class IndexEntry:
-    """One version of a chart: where its archive is, as written, and its digest, "" where the index has none."""
+    """One version of a chart: where its archive is, as written, and its digest, "" where the index has none.
+
+    What else an index calls a digest is kept, so that it can be refused.
+    """
 
     version: ChartVersion
     urls: tuple[str, ...]
@@ -145,7 +148,7 @@ def _entries(values: Any) -> Iterator[IndexEntry]:  # noqa: ANN401  (JSON values
         version, urls, digest = (value.get(key) for key in ("version", "urls", "digest"))
         places = tuple(one for one in urls if isinstance(one, str) and one) if isinstance(urls, list) else ()
         if places and isinstance(version, str) and (parsed := _version(version)) is not None:
-            yield IndexEntry(parsed, places, digest.strip() if isinstance(digest, str) else "")
+            yield IndexEntry(parsed, places, "" if digest is None else str(digest).strip())
 
 
 def _version(text: str) -> ChartVersion | None:
