@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from tests.fakes.wire import Reply, refusal
+from tests.push.packed import WEB, built
+from tests.push.places import OTHER, Start, carried_out, one_by_one, planned, statuses
+
+from oci_chart_publish.layout.layout import ImageLayout
+from oci_chart_publish.oci.store import copy
+from oci_chart_publish.push import publish
+from oci_chart_publish.push.reconcile import Plan
+
+# Registries with immutable tags, and what they say of a tag that exists: Harbor, ECR, Artifact Registry.
+IMMUTABLE = [
+    refusal(412, "PRECONDITION", "configured as immutable"),
+    refusal(400, "TAG_INVALID", "The image tag '1.0.0' already exists and cannot be overwritten"),
+    refusal(409, "MANIFEST_INVALID", "tag is immutable"),
+]
+
+
+@pytest.mark.parametrize("answer", IMMUTABLE, ids=lambda reply: str(reply.status))
+@pytest.mark.parametrize("files", [WEB, OTHER], ids=["ours", "another"])
+def test_immutable_tag_that_appeared_meanwhile_is_judged_by_what_it_holds(
+    start: Start, here: ImageLayout, theirs: ImageLayout, answer: Reply, files: dict[str, bytes]
+) -> None:
+    place = start(immutable=answer)
+    plan = publish.upload(planned(built(WEB, here), here, place), here, one_by_one)
+    held = built(files, theirs).manifest
+    place.put(held, theirs)
+    plan = publish.put_tags(plan, one_by_one)
+    assert statuses(plan) == ["published" if files is WEB else "conflict"]
+    assert place.tags == {"1.0.0": str(held.descriptor.digest)}
+
+
+def test_lost_answer_to_a_tag_is_found_to_be_written(start: Start, here: ImageLayout) -> None:
+    place = start(lose_manifest_answers=1)
+    plan = carried_out(planned(built(WEB, here), here, place), here)
+    assert statuses(plan) == ["published"]
+    assert len(place.writes) == 1
+
+
+def old(plan: Plan, seconds: float) -> Plan:
+    """Return the plan as if its look-ups were some seconds ago."""
+    return replace(plan, findings=tuple(replace(f, looked_up=f.looked_up - seconds) for f in plan.findings))
+
+
+def test_tag_is_read_again_where_the_look_up_is_old(start: Start, here: ImageLayout) -> None:
+    place = start()
+    plan = publish.upload(planned(built(WEB, here), here, place), here, one_by_one)
+    place.fake.seen.clear()
+    assert statuses(publish.put_tags(old(plan, 3), one_by_one)) == ["published"]
+    assert [line.split(" ")[0] for line in place.fake.lines()] == ["HEAD", "PUT", "HEAD"]
+
+
+def test_tag_that_somebody_wrote_since_is_a_conflict_and_stays(
+    start: Start, here: ImageLayout, theirs: ImageLayout
+) -> None:
+    place = start()
+    plan = publish.upload(planned(built(WEB, here), here, place), here, one_by_one)
+    held = built(OTHER, theirs).manifest
+    place.put(held, theirs)
+    plan = publish.put_tags(old(plan, 3), one_by_one)
+    assert statuses(plan) == ["conflict"]
+    (target,) = publish.result(plan, wrote=True).targets
+    assert f"it holds {held.descriptor.digest}" in str(target.error)
+    assert (place.tags, place.writes) == ({"1.0.0": str(held.descriptor.digest)}, [])
+
+
+def test_tag_that_somebody_wrote_since_with_the_same_is_left_alone(start: Start, here: ImageLayout) -> None:
+    place = start()
+    artifact = built(WEB, here)
+    plan = publish.upload(planned(artifact, here, place), here, one_by_one)
+    place.put(artifact.manifest, here)
+    assert statuses(publish.put_tags(old(plan, 3), one_by_one)) == ["published"]
+    assert place.writes == []
+
+
+def test_tag_that_somebody_writes_just_after_us_is_a_conflict(
+    start: Start, here: ImageLayout, theirs: ImageLayout
+) -> None:
+    place = start()
+    plan = publish.upload(planned(built(WEB, here), here, place), here, one_by_one)
+    held = built(OTHER, theirs).manifest
+    copy(theirs, place.site.store, held)
+    answer = place.fake._put_manifest
+
+    def racing(seen: object, name: str, reference: str) -> Reply:
+        reply = answer(seen, name, reference)  # type: ignore[arg-type]
+        place.fake.stores[name].tags[reference] = str(held.descriptor.digest)
+        return reply
+
+    place.fake._put_manifest = racing  # type: ignore[method-assign]
+    plan = publish.put_tags(old(plan, 3), one_by_one)
+    assert statuses(plan) == ["conflict"]
+    (target,) = publish.result(plan, wrote=True).targets
+    assert "was written by somebody else at the same time" in str(target.error)
+    assert "concurrency:" in str(target.error)
