@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from base64 import b64encode
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 from tests.action.minirunner import Runner, Step
 from tests.fakes.git import GitRepo, chart_yaml
+from tests.fakes.githttp import serve
 from tests.real.registries import Registry
 
 MAIN = "refs/heads/main"
@@ -38,7 +40,7 @@ class Project:
         sha = self.repo.git("rev-parse", "HEAD")
         return self.runner.step("push", {"before": before}, ref=ref, sha=sha, **{**given, **inputs})
 
-    def pull_request(self, base: str) -> Step:
+    def pull_request(self, base: str, **inputs: str) -> Step:
         """Run for a pull request whose head is checked out."""
         head = self.repo.git("rev-parse", "HEAD")
         payload = {
@@ -51,14 +53,8 @@ class Project:
                 "labels": [],
             },
         }
-        return self.runner.step(
-            "pull_request",
-            payload,
-            ref="refs/pull/7/merge",
-            sha=head,
-            registries=self.registry,
-            github_token="",
-        )
+        given = {"registries": self.registry, "github_token": "", **inputs}
+        return self.runner.step("pull_request", payload, ref="refs/pull/7/merge", sha=head, **given)
 
 
 @pytest.fixture
@@ -194,3 +190,86 @@ def test_a_shallow_clone_fetches_the_commit_before_the_push(project: Project, tm
     project.runner.workspace = later.root
     step = Project(later, project.registry, project.runner).push(before)
     assert (step.code, statuses(step)) == (0, {"web 1.0.0": "drift", "db 0.3.1": "published"})
+
+
+def test_a_pull_request_in_a_shallow_clone_fetches_the_history_with_the_token(
+    project: Project, tmp_path: Path
+) -> None:
+    repo = project.repo
+    repo.branch("topic")
+    project.change("web", "topic")
+    repo.switch("main")
+    moved = project.change("db", "forgotten")
+    repo.git("checkout", "--quiet", "--detach", "topic")
+    bare = tmp_path / "served" / "charts.git"
+    GitRepo(tmp_path, init=False).git("clone", "--quiet", "--bare", str(repo.root), str(bare))
+    GitRepo(bare, init=False).git("config", "uploadpack.allowFilter", "true")
+    authorization = "Basic " + b64encode(b"x-access-token:s3cret").decode()
+    with serve(bare.parent, authorization) as server:
+        shallow = GitRepo.clone(
+            f"{server.url}/charts.git",
+            tmp_path / "shallow",
+            "--depth=1",
+            "--branch=topic",
+            f"--config=http.{server.url}/.extraheader=Authorization: {authorization}",
+        )
+        shallow.git("config", "--unset-all", f"http.{server.url}/.extraheader")  # persist-credentials: false
+        project.runner.workspace = shallow.root
+        project.runner.extra = {"GITHUB_SERVER_URL": server.url}
+        step = Project(shallow, project.registry, project.runner).pull_request(
+            moved, github_token="s3cret", comment="off"
+        )
+    assert (step.code, statuses(step)) == (4, {"web 1.0.0": "conflict", "db 0.3.0": "unchanged"})
+    assert "s3cret" not in step.log.replace("::add-mask::s3cret", "") + step.errors
+
+
+def test_a_maintenance_branch_goes_on_from_its_own_release(project: Project) -> None:
+    repo = project.repo
+    repo.tag("web-1.0.0")
+    repo.tag("db-0.3.0")
+    before = repo.git("rev-parse", "HEAD")
+    project.change("web", "two", message="feat!: two")
+    assert statuses(project.push(before, bump="auto"))["web 2.0.0"] == "published"
+    repo.tag("web-2.0.0")
+
+    repo.branch("release/1.x", before)
+    repo.write({"charts/web/templates/a.yaml": "kind: ConfigMap\n"})
+    repo.commit("fix: patched")
+    ref = "refs/heads/release/1.x"
+    assert project.push(before, bump="auto", ref=ref).outputs["published"] == "false"  # a plan: not asked for
+    step = project.push(before, bump="auto", ref=ref, publish_refs="refs/heads/release/*")
+    assert (step.code, statuses(step)) == (0, {"web 1.0.1": "published", "db 0.3.0": "unchanged"})
+    repo.tag("web-1.0.1")
+
+    repo.switch("main")
+    repo.merge("release/1.x", "merge the maintenance branch")
+    assert statuses(project.push(before, bump="auto"))["web 2.0.1"] == "published"
+
+
+def test_a_version_that_was_taken_back_is_what_it_was_before(project: Project) -> None:
+    begin = project.repo.git("rev-parse", "HEAD")
+    raised = project.change("web", "raised", version="1.1.0")
+    assert statuses(project.push(begin))["web 1.1.0"] == "published"
+    project.repo.git("revert", "--no-edit", raised)
+    step = project.push(raised)
+    assert (step.code, statuses(step)) == (0, {"web 1.0.0": "unchanged", "db 0.3.0": "unchanged"})
+
+    # A version that goes back while the content stays is a conflict with what that version holds.
+    reverted = project.repo.git("rev-parse", "HEAD")
+    project.change("web", "raised")
+    step = project.push(reverted)
+    assert (step.code, statuses(step)["web 1.0.0"]) == (4, "conflict")
+    assert "set 'version: 1.0.1' in charts/web/Chart.yaml" in step.annotations[0]
+
+
+def test_a_release_that_was_reverted_becomes_the_next_one(project: Project) -> None:
+    repo = project.repo
+    repo.tag("web-1.0.0")
+    repo.tag("db-0.3.0")
+    begin = repo.git("rev-parse", "HEAD")
+    added = project.change("web", "added", message="feat: add")
+    assert statuses(project.push(begin, bump="auto"))["web 1.1.0"] == "published"
+    repo.tag("web-1.1.0")
+    repo.git("revert", "--no-edit", added)
+    step = project.push(added, bump="auto")
+    assert (step.code, statuses(step)["web 1.1.1"]) == (0, "published")
