@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import uuid
 from base64 import b64encode
 from dataclasses import dataclass
@@ -10,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.action.minirunner import Runner, Step
+from tests.action.minirunner import ROOT, Runner, Step
 from tests.fakes.git import GitRepo, chart_yaml
 from tests.fakes.githttp import serve
 from tests.real.registries import Registry
@@ -273,3 +275,29 @@ def test_a_release_that_was_reverted_becomes_the_next_one(project: Project) -> N
     repo.git("revert", "--no-edit", added)
     step = project.push(added, bump="auto")
     assert (step.code, statuses(step)["web 1.1.1"]) == (0, "published")
+
+
+def test_the_replay_of_a_clone_tells_what_failed_and_what_auto_would_have_chosen(project: Project) -> None:
+    project.repo.tag("web-1.0.0")
+    project.repo.tag("db-0.3.0")
+    project.change("web", "forgotten", message="fix: forgotten (#1)")
+    project.change("db", "new", version="0.3.1", message="fix: raised (#2)")
+    project.repo.tag("db-0.3.1")
+    project.change("web", "new", version="1.1.0", message="chore: raised (#3)")
+    project.repo.tag("web-1.1.0")
+
+    def replay(what: str) -> str:
+        program = [sys.executable, "benchmarks/history.py", what, str(project.repo.root), "--commits=3"]
+        done = subprocess.run(program, cwd=ROOT, capture_output=True, check=False, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    pushes = replay("pushes")
+    assert pushes.startswith(
+        "3 pushes: 1 red, 2 red if all conflicts failed, 3 agree, 2 published, 2 tagged, 2 both\n"
+    )
+    assert "fix: forgotten (#1) | web 1.0.0 | conflict | 1.0.1 | +values.yaml |" in pushes
+    levels = replay("levels")
+    assert levels.startswith("3 commits: 1 of 3 levels agree\n")
+    assert "fix: forgotten (#1) | web | none | patch |" in levels
+    assert "chore: raised (#3) | web | minor | patch |" in levels
