@@ -73,7 +73,8 @@ def test_every_way_to_write_an_index_is_read(index: bytes) -> None:
 def test_entries_that_nobody_can_use_are_left_out() -> None:
     index = (
         b"entries:\n  web:\n  - {version: 1.0.0}\n  - {version: 1.0.1, urls: []}\n  - {version: z, urls: [x]}\n"
-        b"  - {version: 1.2, urls: [x]}\n  - {urls: [x]}\n  - null\n  - text\n  - {version: 1.3.0, urls: [1, '', there]}\n"
+        b"  - {version: 1.2, urls: [x]}\n  - {urls: [x]}\n"
+        b"  - null\n  - text\n  - {version: 1.3.0, urls: [1, '', there]}\n"
         b"  - {version: 1.4.0, urls: x}\n  text: text\n  nothing:\n"
     )
     assert found(index, "web") == [("1.3.0", ("there",), "")]

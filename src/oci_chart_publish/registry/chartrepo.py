@@ -107,8 +107,7 @@ class ChartRepositories:
             raise _refusal(answer)
         data = _decoded(answer)
         fresh = CachedIndex(data, answer.header("ETag"), answer.header("Last-Modified"))
-        if fresh.conditions:
-            self._cache.store(url, fresh)
+        self._cache.store(url, fresh)
         return RepositoryIndex(data, redact(target))
 
     def _get(self, repository: str, url: str, headers: Mapping[str, str], limit: int) -> Answer:

@@ -27,7 +27,7 @@ class CachedIndex:
 
     @property
     def conditions(self) -> dict[str, str]:
-        """The headers that ask for the index only if it has changed; none where the server gave no means."""
+        """The headers that ask for the index only if it has changed; none where the server gave nothing for them."""
         asked = {"If-None-Match": self.etag, "If-Modified-Since": self.modified}
         return {name: value for name, value in asked.items() if value}
 
@@ -48,8 +48,8 @@ class IndexCache:
         line, _, data = content.partition(b"\n")
         with suppress(ValueError, RecursionError):
             match json.loads(line):
-                case {"url": found, "sha256": digest, "etag": str(etag), "modified": str(modified)}:
-                    if found == url and digest == hashlib.sha256(data).hexdigest():
+                case {"sha256": digest, "etag": str(etag), "modified": str(modified)}:
+                    if digest == hashlib.sha256(data).hexdigest():
                         return CachedIndex(data, etag, modified)
                 case _:
                     pass
@@ -58,7 +58,6 @@ class IndexCache:
     def store(self, url: str, index: CachedIndex) -> None:
         """Keep an index; readable by its owner alone, since it may be a private one."""
         line = {
-            "url": url,
             "sha256": hashlib.sha256(index.data).hexdigest(),
             "etag": index.etag,
             "modified": index.modified,
@@ -76,4 +75,5 @@ class IndexCache:
                 raise
 
     def _path(self, url: str) -> Path:
+        # The query of a URL may be a secret, so the URL is written nowhere.
         return self.folder / f"{hashlib.sha256(url.encode()).hexdigest()}.index"

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from tests.build.dependencies.conftest import MakeFetcher
@@ -111,10 +112,14 @@ def test_a_name_stands_for_a_repository(chart_repo: Start, fetcher: MakeFetcher,
         fetcher().archive(written, "web", "1.0.0")
 
 
-def test_a_relative_url_keeps_the_query_of_the_repository(chart_repo: Start, fetcher: MakeFetcher) -> None:
+def test_a_relative_url_keeps_the_query_of_the_repository(
+    chart_repo: Start, fetcher: MakeFetcher, tmp_path: Path
+) -> None:
     repo = chart_repo()
     repo.add("web", "1.0.0", url="../charts/./web-1.0.0.tgz?mine=1")
     fetcher().archive(f"{repo.url}?token=abc", "web", "1.0.0")
+    kept = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
+    assert not any(b"token=abc" in data for data in kept)
     assert repo.lines == ["GET /charts/index.yaml?token=abc", "GET /charts/web-1.0.0.tgz?token=abc"]
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from oci_chart_publish.errors import ChartError, PublishError
+from oci_chart_publish.oci.digest import Digest
 from oci_chart_publish.oci.reference import SCHEME, Repository
 from oci_chart_publish.registry.address import origin_of, redact
 
@@ -32,8 +33,9 @@ class Place:
 
     @property
     def key(self) -> str:
-        """What tells it from every other."""
-        return f"{self.repository}|{self.name}"
+        """What tells it from every other; without the text of a query, which may be a secret."""
+        plain, mark, query = self.repository.partition("?")
+        return f"{plain}{mark}{Digest.of(query.encode()).short if mark else ''}|{self.name}"
 
     def __str__(self) -> str:
         return f"{self.name} at {redact(self.repository)}"
