@@ -1,4 +1,4 @@
-# The base is pinned to a minor version here and by digest in a release, where action.yml names the built image.
+# The base is a minor version here; a release pins it, and action.yml then names the built image by its digest.
 FROM python:3.13-slim AS build
 COPY requirements/run.txt /src/requirements/run.txt
 RUN python3 -m venv /opt/venv \

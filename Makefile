@@ -4,6 +4,7 @@
 #   make test     install real registries, Helm 3 and 4 and clients once, and run all tests
 #   make lint     ruff, mypy, zizmor, schemas, generated pages
 #   make bench    ours against helm, xargs -P8 helm and a bare client
+#   make image    the image of the action, without a daemon (buildah, podman; as root it installs them)
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint format types docs schema bench image tools lock clean
@@ -66,7 +67,7 @@ bench: tools
 	$(RUN) benchmarks/bench.py $(ARGS)
 
 image:
-	sh scripts/image.sh
+	$(PYTHON) scripts/image.py $(ARGS)
 
 # New locks: `make lock` needs uv.
 lock:
