@@ -35,6 +35,7 @@ FLOORS = {
     "versions": 6,
     "previews": 6,
     "details": 6,
+    "superseded": 6,
     "cache": 7,
     "pipeline": 7,
     "session": 8,

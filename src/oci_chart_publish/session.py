@@ -38,6 +38,7 @@ from oci_chart_publish.registry.connect import PULL, PULL_PUSH, Registries
 from oci_chart_publish.registry.credentials import Credentials
 from oci_chart_publish.report import compose, document, drift
 from oci_chart_publish.settings import Layer, Settings, from_environment, from_file, resolve
+from oci_chart_publish.superseded import superseded
 from oci_chart_publish.versions import Versions
 
 if TYPE_CHECKING:
@@ -256,6 +257,18 @@ class Session:
         start = repository.merge_base(base, "HEAD") if event.pull_request else base
         return frozenset(repository.changed_files(start or base, "HEAD"))
 
+    def superseded(self, charts: Sequence[document.Chart]) -> tuple[str, ...]:
+        """Return what to tell of versions that this push of several commits brought and replaced at once."""
+        event, repository = self.event, self.repository
+        if repository is None or not event.before or event.commits < 2 or self.settings.bump != "chart":
+            return ()
+        try:
+            if repository.is_shallow():
+                repository.fetch_history("", self.settings.github_token, server=self.server_url)
+            return superseded(repository, event.before, charts)
+        except PublishError:
+            return ()  # worth a note, not a failure
+
     def _fetch_missing(self, repository: GitRepository, base: str) -> None:
         token, server = self.settings.github_token, self.server_url
         known = repository.commit(base) is not None
@@ -374,7 +387,7 @@ class Session:
             revision=self.event.revision or (self.repository.head() if self.repository else None),
             ref=self.event.ref or None,
             pull_request=_pull_request(self.event),
-            notes=tuple(notes),
+            notes=(*notes, *self.superseded(charts)),
         )
 
     def close(self) -> None:

@@ -36,11 +36,12 @@ class Project:
             self.repo.write({f"charts/{chart}/Chart.yaml": chart_yaml(chart, version)})
         return self.repo.commit(message)
 
-    def push(self, before: str, *, ref: str = MAIN, **inputs: str) -> Step:
+    def push(self, before: str, *, ref: str = MAIN, commits: int = 1, **inputs: str) -> Step:
         """Run for a push that ended at HEAD."""
         given = {"registries": self.registry, "release": "off", "comment": "off", "github_token": ""}
         sha = self.repo.git("rev-parse", "HEAD")
-        return self.runner.step("push", {"before": before}, ref=ref, sha=sha, **{**given, **inputs})
+        payload = {"before": before, "commits": [{"message": "change"}] * commits}
+        return self.runner.step("push", payload, ref=ref, sha=sha, **{**given, **inputs})
 
     def pull_request(self, base: str, **inputs: str) -> Step:
         """Run for a pull request whose head is checked out."""
@@ -109,6 +110,20 @@ def test_what_a_forgotten_bump_fails_is_a_setting(project: Project, conflicts: s
     second = project.push(forgotten, conflicts=conflicts)
     assert [first.code, second.code] == codes
     assert statuses(second)["db 0.3.1"] == "published"
+
+
+def test_a_version_that_one_push_brought_and_replaced_is_named(project: Project) -> None:
+    before = project.repo.git("rev-parse", "HEAD")
+    passed = project.change("web", "one", version="1.1.0")
+    project.change("web", "two", version="1.2.0")
+    step = project.push(before, commits=2)
+    assert statuses(step)["web 1.2.0"] == "published"
+    (note,) = report(step)["notes"]
+    assert note == (
+        "web 1.1.0 was replaced by 1.2.0 within this push, which does not publish it; "
+        f"to publish it, run on {passed[:9]}"
+    )
+    assert f"::notice::{note}" in step.annotations
 
 
 def test_ignored_changes_touch_nothing(project: Project) -> None:

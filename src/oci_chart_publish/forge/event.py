@@ -37,7 +37,7 @@ class PullRequestEvent:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Event:
-    """The event: ``before`` is the commit before a push, ``url`` the repository's page."""
+    """The event: ``before`` is the commit before a push of ``commits`` commits, ``url`` the repository's page."""
 
     name: str = ""
     repository: str = ""
@@ -45,6 +45,7 @@ class Event:
     ref: str = ""
     default_branch: str = ""
     before: str = ""
+    commits: int = 0
     url: str = ""
     api_url: str = ""
     run_id: str = ""
@@ -70,6 +71,7 @@ def read_event(environment: Mapping[str, str]) -> Event:
     server = environment.get("GITHUB_SERVER_URL", "").rstrip("/")
     pull_request = _mapping(document, "pull_request")
     before = _text(document, "before")
+    commits = document.get("commits")
     return Event(
         name=environment.get("GITHUB_EVENT_NAME", ""),
         repository=repository,
@@ -77,6 +79,7 @@ def read_event(environment: Mapping[str, str]) -> Event:
         ref=environment.get("GITHUB_REF", ""),
         default_branch=_text(_mapping(document, "repository"), "default_branch"),
         before="" if before == _NO_COMMIT else before,
+        commits=len(commits) if isinstance(commits, list) else 0,
         url=f"{server}/{repository}" if server and repository else "",
         api_url=environment.get("GITHUB_API_URL", ""),
         run_id=environment.get("GITHUB_RUN_ID", ""),
