@@ -21,7 +21,7 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Protocol
 
 from oci_chart_publish.build.build import Needs, Recipe, build, check_dependencies, check_remembered
-from oci_chart_publish.build.dependencies.need import FILE, Surroundings, needs
+from oci_chart_publish.build.dependencies.need import FILE, Surroundings, needs, renewed_lock
 from oci_chart_publish.build.dependencies.resolve import Fetcher, archives
 from oci_chart_publish.chart import package
 from oci_chart_publish.chart.chart import Chart, load_chart
@@ -97,7 +97,8 @@ class DependencyPolicy:
 
     ``is_own`` tells which repository URLs mean this repository, ``aliases`` are names for others, ``fetcher`` gets
     what is not in the tree (None: nothing is fetched). ``tree`` gives the files of a folder that is no chart of the
-    run, None where there is no chart. ``always`` resolves even what could be compared without.
+    run, None where there is no chart. ``always`` resolves even what could be compared without, ``update`` resolves
+    anew without regard to locks, and ``save`` then writes the new lock to the tree.
     """
 
     is_own: Callable[[str], bool] = lambda _: False
@@ -105,6 +106,8 @@ class DependencyPolicy:
     fetcher: Fetcher | None = None
     tree: Callable[[str], Tree | None] | None = None
     always: bool = False
+    update: bool = False
+    save: Callable[[str, bytes], None] | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -381,6 +384,17 @@ def _prepare(one: Surveyed, decisions: Decisions, shelf: Shelf, run: Run, worker
     return plan
 
 
+def _new_lock(one: Surveyed, files: Mapping[str, bytes], run: Run) -> dict[str, bytes]:
+    """Return the lock for what was resolved, and write it to the tree where that is asked for and it changed."""
+    chart = load_chart(OverlayTree(one.source.tree, files))
+    path, data = renewed_lock(chart, run.dependencies.aliases)
+    if chart.file(path) == data:
+        return {}
+    if run.dependencies.save is not None:
+        run.dependencies.save(f"{one.source.path}/{path}" if one.source.path else path, data)
+    return {path: data}
+
+
 def _look(artifact: ChartArtifact, sites: Sequence[Site], run: Run, workers: Workers) -> Plan:
     findings = workers.gather([partial(look_up, artifact, site, run.layout, run.memo) for site in sites])
     # Names in the layout move freely: a cache never conflicts.
@@ -396,6 +410,8 @@ def _resolved(
 ) -> ChartArtifact:
     """Build a chart again, with what it lacks in its ``charts/``."""
     files, warnings = archives(artifact.unresolved, shelf.archive, run.dependencies.fetcher)
+    if run.dependencies.update:
+        files |= _new_lock(one, files, run)
     whole, _ = _build(one, artifact.version, decisions.moved(one), run, workers, files=files)
     return replace(
         whole,
@@ -507,7 +523,7 @@ def _lacks(one: Surveyed, moved: Mapping[str, str], surveyed: Sequence[Surveyed]
     around = Surroundings(folders=folders, is_own=policy.is_own, aliases=policy.aliases)
 
     def lacks(chart: Chart) -> tuple[Need, ...]:
-        found = needs(chart, one.source.path, around)
+        found = needs(chart, one.source.path, around, locked=not policy.update)
         return tuple(
             replace(need, version=moved[need.name], locked=True) if need.name in moved else need
             for need in found

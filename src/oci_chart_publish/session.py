@@ -18,6 +18,8 @@ from msgspec.structs import replace as replace_struct
 from oci_chart_publish import __version__, pipeline
 from oci_chart_publish.build.build import Recipe
 from oci_chart_publish.build.dependencies import own
+from oci_chart_publish.build.dependencies.fetch import Fetcher
+from oci_chart_publish.bump.rewrite import write_file
 from oci_chart_publish.chart.tree import FolderTree, Tree
 from oci_chart_publish.connections import connect, credentials
 from oci_chart_publish.discover import find
@@ -34,6 +36,7 @@ from oci_chart_publish.oci.store import Target
 from oci_chart_publish.pipeline import DependencyPolicy, Run
 from oci_chart_publish.previews import PreviewVersions, listed
 from oci_chart_publish.progress import Progress, progress
+from oci_chart_publish.registry.chartrepo import ChartRepositories
 from oci_chart_publish.registry.connect import PULL, PULL_PUSH, Registries
 from oci_chart_publish.registry.credentials import Credentials
 from oci_chart_publish.report import compose, document, drift
@@ -158,8 +161,35 @@ class Session:
         return DependencyPolicy(
             is_own=own.Own.of(settings, self.source_url()),
             aliases=settings.repositories,
+            fetcher=None if settings.dependency == "skip" else self._fetcher(),
             tree=self._tree,
+            update=settings.dependency == "update",
+            save=self._save if self.writes else None,
         )
+
+    def _fetcher(self) -> Fetcher:
+        repositories = ChartRepositories(
+            folder=self.layout.root / "memo" / "indexes",
+            sender=self.registries.sender,
+            credentials=self.credentials,
+            on_wait=self.progress.say,
+            on_secret=self.on_secret,
+        )
+        return Fetcher(
+            connect=lambda repository: self.registries.repository(repository, actions=PULL),
+            http=repositories,
+            layout=self.layout,
+            memo=self.memo,
+            aliases=self.settings.repositories,
+            offline=self.settings.offline,
+        )
+
+    def _save(self, path: str, data: bytes) -> None:
+        target = self.root / path
+        if target.exists():
+            write_file(target, data)
+        else:
+            target.write_bytes(data)
 
     def _tree(self, folder: str) -> Tree | None:
         if not (self.root / folder / "Chart.yaml").is_file():

@@ -6,10 +6,11 @@ Helm ``internal/resolver/resolver.go``, HashReq and HashV2Req.
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import date, time
+from datetime import UTC, date, datetime, time
 from typing import Any
 
 from oci_chart_publish.chart import gojson
@@ -92,3 +93,16 @@ def _documents(dependencies: Iterable[Dependency]) -> list[dict[str, Any]] | Non
 
 def _digest(value: object) -> str:
     return "sha256:" + hashlib.sha256(gojson.dumps(value)).hexdigest()
+
+
+def encode_lock(locked: Iterable[Dependency], digest: str) -> bytes:
+    """Return a lock as Helm writes it: keys sorted, texts quoted where YAML would read something else."""
+    lines = ["dependencies:"]
+    for one in locked:
+        lines += [
+            f"- name: {json.dumps(one.name)}",
+            f"  repository: {json.dumps(one.repository)}",
+            f"  version: {json.dumps(one.version)}",
+        ]
+    now = datetime.now(tz=UTC).isoformat().replace("+00:00", "Z")
+    return "\n".join([*lines, f"digest: {digest}", f'generated: "{now}"', ""]).encode()

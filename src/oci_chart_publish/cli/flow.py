@@ -27,6 +27,8 @@ BUILD = (
     "source",
     "include-untracked",
     "changed-since",
+    "dependency",
+    "offline",
     "jobs",
 )
 OUTPUT = ("report", "markdown")

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 
 from oci_chart_publish.chart.chart import Chart
 from oci_chart_publish.chart.constraint import Constraint
-from oci_chart_publish.chart.lock import lock_digest, lock_digest_helm2
+from oci_chart_publish.chart.lock import encode_lock, lock_digest, lock_digest_helm2
 from oci_chart_publish.chart.metadata import Dependency
 from oci_chart_publish.chart.version import ChartVersion
 from oci_chart_publish.errors import ChartError
@@ -35,7 +35,7 @@ class Surroundings:
         return next((folder for folder, (found, _) in self.folders.items() if found == name), None)
 
 
-def needs(chart: Chart, folder: str, around: Surroundings) -> tuple[Need, ...]:
+def needs(chart: Chart, folder: str, around: Surroundings, *, locked: bool = True) -> tuple[Need, ...]:
     """Return what the chart in ``folder`` declares and lacks in ``charts/``; ChartError for a stale lock."""
     present = {subchart.name for subchart in chart.subcharts}
     missing = [
@@ -46,8 +46,8 @@ def needs(chart: Chart, folder: str, around: Surroundings) -> tuple[Need, ...]:
     if not missing:
         return ()
     plain = [replace(d, repository=unaliased(d, around.aliases)) for d in chart.metadata.dependencies]
-    locked = _locked_versions(chart, plain)
-    return tuple(_need(plain[number], locked.get(number), folder, around) for number, _ in missing)
+    versions = _locked_versions(chart, plain) if locked else {}
+    return tuple(_need(plain[number], versions.get(number), folder, around) for number, _ in missing)
 
 
 def _need(dependency: Dependency, locked: str | None, folder: str, around: Surroundings) -> Need:
@@ -133,3 +133,22 @@ def _locked_versions(chart: Chart, declared: Sequence[Dependency]) -> dict[int, 
             waiting.remove(entry)
             found[number] = entry.version
     return found
+
+
+def renewed_lock(chart: Chart, aliases: Mapping[str, str]) -> tuple[str, bytes]:
+    """Return name and bytes of the lock for a chart whose ``charts/`` is complete, as ``helm dependency update`` would.
+
+    The old lock is returned where it says the same: ``generated`` changes only with the rest.
+    """
+    path = "Chart.lock" if chart.metadata.api_version == "v2" else "requirements.lock"
+    declared = [replace(d, repository=unaliased(d, aliases)) for d in chart.metadata.dependencies]
+    versions = {subchart.name: subchart.version for subchart in chart.subcharts}
+    locked = [
+        Dependency(name=d.name, repository=d.repository, version=versions.get(d.name, d.version))
+        for d in declared
+    ]
+    digest = lock_digest(declared, locked)
+    old = chart.file(path)
+    if old is not None and chart.lock is not None and chart.lock.digest == digest:
+        return path, old
+    return path, encode_lock(locked, digest)
