@@ -26,6 +26,10 @@ LEVELS: dict[str, tuple[str, Level]] = {
     "no description": ("feat: ", "patch"),
     "the word alone": ("feat", "patch"),
     "chart in brackets": ("[web] Add ingress", "patch"),
+    "type behind a chart in brackets": ("[web] feat: add ingress", "minor"),
+    "type behind a chart in brackets and a colon": ("[web]: feat: add ingress", "minor"),
+    "breaking mark behind a chart in brackets": ("[web] refactor!: drop v1", "major"),
+    "a ticked box": ("[x] feat: add ingress", "patch"),
     "merge": ("Merge branch 'main' into x", "patch"),
     "empty": ("", "patch"),
     "breaking footer": ("fix: x\n\nBREAKING CHANGE: the key moved", "major"),
@@ -63,6 +67,7 @@ def test_a_message_asks_for_a_level(message: str, level: Level) -> None:
             "minor",
         ),
         ("chore: x\n\n* [web] add ingress", "minor"),
+        ("chore: x\n\n- [x] feat: tested", "patch"),
         ("chore: x\n\nprose with feat: inside", "patch"),
     ],
 )
