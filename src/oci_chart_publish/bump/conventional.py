@@ -19,7 +19,8 @@ ORDER: tuple[Level, ...] = ("none", "patch", "minor", "major")
 # "[web] feat: x" is read as "feat(web): x", which the specification does not have but many repositories of charts do;
 # "[x] feat: y" is a ticked box.
 _HEADER = re.compile(
-    r"(?:\[[^\]\r\n]{2,}\]:?[ ]+)?(?P<type>[A-Za-z][\w-]*)[ ]?(?:\((?P<scope>[^()\r\n]+)\))?(?P<bang>!)?: +(?P<description>\S.*)"
+    r"(?:\[[^\]\r\n]{2,}\]:?[ ]+)?"
+    r"(?P<type>[A-Za-z][\w-]*)[ ]?(?:\((?P<scope>[^()\r\n]+)\))?(?P<bang>!)?: +(?P<description>\S.*)"
 )
 # A footer's value may begin on its own line or the next one, and go on until the next footer.
 _FOOTER = re.compile(r"(?P<token>BREAKING CHANGE|[A-Za-z][A-Za-z-]*)(?::(?: +|$)| #)(?P<value>.*)")
