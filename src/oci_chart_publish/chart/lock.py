@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Any
 
+import yaml
+
 from oci_chart_publish.chart import gojson
 from oci_chart_publish.chart.gostruct import Reader
 from oci_chart_publish.chart.metadata import Dependency, go_value
@@ -100,9 +102,14 @@ def encode_lock(locked: Iterable[Dependency], digest: str) -> bytes:
     lines = ["dependencies:"]
     for one in locked:
         lines += [
-            f"- name: {json.dumps(one.name)}",
-            f"  repository: {json.dumps(one.repository)}",
-            f"  version: {json.dumps(one.version)}",
+            f"- name: {_scalar(one.name)}",
+            f"  repository: {_scalar(one.repository)}",
+            f"  version: {_scalar(one.version)}",
         ]
     now = datetime.now(tz=UTC).isoformat().replace("+00:00", "Z")
     return "\n".join([*lines, f"digest: {digest}", f'generated: "{now}"', ""]).encode()
+
+
+def _scalar(text: str) -> str:
+    plain = yaml.safe_dump(text, width=1 << 16, allow_unicode=True).removesuffix("\n").removesuffix("\n...")
+    return plain if plain == text else json.dumps(text)

@@ -1,0 +1,135 @@
+"""Charts that lack what they depend on: fetched from real sockets, locked and embedded as real Helm does it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.fakes.chartrepo import ChartRepo
+from tests.flow.command import Command
+from tests.flow.test_dependencies import chart, command, layer
+from tests.real.helm import helm
+from tests.real.registries import Registry
+
+from oci_chart_publish.chart.archive import load_archive
+from oci_chart_publish.chart.diff import files
+
+
+@pytest.fixture
+def charts() -> Iterator[ChartRepo]:
+    repository = ChartRepo()
+    repository.add("leaf", "1.0.0", "1.2.0", "1.10.0", "2.0.0")
+    yield repository
+    repository.close()
+
+
+def only(run: Command, *options: str, verb: str = "plan") -> dict[str, bytes]:
+    """Plan or publish the one chart, and return the files of what is in the artifact."""
+    done = run.run(verb, "--json", *options)
+    assert done.code == 0, done.err
+    (entry,) = done.report["charts"]
+    return dict(files(load_archive(layer(run, entry), title="ours")))
+
+
+def without_time(lock: bytes) -> bytes:
+    return re.sub(rb"\ngenerated: .*", b"", lock)
+
+
+def test_update_resolves_and_writes_what_helm_resolves_and_writes(tmp_path: Path, charts: ChartRepo) -> None:
+    folder = tmp_path / "repo"
+    top = chart(folder, "top", "1.0.0", {"leaf": "^1.0.0"}, repository=charts.url)
+    ours = only(command(tmp_path, folder), "--dependency", "update", verb="publish")
+    written = (top / "Chart.lock").read_bytes()
+    (top / "Chart.lock").unlink()
+    client = helm(tmp_path / "helm")
+    client.run("dependency", "update", top)
+    assert without_time(written) == without_time((top / "Chart.lock").read_bytes())
+    client.run("package", top, "--destination", tmp_path)
+    theirs = dict(files(load_archive((tmp_path / "top-1.0.0.tgz").read_bytes(), title="theirs")))
+    own = {"Chart.yaml", "Chart.lock"}
+    assert {path: data for path, data in ours.items() if path not in own} == {
+        path: data for path, data in theirs.items() if path not in own
+    }
+    assert b"version: 1.10.0" in ours["charts/leaf/Chart.yaml"]
+
+
+def test_lock_of_helm_is_followed_though_newer_versions_came(tmp_path: Path, charts: ChartRepo) -> None:
+    folder = tmp_path / "repo"
+    top = chart(folder, "top", "1.0.0", {"leaf": "^1.0.0"}, repository=charts.url)
+    helm(tmp_path / "helm").run("dependency", "update", top)
+    for packed in (top / "charts").iterdir():
+        packed.unlink()
+    before = (top / "Chart.lock").read_bytes()
+    charts.add("leaf", "1.11.0")
+    charts.index = b"".join(charts.index.rsplit(b"  leaf:\n", 1))  # one list of versions
+    ours = only(command(tmp_path, folder))
+    assert b"version: 1.10.0" in ours["charts/leaf/Chart.yaml"]
+    assert (top / "Chart.lock").read_bytes() == before
+
+
+def test_what_was_fetched_is_not_fetched_again(
+    tmp_path: Path, charts: ChartRepo, plain_registry: Registry
+) -> None:
+    folder = tmp_path / "repo"
+    chart(folder, "top", "1.0.0", {"leaf": "1.2.0"}, repository=charts.url)
+    run = command(tmp_path, folder)
+    assert run.publish(f"{plain_registry.host}/fetched").statuses() == {"top": "published"}
+    first = list(charts.lines)
+    assert run.publish(f"{plain_registry.host}/fetched").statuses() == {"top": "unchanged"}
+    assert first[0].endswith("/index.yaml")
+    assert [line for line in charts.lines[len(first) :] if line.endswith(".tgz")] == []
+
+
+def test_offline_takes_what_is_cached_and_refuses_the_rest(tmp_path: Path, charts: ChartRepo) -> None:
+    folder = tmp_path / "repo"
+    top = chart(folder, "top", "1.0.0", {"leaf": "1.2.0"}, repository=charts.url)
+    run = command(tmp_path, folder)
+    refused = run.run("plan", "--offline")
+    assert refused.code == 3
+    assert "offline" in refused.err + refused.out
+    assert charts.lines == []
+    fetched = only(run)
+    charts.close()
+    assert only(run, "--offline") == fetched
+    assert not (top / "charts").exists()
+
+
+def test_skip_names_what_is_missing(tmp_path: Path, charts: ChartRepo) -> None:
+    folder = tmp_path / "repo"
+    chart(folder, "top", "1.0.0", {"leaf": "1.2.0"}, repository=charts.url)
+    done = command(tmp_path, folder).run("plan", "--dependency", "skip")
+    assert done.code == 3
+    assert "leaf" in done.err + done.out
+    assert charts.lines == []
+
+
+def test_dependency_in_a_registry_is_fetched_and_embedded(tmp_path: Path, plain_registry: Registry) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    chart(elsewhere, "leaf", "1.4.0")
+    run = command(tmp_path, elsewhere)
+    assert run.publish(f"{plain_registry.host}/library").code == 0
+    folder = tmp_path / "repo"
+    chart(folder, "top", "1.0.0", {"leaf": "~1.4"}, repository=f"oci://{plain_registry.host}/library")
+    (tmp_path / "other").mkdir()
+    ours = only(Command(folder=folder, home=tmp_path / "other"))
+    assert b"version: 1.4.0" in ours["charts/leaf/Chart.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("name", "constraint", "said"),
+    [
+        ("leaf", "^3.0.0", "^3.0.0"),
+        ("absent", "1.0.0", "absent"),
+    ],
+)
+def test_what_no_repository_has_is_an_error_that_names_it(
+    tmp_path: Path, charts: ChartRepo, name: str, constraint: str, said: str
+) -> None:
+    folder = tmp_path / "repo"
+    chart(folder, "top", "1.0.0", {name: constraint}, repository=charts.url)
+    done = command(tmp_path, folder).run("plan")
+    assert done.code == 3
+    assert said in done.err + done.out
+    assert charts.url in done.err + done.out
