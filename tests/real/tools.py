@@ -1,7 +1,7 @@
 """The real programs that tests and benchmarks run: registries, Helm, clients.
 
-``make test`` builds or unpacks what is missing (``install.py``). A program is looked for in ``$OCI_CHART_TOOLS/bin``,
-in ``.tools/bin``, in ``.tools/debian/usr/bin`` and then on the PATH.
+``make test`` builds or unpacks what is missing (``scripts/tools.py``). A program is looked for in ``bin`` and
+``debian/usr/bin`` of ``$OCI_CHART_TOOLS`` and of ``.tools``, then on the PATH.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ _STARTED_WITH = dict(os.environ)
 def places() -> tuple[Path, ...]:
     """Return the folders where programs are looked for, first to last."""
     named = _STARTED_WITH.get("OCI_CHART_TOOLS")
-    first = (Path(named) / "bin",) if named else ()
+    roots = (Path(named), TOOLS) if named else (TOOLS,)
+    installed = (folder for root in roots for folder in (root / "bin", root / "debian" / "usr" / "bin"))
     path = _STARTED_WITH.get("PATH", os.defpath).split(os.pathsep)
-    return (*first, TOOLS / "bin", TOOLS / "debian" / "usr" / "bin", *(Path(each) for each in path if each))
+    return (*installed, *(Path(each) for each in path if each))
 
 
 def find(name: str) -> Path | None:
