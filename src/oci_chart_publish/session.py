@@ -210,6 +210,7 @@ class Session:
             server_url=self.server_url,
             labels=pull_request.labels if pull_request else (),
             folders=tuple(source.path for source in sources),
+            links=self.files.links_below if self.files else lambda _: (),
         )
 
     @property

@@ -29,7 +29,11 @@ IsSame = Callable[[ChartVersion], bool]
 
 @dataclass(frozen=True, kw_only=True)
 class Versions:
-    """Decides versions by the settings; ``folders`` are those of all charts of the run."""
+    """Decides versions by the settings.
+
+    ``folders`` are those of all charts of the run; ``links`` tells where the symbolic links below a folder lead: what
+    is there is packed with the chart, and belongs to it.
+    """
 
     settings: Settings
     event: Event
@@ -37,6 +41,7 @@ class Versions:
     server_url: str = "https://github.com"
     labels: tuple[str, ...] = ()
     folders: tuple[str, ...] = ()
+    links: Callable[[str], Sequence[str]] = lambda _: ()
 
     def decide(
         self,
@@ -133,7 +138,7 @@ class Versions:
         return Belonging(
             folder=folder,
             nested=nested_in(folder, self.folders),
-            extra=extra,
+            extra=(*extra, *self.links(folder)),
             ignore=ignored,
             dependencies=tuple(
                 Belonging(

@@ -135,6 +135,23 @@ def test_ignored_changes_touch_nothing(project: Project) -> None:
     assert (step.code, statuses(step)["web 1.0.0"]) == (0, "drift")
 
 
+def test_what_a_link_leads_to_belongs_to_the_chart(project: Project) -> None:
+    repo = project.repo
+    repo.write({"lib/rules.yaml": "groups: []\n", "charts/web/Chart.yaml": chart_yaml("web", "1.1.0")})
+    (repo.root / "charts/web/rules.yaml").symlink_to("../../lib/rules.yaml")
+    begin = repo.commit("link")
+    assert statuses(project.push(begin))["web 1.1.0"] == "published"
+    repo.tag("web-1.1.0")
+    repo.tag("db-0.3.0")
+
+    repo.write({"lib/rules.yaml": "groups: [new]\n"})
+    repo.commit("fix: rules")
+    step = project.push(begin)
+    assert (step.code, statuses(step)["web 1.1.0"]) == (4, "conflict")
+    step = project.push(begin, bump="auto")
+    assert (step.code, statuses(step)) == (0, {"web 1.1.1": "published", "db 0.3.0": "unchanged"})
+
+
 def test_a_dependency_that_drifted_does_not_hold_up_what_depends_on_it(project: Project) -> None:
     before = project.repo.git("rev-parse", "HEAD")
     forgotten = project.change("db", "new")
