@@ -26,19 +26,31 @@ from oci_chart_publish.report import document
 MOVING = frozenset({"published", "would-publish"})
 
 
-def describe(entry: document.Chart, plan: Plan, layout: Source) -> document.Chart:
-    """Return the entry with what is known of the versions before it."""
+def describe(entry: document.Chart, plan: Plan, layout: Source, *, size_budget: int = 0) -> document.Chart:
+    """Return the entry with what is known of the versions before it.
+
+    A chart whose release secret would be larger than ``size_budget`` bytes (0: no limit) is warned of.
+    """
     if entry.status not in MOVING | {"conflict"}:
         return entry
     try:
         ours = _load(plan.artifact.manifest, layout)
     except PublishError:
         return entry
-    entry = replace(entry, release_size=release_size(ours), version_line=_version_line(ours))
+    size = release_size(ours)
+    warnings = (*entry.warnings, _too_large(size)) if 0 < size_budget < size else entry.warnings
+    entry = replace(entry, release_size=size, version_line=_version_line(ours), warnings=warnings)
     try:
         return _conflict(entry, plan, ours) if entry.status == "conflict" else _moving(entry, plan, ours)
     except PublishError:
         return entry
+
+
+def _too_large(size: int) -> str:
+    return (
+        f"Helm stores a release in a secret of at most 1 MiB, and this chart alone fills {size} bytes of it;"
+        " list large files that need not be installed in .helmignore"
+    )
 
 
 def _version_line(chart: Chart) -> int | None:

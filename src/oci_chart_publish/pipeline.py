@@ -98,7 +98,8 @@ class DependencyPolicy:
     ``is_own`` tells which repository URLs mean this repository, ``aliases`` are names for others, ``fetcher`` gets
     what is not in the tree (None: nothing is fetched). ``tree`` gives the files of a folder that is no chart of the
     run, None where there is no chart. ``always`` resolves even what could be compared without, ``update`` resolves
-    anew without regard to locks, and ``save`` then writes the new lock to the tree.
+    anew without regard to locks, and ``save`` then writes the new lock to the tree. ``rewrite`` is the URL at which the
+    artifact says its dependencies of this repository are; empty: as written.
     """
 
     is_own: Callable[[str], bool] = lambda _: False
@@ -108,6 +109,7 @@ class DependencyPolicy:
     always: bool = False
     update: bool = False
     save: Callable[[str, bytes], None] | None = None
+    rewrite: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -119,13 +121,20 @@ class Run:
     connect: Callable[[Repository], Target]
     recipe: Callable[[str], Recipe]
     registries: tuple[str, ...] = ()
+    own_registries: Callable[[str], tuple[str, ...] | None] = lambda _: None
     jobs: int = 32
     overwrite: bool = False
     versions: VersionPolicy | None = None
     details: bool = True
+    size_budget: int = 0
     dependencies: DependencyPolicy = field(default_factory=DependencyPolicy)
     progress: Progress = field(default_factory=Silent)
     stopping: threading.Event = field(default_factory=threading.Event)
+
+    def places(self, chart: str) -> tuple[str, ...]:
+        """Return where a chart goes: to registries of its own where the settings name some."""
+        own = self.own_registries(chart)
+        return self.registries if own is None else own
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -398,7 +407,7 @@ def _new_lock(one: Surveyed, files: Mapping[str, bytes], run: Run) -> dict[str, 
 def _look(artifact: ChartArtifact, sites: Sequence[Site], run: Run, workers: Workers) -> Plan:
     findings = workers.gather([partial(look_up, artifact, site, run.layout, run.memo) for site in sites])
     # Names in the layout move freely: a cache never conflicts.
-    return decide(artifact, tuple(findings), overwrite=run.overwrite or not run.registries)
+    return decide(artifact, tuple(findings), overwrite=run.overwrite or not run.places(artifact.name))
 
 
 def _would_publish_ours(plan: Plan) -> bool:
@@ -438,6 +447,10 @@ def _build(
         from oci_chart_publish.bump.stamp import stamped_files  # noqa: PLC0415  (start-up: only where versions move)
 
         tree = OverlayTree(tree, stamped_files(tree, version, moved))
+    if run.dependencies.rewrite and one.metadata.dependencies:
+        from oci_chart_publish.bump.stamp import redirected_files  # noqa: PLC0415  (as above)
+
+        tree = OverlayTree(tree, redirected_files(tree, one.dependencies, run.dependencies.rewrite))
     if files:
         tree = OverlayTree(tree, files)
     with workers.building:
@@ -562,7 +575,7 @@ def _decide(
         return [version for store in stores for version in published_versions(store)]
 
     def is_same(version: ChartVersion) -> bool:
-        if not run.registries:
+        if not run.places(one.metadata.name):
             return False
         artifact, sites = _build(one, str(version), moved, run, workers, lacks=lacks)
         findings = [look_up(artifact, site, run.layout, run.memo) for site in sites]
@@ -602,12 +615,13 @@ def _failure(one: Surveyed, error: PublishError) -> Failure:
 
 
 def _sites(chart: str, version: str, run: Run) -> list[Site]:
-    if not run.registries:
+    registries = run.places(chart)
+    if not registries:
         name = f"{chart}:{version}"
         return [Site(registry="", reference=name, name=name, store=run.layout)]
     tag = version.replace("+", "_")
     sites = []
-    for registry in run.registries:
+    for registry in registries:
         repository = Repository.parse(registry).child(chart)
         reference = f"{repository}:{check_tag(tag, f'{repository}:{tag}')}"
         sites.append(Site(registry=registry, reference=reference, name=tag, store=run.connect(repository)))
@@ -698,4 +712,4 @@ def _entry(outcome: Outcome, run: Run, *, wrote: bool) -> document.Chart:
         return entry
     from oci_chart_publish.details import describe  # noqa: PLC0415  (start-up: only where details are read)
 
-    return describe(entry, outcome, run.layout)
+    return describe(entry, outcome, run.layout, size_budget=run.size_budget)

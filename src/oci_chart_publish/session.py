@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -147,7 +147,9 @@ class Session:
             connect=self.store,
             recipe=self.recipe(),
             registries=settings.registries,
+            own_registries=partial(self.versions(()).own, value=lambda one: one.registries),
             jobs=settings.jobs,
+            size_budget=settings.size_budget,
             overwrite=settings.overwrite,
             versions=self.versions(sources) if settings.bump != "chart" else None,
             details=self.details,
@@ -165,6 +167,7 @@ class Session:
             tree=self._tree,
             update=settings.dependency == "update",
             save=self._save if self.writes else None,
+            rewrite=settings.rewrite_dependencies,
         )
 
     def _fetcher(self) -> Fetcher:

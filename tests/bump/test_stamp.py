@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from oci_chart_publish.bump.stamp import stamped_files
+from oci_chart_publish.bump.stamp import redirected_files, stamped_files
+from oci_chart_publish.chart.lock import decode_lock, lock_digest
+from oci_chart_publish.chart.metadata import decode_metadata
 from oci_chart_publish.chart.tree import MemoryTree
 from oci_chart_publish.errors import ChartError
 
@@ -100,3 +102,21 @@ def test_a_lock_that_was_out_of_step_before_is_refused() -> None:
 def test_dependencies_of_other_names_are_left_alone() -> None:
     tree = MemoryTree({"Chart.yaml": chart("1.0.0"), "Chart.lock": lock("1.0.0", EXACT_1_0)}, "web")
     assert stamped_files(tree, "1.0.0", {"other": "2.0.0"}) == {}
+
+
+def test_dependencies_of_the_repository_are_redirected_and_the_lock_fits_again() -> None:
+    url = "oci://registry.example/charts"
+    tree = MemoryTree({"Chart.yaml": chart("^1.0.0"), "Chart.lock": lock("1.0.0", RANGE_1_0)}, "web")
+    files = redirected_files(tree, (), url)
+    assert files["Chart.yaml"] == chart("^1.0.0").replace(b"file://../common", f'"{url}"'.encode())
+    moved = decode_lock(files["Chart.lock"])
+    assert [one.repository for one in moved.dependencies] == [url]
+    assert moved.digest == lock_digest(decode_metadata(files["Chart.yaml"]).dependencies, moved.dependencies)
+    assert moved.generated == decode_lock(lock("1.0.0", RANGE_1_0)).generated
+
+
+def test_dependencies_of_others_stay_where_they_are() -> None:
+    foreign = chart("1.0.0").replace(b"file://../common", b"https://charts.example")
+    assert redirected_files(MemoryTree({"Chart.yaml": foreign}, "web"), (), "oci://r.example/c") == {}
+    ours = redirected_files(MemoryTree({"Chart.yaml": foreign}, "web"), ("common",), "oci://r.example/c")
+    assert ours["Chart.yaml"] == foreign.replace(b"https://charts.example", b'"oci://r.example/c"')

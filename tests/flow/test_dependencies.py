@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import json
+import random
 from pathlib import Path
 
 import pytest
-
-from oci_chart_publish.chart.archive import load_archive
-from oci_chart_publish.chart.diff import files
 from tests.fakes.git import GitRepo
 from tests.flow.command import Command
 from tests.real.helm import helm
 from tests.real.registries import Registry
+
+from oci_chart_publish.chart.archive import load_archive
+from oci_chart_publish.chart.diff import files
 
 
 def chart(
@@ -151,7 +152,8 @@ def test_stale_lock_is_refused_in_words_that_help(tmp_path: Path) -> None:
     chart(folder, "base", "0.1.0")
     top = chart(folder, "top", "1.0.0", {"base": "0.1.0"})
     (top / "Chart.lock").write_text(
-        "dependencies:\n- name: base\n  repository: file://../base\n  version: 0.1.0\ndigest: sha256:00\ngenerated: 2024-01-01T00:00:00Z\n"
+        "dependencies:\n- name: base\n  repository: file://../base\n  version: 0.1.0\n"
+        "digest: sha256:00\ngenerated: 2024-01-01T00:00:00Z\n"
     )
     done = command(tmp_path, folder).publish()
     assert done.code == 3
@@ -194,3 +196,58 @@ def test_web_of_a_hundred_charts_is_published_and_one_leaf_moves_exactly_its_dep
     assert {c["version"] for c in done.report["charts"] if c["name"] in moved} == {"1.0.1"}
     again = json.loads(run.publish(place, options=["--bump", "auto"]).out)
     assert {c["status"] for c in again["charts"]} == {"unchanged"}
+
+
+def test_rewritten_dependencies_say_where_users_find_them_and_helm_agrees(
+    tmp_path: Path, plain_registry: Registry
+) -> None:
+    folder = tmp_path / "repo"
+    chart(folder, "base", "0.1.0")
+    top = chart(folder, "top", "1.0.0", {"base": "^0.1.0"})
+    client = helm(tmp_path / "helm")
+    client.run("dependency", "update", top)
+    for packed in (top / "charts").iterdir():
+        packed.unlink()
+    url = f"oci://{plain_registry.host}/moved"
+    before = (top / "Chart.yaml").read_bytes(), (top / "Chart.lock").read_bytes()
+    settings = tmp_path / "settings.yaml"
+    settings.write_text(f"rewrite-dependencies: {url}\n")
+    done = command(tmp_path, folder).publish(
+        f"{plain_registry.host}/moved", options=["--config", str(settings)]
+    )
+    assert done.code == 0, done.err
+    assert before == ((top / "Chart.yaml").read_bytes(), (top / "Chart.lock").read_bytes())
+    client.run("pull", f"{url}/top", "--untar", "--untardir", tmp_path / "pulled", "--plain-http")
+    pulled = tmp_path / "pulled/top"
+    assert url in (pulled / "Chart.yaml").read_text()
+    assert (pulled / "charts/base/Chart.yaml").is_file()
+    (pulled / "charts/base").rename(tmp_path / "embedded")
+    client.run("dependency", "build", pulled, "--plain-http")
+    assert (pulled / "charts/base-0.1.0.tgz").is_file()
+
+
+def test_charts_with_registries_of_their_own_go_there_alone(tmp_path: Path, plain_registry: Registry) -> None:
+    folder = tmp_path / "repo"
+    chart(folder, "here", "1.0.0")
+    chart(folder, "there", "1.0.0")
+    settings = tmp_path / "settings.yaml"
+    settings.write_text(f"chart-settings:\n  there:\n    registries: [{plain_registry.host}/b]\n")
+    done = command(tmp_path, folder).publish(f"{plain_registry.host}/a", options=["--config", str(settings)])
+    assert done.code == 0, done.err
+    places = {c["name"]: [t["reference"] for t in c["targets"]] for c in done.report["charts"]}
+    assert places == {
+        "here": [f"{plain_registry.host}/a/here:1.0.0"],
+        "there": [f"{plain_registry.host}/b/there:1.0.0"],
+    }
+
+
+def test_chart_that_hardly_fits_a_release_secret_is_warned_of(tmp_path: Path) -> None:
+    folder = tmp_path / "repo"
+    (chart(folder, "large", "1.0.0") / "files").mkdir()
+    noise = random.Random(1).randbytes(900_000)  # noqa: S311  (incompressible, not secret)
+    (folder / "charts/large/files/noise").write_bytes(noise)
+    done = command(tmp_path, folder).run("plan", "--json")
+    assert done.code == 0, done.err
+    (entry,) = done.report["charts"]
+    assert entry["release_size"] > 1024 * 1024
+    assert any("1 MiB" in warning for warning in entry["warnings"])

@@ -7,7 +7,8 @@ in the lock; ranges that still fit stay as they are.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 from oci_chart_publish.bump.rewrite import replace_scalars
 from oci_chart_publish.chart.constraint import Constraint
@@ -47,6 +48,41 @@ def stamped_files(tree: Tree, version: str, moved: Mapping[str, str]) -> dict[st
     if lock in present and moved:
         files |= _lock(tree, lock, files, declared, moved)
     return files
+
+
+def redirected_files(tree: Tree, ours: Collection[str], url: str) -> dict[str, bytes]:
+    """Return the files that change when dependencies inside the repository are to be found at ``url`` instead.
+
+    These are the dependencies at ``file://`` and those named in ``ours``; the lock moves along where it fitted before.
+    """
+    present = {entry.name for entry in tree.entries("") if not entry.is_dir}
+    declared = "requirements.yaml" if "requirements.yaml" in present else "Chart.yaml"
+    requirements = tree.read(declared) if declared != "Chart.yaml" else None
+    metadata = decode_metadata(tree.read("Chart.yaml"), requirements=requirements)
+    inside = {d.name for d in metadata.dependencies if d.repository.startswith("file://") or d.name in ours}
+    if not inside:
+        return {}
+    scalars = _repositories(metadata.dependencies, inside, url)
+    edited = replace_scalars(tree.read(declared), scalars, path=declared)
+    path = _LOCKS[declared]
+    if path not in present:
+        return {declared: edited}
+    data = tree.read(path)
+    lock = decode_lock(data, path=path)
+    moved = replace_scalars(data, _repositories(lock.dependencies, inside, url), path=path)
+    wanted = [replace(d, repository=url) if d.name in inside else d for d in metadata.dependencies]
+    digest = _digest(lock, metadata.dependencies, decode_lock(moved, path=path), wanted)
+    if digest is not None:  # a lock that does not fit is told of by whoever needs it
+        moved = replace_scalars(moved, {"digest": digest}, path=path)
+    return {declared: edited, path: moved}
+
+
+def _repositories(dependencies: Sequence[Dependency], inside: Collection[str], url: str) -> dict[str, str]:
+    return {
+        f"dependencies.{number}.repository": url
+        for number, dependency in enumerate(dependencies)
+        if dependency.name in inside and dependency.repository
+    }
 
 
 def _covers(dependency: Dependency, version: str) -> bool:

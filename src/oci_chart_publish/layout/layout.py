@@ -14,17 +14,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from oci_chart_publish.errors import ConfigError, NotFoundError, VerificationError
 from oci_chart_publish.layout import files
 from oci_chart_publish.layout.blobs import Blobs
-from oci_chart_publish.layout.gc import Collected, sweep
 from oci_chart_publish.layout.index import INDEX_LIMIT, Index
 from oci_chart_publish.layout.lock import exclusive
 from oci_chart_publish.oci.descriptor import Descriptor
 from oci_chart_publish.oci.digest import Digest
 from oci_chart_publish.oci.manifest import Manifest
+
+if TYPE_CHECKING:
+    from oci_chart_publish.layout.gc import Collected
 
 MARKER = "oci-layout"
 _MARKER_DATA = b'{"imageLayoutVersion":"1.0.0"}'
@@ -135,9 +137,13 @@ class ImageLayout:
             _check_name(name)
         if not names:
             return
+        # What has its name already is whole and stays so: gc keeps it, and most runs name nothing new.
+        new = _moving(self._index(), names)
+        if not new:
+            return
         with self._writing() as index:
             # Under the lock, so that gc, which holds it too, cannot remove what is being named.
-            for name, descriptor in names.items():
+            for name, descriptor in new.items():
                 self._check_stored(name, descriptor)
             self._write_index(index, index.named(names))
 
@@ -154,6 +160,8 @@ class ImageLayout:
 
         Kept are nested indexes, configs, layers, and the referrers of what is kept.
         """
+        from oci_chart_publish.layout.gc import sweep  # noqa: PLC0415  (start-up: one command uses it)
+
         with self._writing() as index:
             roots = [descriptor.digest for descriptor in index.descriptors()]
             now = time.time()

@@ -142,9 +142,8 @@ def renewed_lock(chart: Chart, aliases: Mapping[str, str]) -> tuple[str, bytes]:
     """
     path = "Chart.lock" if chart.metadata.api_version == "v2" else "requirements.lock"
     declared = [replace(d, repository=unaliased(d, aliases)) for d in chart.metadata.dependencies]
-    versions = {subchart.name: subchart.version for subchart in chart.subcharts}
     locked = [
-        Dependency(name=d.name, repository=d.repository, version=versions.get(d.name, d.version))
+        Dependency(name=d.name, repository=d.repository, version=_embedded(d, chart.subcharts))
         for d in declared
     ]
     digest = lock_digest(declared, locked)
@@ -152,3 +151,9 @@ def renewed_lock(chart: Chart, aliases: Mapping[str, str]) -> tuple[str, bytes]:
     if old is not None and chart.lock is not None and chart.lock.digest == digest:
         return path, old
     return path, encode_lock(locked, digest)
+
+
+def _embedded(dependency: Dependency, subcharts: Sequence[Chart]) -> str:
+    versions = [subchart.version for subchart in subcharts if subchart.name == dependency.name]
+    constraint = Constraint.parse(dependency.version)  # one chart may be there twice, at versions of its own
+    return next((one for one in versions if constraint.allows(ChartVersion.parse(one))), dependency.version)

@@ -19,9 +19,13 @@ class Own:
     @classmethod
     def of(cls, settings: Settings, page: str) -> Own:
         """Collect the URLs from the settings and from the repository's page (``https://github.com/OWNER/REPO``)."""
+        registries = [*settings.registries]
+        for chart in settings.chart_settings.values():
+            registries += chart.registries or ()
         named = [
             *settings.own_repositories,
-            *(f"{SCHEME}{registry.removeprefix(SCHEME)}" for registry in settings.registries),
+            *filter(None, [settings.rewrite_dependencies]),
+            *(f"{SCHEME}{registry.removeprefix(SCHEME)}" for registry in registries),
         ]
         owner, _, name = urlsplit(page).path.strip("/").partition("/")
         pages = [f"https://{owner}.github.io/{name}"] if owner and name and "/" not in name else []
