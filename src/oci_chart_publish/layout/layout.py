@@ -135,8 +135,6 @@ class ImageLayout:
         """
         for name in names:
             _check_name(name)
-        if not names:
-            return
         # What has its name already is whole and stays so: gc keeps it, and most runs name nothing new.
         new = _moving(self._index(), names)
         if not new:
@@ -145,7 +143,7 @@ class ImageLayout:
             # Under the lock, so that gc, which holds it too, cannot remove what is being named.
             for name, descriptor in new.items():
                 self._check_stored(name, descriptor)
-            self._write_index(index, index.named(names))
+            self._write_index(index, index.named(new))
 
     def remove(self, name: str) -> Descriptor | None:
         """Drop a name and return what it stood for, None if it was not here; blobs stay until ``gc``."""
@@ -240,6 +238,16 @@ def _is_layout(root: Path) -> bool:
     if not isinstance(version, str) or not version.startswith("1."):
         raise ConfigError(f"{path}: image layout version {version!r}; this program knows 1.0.0")
     return True
+
+
+def _moving(index: Index, names: Mapping[str, Descriptor]) -> dict[str, Descriptor]:
+    """Return the names that do not stand for these manifests yet."""
+    known = {name: (found.media_type, found.digest, found.size) for name, found in index.names().items()}
+    return {
+        name: wanted
+        for name, wanted in names.items()
+        if known.get(name) != (wanted.media_type, wanted.digest, wanted.size)
+    }
 
 
 def _parse(data: bytes, media_type: str, path: Path) -> Manifest:
