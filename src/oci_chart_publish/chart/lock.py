@@ -6,18 +6,16 @@ Helm ``internal/resolver/resolver.go``, HashReq and HashV2Req.
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Any
 
-import yaml
-
 from oci_chart_publish.chart import gojson
 from oci_chart_publish.chart.gostruct import Reader
 from oci_chart_publish.chart.metadata import Dependency, go_value
+from oci_chart_publish.chart.yamldoc import scalar
 
 # time.Time's UnmarshalJSON: RFC 3339.
 _TIME = re.compile(
@@ -102,14 +100,9 @@ def encode_lock(locked: Iterable[Dependency], digest: str) -> bytes:
     lines = ["dependencies:"]
     for one in locked:
         lines += [
-            f"- name: {_scalar(one.name)}",
-            f"  repository: {_scalar(one.repository)}",
-            f"  version: {_scalar(one.version)}",
+            f"- name: {scalar(one.name)}",
+            f"  repository: {scalar(one.repository)}",
+            f"  version: {scalar(one.version)}",
         ]
     now = datetime.now(tz=UTC).isoformat().replace("+00:00", "Z")
     return "\n".join([*lines, f"digest: {digest}", f'generated: "{now}"', ""]).encode()
-
-
-def _scalar(text: str) -> str:
-    plain = yaml.safe_dump(text, width=1 << 16, allow_unicode=True).removesuffix("\n").removesuffix("\n...")
-    return plain if plain == text else json.dumps(text)

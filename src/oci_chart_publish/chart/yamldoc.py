@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import binascii
 import contextlib
+import json
 import re
 from collections.abc import Callable
 from typing import Any, NoReturn, TypeAlias
@@ -312,3 +313,9 @@ def _not_yaml(error: Exception, text: bytes, path: str) -> ChartError:
             text, path, reason=str(error.reason), position=error.position, code=error.character
         )
     return ChartError(f"not YAML: {yamlerror.one_line(str(error))}", path=path)
+
+
+def scalar(text: str) -> str:
+    """Return text as a YAML scalar on one line: plain where YAML reads it back as text, else in double quotes."""
+    plain = yaml.safe_dump(text, width=1 << 16, allow_unicode=True).removesuffix("\n").removesuffix("\n...")
+    return plain if plain == text else json.dumps(text)
