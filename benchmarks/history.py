@@ -16,6 +16,7 @@ import contextlib
 import io
 import json
 import os
+import signal
 import sys
 import tempfile
 from collections import Counter
@@ -283,6 +284,7 @@ def main() -> None:
     )
     given = parser.parse_args()
     inputs = dict(one.split("=", 1) for one in given.input)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))  # the registry has to end, too
     with scratch(given.clone, given.repository) as place:
         (replay_pushes if given.what == "pushes" else replay_levels)(place, given.commits, inputs)
 
