@@ -2,19 +2,18 @@
 
 ``python benchmarks/bench.py [--charts DIR] [--count N] [--rounds N] [--only NAME]``. Prints a Markdown table of ratios,
 request counts from the registry's access log, CPU seconds and peak memory, and keeps it in benchmarks/results/.
-Every figure is the minimum of the rounds; ratios are what to read, seconds belong to one machine on one day.
+Every figure is the least of its runs; ratios are what to read, seconds belong to one machine on one day.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
-import resource
 import shutil
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -52,11 +51,15 @@ class Place:
 
 @dataclass
 class Bench:
-    """The charts, a folder to work in, and the helm to compare with."""
+    """The charts, a folder to work in, and the helm to compare with; a command is a function of the run's number."""
 
     charts: list[Path]
     folder: Path
     helm: str
+
+    def local(self) -> list[str]:
+        """Return the command that builds into the layout and needs no registry."""
+        return [sys.executable, "-m", "oci_chart_publish", "publish", "--quiet", "--layout", str(self.ready)]
 
     def ours(self, place: Place, prefix: str, cache: Path) -> list[str]:
         return [
@@ -68,7 +71,8 @@ class Bench:
         packed = self.folder / f"packed-{prefix.replace('/', '-')}"
         script = (
             f'for chart in {self.charts[0].parent}/*/; do {self.helm} package "$chart" -d {packed}; done >/dev/null; '
-            f"for archive in {packed}/*.tgz; do {self.helm} push $archive oci://{place.host}/{prefix} --plain-http; done"
+            f"for archive in {packed}/*.tgz; do {self.helm} push $archive oci://{place.host}/{prefix} "
+            "--plain-http; done"
         )
         return ["sh", "-c", script]
 
@@ -80,63 +84,108 @@ class Bench:
         )
         return ["sh", "-c", script]
 
-    def replay(self, place: Place, prefix: str, layout: Path, threads: int) -> list[str]:
+    def replay(self, place: Place, prefix: str, threads: int) -> list[str]:
         program = str(ROOT / "benchmarks" / "replay.py")
-        return [sys.executable, program, place.host, prefix, str(threads), str(layout)]
+        return [sys.executable, program, place.host, prefix, str(threads), str(self.ready)]
+
+    def oras(self, program: str, place: Place, prefix: str) -> list[str]:
+        lines = [
+            f"{program} cp --no-tty --from-oci-layout --to-plain-http {self.ready}@{digest} "
+            f"{place.host}/{prefix}/{name}:{tag}"
+            for name, tag, digest in self.artifacts()
+        ]
+        return ["sh", "-ec", "\n".join(lines)]
+
+    def skopeo(self, program: str, place: Place, prefix: str) -> list[str]:
+        lines = [
+            f"{program} copy -q --dest-tls-verify=false oci:{self.ready}:{name}:{tag} "
+            f"docker://{place.host}/{prefix}/{name}:{tag}"
+            for name, tag, _ in self.artifacts()
+        ]
+        return ["sh", "-ec", "\n".join(lines)]
+
+    def artifacts(self) -> Iterator[tuple[str, str, str]]:
+        """Yield name, tag and digest of the charts in the layout that is ready to be copied."""
+        for entry in json.loads((self.ready / "index.json").read_bytes())["manifests"]:
+            name, _, tag = entry["annotations"]["org.opencontainers.image.ref.name"].partition(":")
+            yield name, tag, entry["digest"]
+
+    @property
+    def ready(self) -> Path:
+        """The layout in which all charts are built and named, for those who only copy."""
+        return self.folder / "ready"
 
 
 def measure(command: Sequence[str], place: Place, environment: dict[str, str]) -> Figure:
     """Run a command to the end."""
     place.registry.clear()
-    before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    started = time.perf_counter()
-    with tempfile.TemporaryFile() as said:
-        process = subprocess.Popen(command, env=environment, stdout=said, stderr=subprocess.STDOUT)
-        _, status, usage = os.wait4(process.pid, 0)
-        wall = time.perf_counter() - started
-        if status:
-            said.seek(0)
-            raise SystemExit(f"{command[:4]}: {said.read().decode()[-2000:]}")
-    process.returncode = 0
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Figure(wall, cpu, usage.ru_maxrss / 1024, len(place.registry.requests()))
+    with tempfile.NamedTemporaryFile() as result:
+        launch = (sys.executable, "-S", str(ROOT / "benchmarks" / "launch.py"), result.name)
+        done = subprocess.run(
+            [*launch, *command],
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            check=False,
+        )
+        if done.returncode:
+            raise SystemExit(f"{command[:4]}: {done.stdout.decode()[-2000:]}")
+        wall, cpu, peak = json.load(result)
+    return Figure(wall, cpu, peak, len(place.registry.requests()))
 
 
 def least(figures: Sequence[Figure]) -> Figure:
     return min(figures, key=lambda figure: figure.wall)
 
 
+Command = Callable[[int], list[str]]
+
+
+def quick(bench: Bench, place: Place, near: str, warm: Path) -> dict[str, Command]:
+    """Return what takes little time and is therefore run several times in a round."""
+    return {
+        "ours, all new": lambda n: bench.ours(place, f"{near}/new{n}", bench.folder / f"new-{near}-{n}"),
+        "ours, unchanged, cold cache": lambda n: bench.ours(
+            place, f"{near}/same", bench.folder / f"cold-{near}-{n}"
+        ),
+        "ours, unchanged, warm cache": lambda _: bench.ours(place, f"{near}/same", warm),
+        "bare replay, 8 threads": lambda n: bench.replay(place, f"{near}/bare8-{n}", 8),
+        "bare replay, 32 threads": lambda n: bench.replay(place, f"{near}/bare32-{n}", 32),
+    }
+
+
+def slow(bench: Bench, place: Place, near: str) -> dict[str, Command]:
+    """Return what is run once in a round."""
+    found: dict[str, Command] = {
+        "helm package + push, loop": lambda n: bench.loop(place, f"{near}/loop{n}"),
+        "helm package + push, xargs -P8": lambda n: bench.xargs(place, f"{near}/xargs{n}"),
+        "bare replay, 1 thread": lambda n: bench.replay(place, f"{near}/bare1-{n}", 1),
+    }
+    if oras := find("oras"):
+        found["oras cp from our layout, loop"] = lambda n: bench.oras(str(oras), place, f"{near}/oras{n}")
+    if skopeo := find("skopeo"):
+        found["skopeo copy from our layout, loop"] = lambda n: bench.skopeo(
+            str(skopeo), place, f"{near}/skopeo{n}"
+        )
+    return found
+
+
 def rows(
     bench: Bench, place: Place, rounds: int, environment: dict[str, str]
 ) -> Iterator[tuple[str, Figure]]:
-    """Run everything in turns, round by round, and yield the least of each."""
-    layout = bench.folder / f"layout-{place.title.split(',')[0].replace(' ', '-')}"
-    subprocess.run(
-        bench.ours(place, "seed", layout)[:-3] + bench.ours(place, "seed", layout)[-1:],
-        env=environment,
-        check=True,
-    )
-    subprocess.run(bench.ours(place, "same", layout), env=environment, check=True, capture_output=True)
+    """Run everything in turns, round by round, the quick ones before, between and after; yield the least of each."""
     near = f"p{place.host.rpartition(':')[2]}"  # the same registry may be reached in two ways
-    runs: dict[str, Callable[[int], list[str]]] = {
-        "ours, all new": lambda n: bench.ours(
-            place, f"{near}/new{n}", bench.folder / f"cold-{place.host}-{n}"
-        ),
-        "ours, unchanged, cold cache": lambda n: bench.ours(
-            place, "same", bench.folder / f"empty-{place.host}-{n}"
-        ),
-        "ours, unchanged, warm cache": lambda _: bench.ours(place, "same", layout),
-        "helm package + push, loop": lambda n: bench.loop(place, f"{near}/loop{n}"),
-        "helm package + push, xargs -P8": lambda n: bench.xargs(place, f"{near}/xargs{n}"),
-        "bare replay, 1 thread": lambda n: bench.replay(place, f"{near}/bare1-{n}", layout, 1),
-        "bare replay, 8 threads": lambda n: bench.replay(place, f"{near}/bare8-{n}", layout, 8),
-        "bare replay, 32 threads": lambda n: bench.replay(place, f"{near}/bare32-{n}", layout, 32),
-    }
-    found: dict[str, list[Figure]] = {title: [] for title in runs}
-    for number in range(rounds):
-        for title, command in runs.items():
+    warm = bench.folder / f"warm-{near}"
+    measure(bench.ours(place, f"{near}/same", warm), place, environment)
+    often, once = quick(bench, place, near, warm), slow(bench, place, near)
+    found: dict[str, list[Figure]] = {title: [] for title in (*often, *once)}
+    number = 0
+    for _ in range(rounds):
+        for title, command in once.items():
             found[title].append(measure(command(number), place, environment))
+            for other, quickly in often.items():
+                found[other].append(measure(quickly(number), place, environment))
+            number += 1
     for title, figures in found.items():
         yield title, least(figures)
 
@@ -147,6 +196,8 @@ def table(place: Place, figures: dict[str, Figure], charts: int) -> str:
     xargs = figures["helm package + push, xargs -P8"].wall
     lines = [
         f"### {place.title}, {charts} charts",
+        "",
+        f"{os.cpu_count()} processors, load {os.getloadavg()[0]:.1f} at the end.",
         "",
         "| run | times the loop | times xargs -P8 | seconds | CPU s | peak MiB | requests |",
         "|:--|--:|--:|--:|--:|--:|--:|",
@@ -178,8 +229,8 @@ def main() -> None:
     """Run the benchmark and print it."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--charts", type=Path, help="folder of charts; default: generated ones")
-    parser.add_argument("--count", type=int, default=40)
-    parser.add_argument("--rounds", type=int, default=2)
+    parser.add_argument("--count", type=int, default=60)
+    parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--only", default="", help="part of a registry's title")
     options = parser.parse_args()
     helm = find("helm")
@@ -200,6 +251,9 @@ def main() -> None:
             "HELM_PLUGINS": "/nonexistent",
         }
         bench = Bench(charts=charts, folder=folder, helm=str(helm))
+        subprocess.run(
+            [*bench.local(), str(charts[0].parent)], env=environment, check=True, capture_output=True
+        )
         (folder / "disk").mkdir()
         (folder / "memory").mkdir()
         with places(folder, options.only) as found:
