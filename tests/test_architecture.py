@@ -15,6 +15,7 @@ PACKAGE = "oci_chart_publish"
 FLOORS = {
     "errors": 0,
     "__init__": 0,
+    "interruption": 1,
     "progress": 1,
     "workers": 1,
     "oci": 1,
@@ -36,6 +37,7 @@ FLOORS = {
     "previews": 6,
     "details": 6,
     "superseded": 6,
+    "planned": 6,
     "cache": 7,
     "pipeline": 7,
     "session": 8,

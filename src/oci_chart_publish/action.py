@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import fnmatch
 import os
-import signal
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace as replace_struct
 
 from oci_chart_publish import pipeline
 from oci_chart_publish.cli.main import show, show_several
 from oci_chart_publish.discover.source import ChartSource
 from oci_chart_publish.errors import ConfigError, ExitCode, PublishError
 from oci_chart_publish.forge.event import Event, read_event
+from oci_chart_publish.interruption import SAID, Interruption
 from oci_chart_publish.report import document
 from oci_chart_publish.report.annotations import Annotation, annotations_of
 from oci_chart_publish.report.markdown import render
@@ -33,12 +36,10 @@ _PUBLISHING = frozenset({"push", "schedule", "workflow_dispatch"})
 
 def run_action(environment: Mapping[str, str]) -> int:
     """Run the action and return its exit code; errors become annotations."""
-    signal.signal(signal.SIGTERM, _interrupt)
+    interruption = Interruption()
+    interruption.listen()
     try:
-        return _run(environment)
-    except KeyboardInterrupt:
-        print("::error::interrupted; what was pushed stays, run again to go on", flush=True)
-        return int(ExitCode.INTERRUPTED)
+        return _run(environment, interruption)
     except PublishError as error:
         annotate([_annotation(error)], sys.stdout)
         show(error)
@@ -47,11 +48,7 @@ def run_action(environment: Mapping[str, str]) -> int:
         return int(show_several(several))
 
 
-def _interrupt(*_: object) -> None:
-    raise KeyboardInterrupt
-
-
-def _run(environment: Mapping[str, str]) -> int:
+def _run(environment: Mapping[str, str], interruption: Interruption) -> int:
     given = inputs(environment)
     event = read_event(environment)
     refuse_untrusted(event)
@@ -72,17 +69,29 @@ def _run(environment: Mapping[str, str]) -> int:
     )
     try:
         sources = session.sources()
-        report = session.report(command, _charts(command, session, sources))
-        report = session.announced(session.previewed(report, sources) if command == "plan" else report)
+        run = replace(session.run(sources), stopping=interruption.stopping)
+        report = session.report(command, _charts(command, session, sources, run))
+        if interruption.stopping.is_set():
+            report = interrupted(report)
+        else:
+            report = session.announced(session.previewed(report, sources) if command == "plan" else report)
     finally:
         session.close()
     publish_report(report, session, environment)
     return report.exit_code
 
 
-def _charts(command: str, session: Session, sources: Sequence[ChartSource]) -> Sequence[document.Chart]:
+def _charts(
+    command: str, session: Session, sources: Sequence[ChartSource], run: pipeline.Run
+) -> Sequence[document.Chart]:
     publishes = command == "publish" and not session.settings.dry_run
-    return (pipeline.publish if publishes else pipeline.plan)(sources, session.run(sources))
+    return (pipeline.publish if publishes else pipeline.plan)(sources, run)
+
+
+def interrupted(report: document.Report) -> document.Report:
+    """Return the report of a run that was told to stop: what it did, and that it is not all."""
+    print(SAID, flush=True)
+    return replace_struct(report, conclusion="interrupted", exit_code=int(ExitCode.INTERRUPTED))
 
 
 def inputs(environment: Mapping[str, str]) -> dict[str, str]:

@@ -88,14 +88,7 @@ class Runner:
             **{f"INPUT_{name.upper()}": given.get(name, self._default(name)) for name in INPUTS},
             **self.extra,
         }
-        done = subprocess.run(
-            list(self.entry),
-            cwd=self.workspace,
-            env=environment,
-            capture_output=True,
-            check=False,
-            timeout=120,
-        )
+        done = self.start(environment)
         return Step(
             code=done.returncode,
             outputs=parse_file_command(paths["output"].read_text()),
@@ -103,6 +96,17 @@ class Runner:
             log=done.stdout.decode(),
             errors=done.stderr.decode(),
             artifacts=paths["artifacts"].read_text(),
+        )
+
+    def start(self, environment: Mapping[str, str]) -> subprocess.CompletedProcess[bytes]:
+        """Run the bare entry point; an image's runner starts a container instead."""
+        return subprocess.run(
+            list(self.entry),
+            cwd=self.workspace,
+            env=environment,
+            capture_output=True,
+            check=False,
+            timeout=120,
         )
 
     def _default(self, name: str) -> str:
