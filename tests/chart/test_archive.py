@@ -75,6 +75,78 @@ def test_links_and_devices_are_empty_files(kind: bytes) -> None:
     assert [(f.path, f.data) for f in read_members(special(kind))][1] == ("link", b"")
 
 
+def raw_header(name: str, size: int, kind: bytes, mode: int = 0o644) -> bytes:
+    info = tarfile.TarInfo(name)
+    info.size, info.type = size, kind
+    block = bytearray(info.tobuf(tarfile.USTAR_FORMAT))
+    block[100:108] = b"%07o\0" % mode  # tarfile itself writes nothing but permissions
+    block[148:156] = b" " * 8
+    block[148:156] = b"%06o\0 " % sum(block)
+    return bytes(block)
+
+
+def with_members(*blocks: bytes) -> bytes:
+    tar = package.tar([CHART])[:-1024] + b"".join(block + bytes(-len(block) % 512) for block in blocks)
+    return gzip.compress(tar + bytes(1024), mtime=0)
+
+
+def test_size_of_a_link_hides_no_member() -> None:
+    hidden = package.tar([("x/values.yaml", b"a: 1\n")])[:-1024]
+    data = with_members(raw_header("x/link", len(hidden), tarfile.SYMTYPE), bytes(hidden))
+    assert [file.path for file in read_members(data)] == ["Chart.yaml", "link", "values.yaml"]
+
+
+def test_folder_by_its_mode_is_a_folder() -> None:
+    data = with_members(raw_header("x/dir", 0, tarfile.REGTYPE, mode=0o040755))
+    assert [file.path for file in read_members(data)] == ["Chart.yaml"]
+
+
+def test_pax_header_gives_name_and_size() -> None:
+    record = b"16 path=x/ab/cd\n" + b"10 size=3\n"
+    data = with_members(
+        raw_header("x/PaxHeaders.0/y", len(record), tarfile.XHDTYPE),
+        record,
+        raw_header("x/y", 0, tarfile.REGTYPE),
+        b"abc",
+    )
+    assert [(file.path, file.data) for file in read_members(data)][1:] == [("ab/cd", b"abc")]
+
+
+@pytest.mark.parametrize(
+    ("record", "message"),
+    [
+        (b"x path=a\n", "a PAX record that cannot be read"),
+        (b"9" * 5000 + b" path=a\n", "a PAX record that cannot be read"),
+        (b"99 path=a\n", "a PAX record that cannot be read"),
+        (b"0 path=a\n", "a PAX record that cannot be read"),
+        (b"10 size=x\n", "a PAX record that cannot be read"),
+        (b"22 GNU.sparse.major=1\n", "a sparse file in the archive"),
+        (bytes(1024 * 1024 + 1), "a header longer than 1 MiB"),
+    ],
+    ids=["no length", "long length", "cut off", "zero", "size", "sparse", "large"],
+)
+def test_bad_pax_headers_are_refused(record: bytes, message: str) -> None:
+    data = with_members(raw_header("x/h", len(record), tarfile.XHDTYPE), record, raw_header("x/y", 0, b"0"))
+    with pytest.raises(ChartError, match=message):
+        read_members(data)
+
+
+def test_sparse_files_are_refused() -> None:
+    with pytest.raises(ChartError, match="x/y: a sparse file"):
+        read_members(with_members(raw_header("x/y", 0, tarfile.GNUTYPE_SPARSE)))
+
+
+def test_thousands_of_gzip_streams_are_refused_at_once() -> None:
+    with pytest.raises(ChartError, match="more than 1000 gzip streams"):
+        read_members(gzip.compress(b"", mtime=0) * 50_000)
+
+
+def test_archive_in_two_gzip_streams_is_one() -> None:
+    tar = package.tar([CHART])
+    data = gzip.compress(tar[:700], mtime=0) + gzip.compress(tar[700:], mtime=0)
+    assert [file.path for file in read_members(data)] == ["Chart.yaml"]
+
+
 def test_last_of_duplicate_members_wins() -> None:
     chart = load_archive(packed(CHART, ("x/values.yaml", b"a: 1"), ("x/values.yaml", b"a: 2")), title="a.tgz")
     assert chart.file("values.yaml") == b"a: 2"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import posixpath
 import re
+import stat
 import tarfile
 import zlib
 from collections.abc import Iterator
@@ -19,7 +20,16 @@ SIZE_LIMIT = 100 * 1024 * 1024
 MEMBER_LIMIT = 100_000
 """Entries in one archive."""
 _DRIVE = re.compile(r"[a-zA-Z]:/")
-_SKIPPED = frozenset({tarfile.DIRTYPE, tarfile.XGLTYPE})
+_GLOBAL, _SPARSE = tarfile.XGLTYPE, tarfile.GNUTYPE_SPARSE
+_LONG = frozenset({tarfile.XHDTYPE, tarfile.GNUTYPE_LONGNAME, tarfile.GNUTYPE_LONGLINK})
+# Their size field means nothing: no bytes follow (Go archive/tar, isHeaderOnly).
+_HEADER_ONLY = frozenset(
+    {tarfile.LNKTYPE, tarfile.SYMTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.DIRTYPE, tarfile.FIFOTYPE}
+)
+_BLOCK = 512
+_DIGITS = 18  # of a number that fits into 64 bits
+_LONG_LIMIT = 1024 * 1024  # bytes of a PAX header or a GNU long name, as Go has it
+_STREAM_LIMIT = 1000  # gzip streams in a row; every one is a copy of what follows
 _SLACK = 64 * 1024 * 1024  # headers and padding, beside the limit for the files themselves
 
 
@@ -31,88 +41,124 @@ class ChartFile:
     data: bytes
 
 
-def read_members(data: bytes) -> list[ChartFile]:
-    """Return the files of an archive, without the folder that holds them all."""
-    files = list(_files(gunzip(data)))
+def read_members(data: bytes, *, limit: int = SIZE_LIMIT) -> list[ChartFile]:
+    """Return the files of an archive, without the folder that holds them all; ``limit`` is in bytes of all files."""
+    files = list(_files(gunzip(data), limit))
     if not files:
         raise ChartError("no files in the archive")
     return files
 
 
-def gunzip(data: bytes) -> bytearray:
+def gunzip(data: bytes) -> bytes:
     """Return what a gzip archive holds; ChartError where it is none, cut off, or larger than a chart may be."""
     if not data.startswith(b"\x1f\x8b\x08"):
         raise ChartError("not a gzip archive", hint="expected a chart packed as .tgz")
-    tar = bytearray()
-    rest = data
+    streams: list[bytes] = []
+    left, rest = SIZE_LIMIT + _SLACK, data
     try:
         while rest:
-            member = zlib.decompressobj(wbits=31)
-            chunk = member.decompress(rest, SIZE_LIMIT + _SLACK - len(tar) + 1)
-            tar += chunk
-            if len(tar) > SIZE_LIMIT + _SLACK:
-                raise ChartError(f"larger than {SIZE_LIMIT} bytes once decompressed")
-            if not member.eof:
+            if len(streams) == _STREAM_LIMIT:
+                raise ChartError(f"more than {_STREAM_LIMIT} gzip streams in a row")
+            stream = zlib.decompressobj(wbits=31)
+            streams.append(stream.decompress(rest, left + 1))
+            left -= len(streams[-1])
+            if left < 0:
+                raise too_large(SIZE_LIMIT)
+            if not stream.eof:
                 raise ChartError("the archive is cut off")
-            rest = member.unused_data
+            rest = stream.unused_data
     except zlib.error as error:
         raise ChartError(f"not a whole gzip archive: {error}") from error
-    return tar
+    return streams[0] if len(streams) == 1 else b"".join(streams)
 
 
-def _files(tar: bytearray) -> Iterator[ChartFile]:
-    total = 0
+def too_large(limit: int, path: str = "") -> ChartError:
+    """Return the error for a chart whose files are, together, not smaller than ``limit`` bytes."""
+    return ChartError(
+        f"larger than {limit} bytes once decompressed",
+        path=path,
+        hint=f"Helm loads at most {SIZE_LIMIT} bytes",
+    )
+
+
+def _files(tar: bytes, limit: int) -> Iterator[ChartFile]:
+    left = limit
     for number, (name, kind, data) in enumerate(_members(tar)):
         if number >= MEMBER_LIMIT:
             raise ChartError(f"more than {MEMBER_LIMIT} members in the archive")
-        if kind in _SKIPPED:
+        if kind in (tarfile.DIRTYPE, _GLOBAL):
             continue
         path = _inner_path(name)
-        content = bytes(data) if kind in tarfile.REGULAR_TYPES else b""
-        total += len(content)
-        if total > SIZE_LIMIT:
-            raise ChartError(f"larger than {SIZE_LIMIT} bytes once decompressed", path=path)
-        yield ChartFile(path, content)
+        left -= len(data)
+        if left < 0:
+            raise too_large(limit, path)
+        yield ChartFile(path, bytes(data))
 
 
-def _members(tar: bytearray) -> Iterator[tuple[str, bytes, memoryview]]:
+def _members(tar: bytes) -> Iterator[tuple[str, bytes, memoryview]]:
     """Yield name, type and bytes of each member; PAX and GNU long names are put in place."""
     view = memoryview(tar)
-    at, long_name = 0, ""
-    while at + 512 <= len(tar):
-        block = tar[at : at + 512]
-        if not any(block):
-            return
-        try:
-            info = tarfile.TarInfo.frombuf(bytes(block), "utf-8", "surrogateescape")
-        except tarfile.TarError as error:
-            raise ChartError(f"not a tar archive: {error}") from error
-        at += 512
-        if info.size < 0 or at + info.size > len(tar):
+    at, long_name, long_size = 0, "", None
+    while at + _BLOCK <= len(tar) and any(view[at : at + _BLOCK]):
+        info = _header(tar[at : at + _BLOCK])
+        at += _BLOCK
+        size = info.size if long_size is None or info.type in _LONG else long_size
+        size = 0 if info.type in _HEADER_ONLY else size
+        if size < 0 or at + size > len(tar):
             raise ChartError("the archive is cut off")
-        data = view[at : at + info.size]
-        at += -(-info.size // 512) * 512
-        if info.type == tarfile.XHDTYPE:
-            long_name = _pax_path(bytes(data)) or long_name
-        elif info.type == tarfile.GNUTYPE_LONGNAME:
-            long_name = bytes(data).rstrip(b"\0").decode("utf-8", "surrogateescape")
-        elif info.type != tarfile.GNUTYPE_LONGLINK:
-            yield long_name or info.name, info.type, data
-            long_name = ""
+        data = view[at : at + size]
+        at += -(-size // _BLOCK) * _BLOCK
+        if info.type in _LONG:
+            name, long_size = _long(info.type, data, long_size)
+            long_name = name or long_name
+        else:
+            # Go takes the mode's word for a folder, whatever the type says (archive/tar, headerFileInfo.Mode).
+            kind = tarfile.DIRTYPE if info.mode & ~0o7777 == stat.S_IFDIR else info.type
+            yield long_name or info.name, kind, data
+            long_name, long_size = "", None
 
 
-def _pax_path(records: bytes) -> str:
-    found = ""
-    while records:
-        size, _, _ = records.partition(b" ")
-        if not size.isdigit() or not 0 < int(size) <= len(records):
+def _header(block: bytes) -> tarfile.TarInfo:
+    try:
+        info = tarfile.TarInfo.frombuf(block, "utf-8", "surrogateescape")
+    except (tarfile.TarError, ValueError) as error:
+        raise ChartError(f"not a tar archive: {error}") from error
+    if info.type == _SPARSE:
+        raise ChartError(
+            "a sparse file in the archive", path=info.name, hint="pack the chart without --sparse"
+        )
+    return info
+
+
+def _long(kind: bytes, data: memoryview, size: int | None) -> tuple[str, int | None]:
+    """Return the name and the size that a PAX header or a GNU long name gives to the member that follows."""
+    if len(data) > _LONG_LIMIT:
+        raise ChartError("a header longer than 1 MiB in the archive")
+    if kind == tarfile.GNUTYPE_LONGLINK:
+        return "", size
+    if kind == tarfile.GNUTYPE_LONGNAME:
+        return bytes(data).partition(b"\0")[0].decode("utf-8", "surrogateescape"), size
+    records = dict(_pax_records(bytes(data)))
+    if any(key.startswith(b"GNU.sparse.") for key in records):
+        raise ChartError("a sparse file in the archive", hint="pack the chart without --sparse")
+    if (written := records.get(b"size")) is not None:
+        if not written.isdigit() or len(written) > _DIGITS:
             raise ChartError("a PAX record that cannot be read")
-        record = records[len(size) + 1 : int(size) - 1]
-        key, _, value = record.partition(b"=")
-        if key == b"path":
-            found = value.decode("utf-8", "surrogateescape")
-        records = records[int(size) :]
-    return found
+        size = int(written)
+    return records.get(b"path", b"").decode("utf-8", "surrogateescape"), size
+
+
+def _pax_records(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    at = 0
+    while at < len(data):
+        space = data.find(b" ", at, at + _DIGITS)
+        length = data[at:space] if space > at else b""
+        end = at + int(length) if length.isdigit() else 0
+        if not space < end <= len(data) or data[end - 1 : end] != b"\n":
+            raise ChartError("a PAX record that cannot be read")
+        key, _, value = data[space + 1 : end - 1].partition(b"=")
+        yield key, value
+        at = end
 
 
 def _inner_path(name: str) -> str:
