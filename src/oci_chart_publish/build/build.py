@@ -68,7 +68,7 @@ def build(
     metadata, warnings = chart.metadata, warnings_of(chart)
     del chart  # its files are in the tar now; a large chart is held once
     if layer is None:
-        layer = _store_layer(tar, layout)
+        layer = _store_layer(tar, layout)  # which empties the tar
         memo.put("layer", key, {"digest": str(layer.digest), "size": layer.size})
     config_bytes = encode_config(metadata)
     config = Descriptor.of(HELM_CONFIG, config_bytes)
@@ -95,7 +95,9 @@ def build(
 
 
 def _store_layer(tar: bytearray, layout: Target) -> Descriptor:
-    data = package.gzip(tar)
+    compressed = package.compress(tar)
+    tar.clear()  # a large chart is held no more often than it must be
+    data = bytes(compressed)
     layer = Descriptor.of(CHART_LAYER, data)
     layout.put_blob(layer, data)
     return layer

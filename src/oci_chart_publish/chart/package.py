@@ -124,4 +124,9 @@ def _ustar(
 
 def gzip(data: bytes | bytearray) -> bytes:
     """Compress as one gzip member without name and time; the bytes depend on nothing but ``data``."""
-    return bytes(deflate.gzip_compress(data, LEVEL))
+    return bytes(compress(data))
+
+
+def compress(data: bytes | bytearray) -> bytearray:
+    """Do the same without the last copy: of a large chart every copy counts."""
+    return deflate.gzip_compress(data, LEVEL)
