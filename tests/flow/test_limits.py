@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 from tests.fakes.git import chart_yaml
-from tests.flow.command import Command, repository
+from tests.flow.command import ROOT, Command, repository
 from tests.real.helm import helm
 from tests.real.registries import Registry
 
@@ -68,6 +71,24 @@ def test_chart_ten_times_larger_is_published_and_read_back(
     assert command.run("verify", "charts/chart-0", "--registry", place).code == 0
     shown = command.run("diff", f"oci://{place}/chart-0:1.0.0", "charts/chart-0", "--exit-code")
     assert shown.code == 0, shown.out
+
+
+def test_peak_memory_stays_below_three_times_a_large_chart(
+    command: Command, plain_registry: Registry, tmp_path: Path
+) -> None:
+    mib = 72
+    with (command.folder / "charts/chart-0/blob.bin").open("wb") as file:
+        for _ in range(mib):
+            file.write(os.urandom(1024 * 1024))
+    line = ("publish", "charts/chart-0", "--registry", f"{plain_registry.host}/peak")
+    # Measured by a small process: Linux counts what the parent held at the start as the child's.
+    launch = (sys.executable, "-S", str(ROOT / "benchmarks" / "launch.py"), str(tmp_path / "took.json"))
+    program = (sys.executable, "-m", "oci_chart_publish", *line)
+    subprocess.run(
+        [*launch, *program], cwd=command.folder, env=command.environment(), check=True, capture_output=True
+    )
+    _, _, peak = json.loads((tmp_path / "took.json").read_text())
+    assert peak < 3 * mib
 
 
 def test_umask_modes_and_times_make_no_difference(command: Command, tmp_path: Path) -> None:
