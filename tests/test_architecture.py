@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -63,9 +64,12 @@ GATEWAYS = {
 }
 
 
-def modules() -> Iterator[tuple[str, ast.Module]]:
-    for path in sorted(SOURCE.rglob("*.py")):
-        yield path.relative_to(SOURCE).as_posix(), ast.parse(path.read_text())
+@cache
+def modules() -> tuple[tuple[str, ast.Module], ...]:
+    return tuple(
+        (path.relative_to(SOURCE).as_posix(), ast.parse(path.read_text()))
+        for path in sorted(SOURCE.rglob("*.py"))
+    )
 
 
 def imported(tree: ast.Module) -> Iterator[str]:
@@ -85,7 +89,7 @@ def part(name: str) -> str:
     return name.split("/", maxsplit=1)[0].removesuffix(".py").split(".")[0]
 
 
-@pytest.mark.parametrize(("path", "tree"), list(modules()), ids=[path for path, _ in modules()])
+@pytest.mark.parametrize(("path", "tree"), modules(), ids=[path for path, _ in modules()])
 def test_imports_point_one_way(path: str, tree: ast.Module) -> None:
     here = part(path)
     for name in imported(tree):

@@ -124,6 +124,7 @@ class Run:
     own_registries: Callable[[str], tuple[str, ...] | None] = lambda _: None
     jobs: int = 32
     overwrite: bool = False
+    check: Callable[[Plan], None] = lambda _: None
     versions: VersionPolicy | None = None
     details: bool = True
     size_budget: int = 0
@@ -596,6 +597,7 @@ def _prepare_and_upload(
         return outcome
     if outcome.going:
         try:
+            run.check(outcome)
             check_remembered(outcome.artifact, run.layout)
         except PublishError as error:
             return _failure(one, error)

@@ -46,6 +46,7 @@ from oci_chart_publish.versions import Versions
 
 if TYPE_CHECKING:
     from oci_chart_publish.forge.github import GitHub
+    from oci_chart_publish.push.reconcile import Plan
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,11 +152,22 @@ class Session:
             jobs=settings.jobs,
             size_budget=settings.size_budget,
             overwrite=settings.overwrite,
+            check=self.promise(),
             versions=self.versions(sources) if settings.bump != "chart" else None,
             details=self.details,
             dependencies=self.dependencies(),
             progress=self.progress,
         )
+
+    def promise(self) -> Callable[[Plan], None]:
+        """Return what stops a chart that a saved plan does not show."""
+        if not self.settings.from_plan:
+            return lambda _: None
+        from oci_chart_publish.planned import check_planned, planned  # noqa: PLC0415  (start-up: rarely asked for)
+
+        head = self.repository.head() if self.repository else None
+        digests = planned(Path(self.settings.from_plan), self.event, head)
+        return partial(check_planned, digests=digests)
 
     def dependencies(self) -> DependencyPolicy:
         """Return where missing dependencies come from."""

@@ -114,6 +114,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbid
         ""
     )
 
+    from_plan: Annotated[
+        str, _about("Saved report, or its folder: publish only what that plan shows, digest for digest.")
+    ] = ""
     overwrite: Annotated[bool, _about("Overwrite versions that hold something else. Dangerous.")] = False
     dry_run: Annotated[bool, _about("Read and build everything, write nothing.")] = False
     jobs: Annotated[int, Meta(ge=1, le=128, description="Requests in flight to one registry.")] = 32
@@ -171,9 +174,14 @@ def suggestion(key: str, known: Iterable[str]) -> str:
     return f"did you mean {close[0]!r}?" if close else "known: " + ", ".join(names)
 
 
+def variable(name: str) -> str:
+    """Return the environment variable of a setting."""
+    return ENVIRONMENT_PREFIX + name.upper().replace("-", "_")
+
+
 def from_environment(environment: Mapping[str, str]) -> Layer:
     """Return the ``OCI_CHART_PUBLISH_*`` variables as a layer."""
-    names = {ENVIRONMENT_PREFIX + name.upper().replace("-", "_"): name for name in fields()}
+    names = {variable(name): name for name in fields()}
     return Layer(
         "environment", {names[key]: value for key, value in environment.items() if key in names and value}
     )

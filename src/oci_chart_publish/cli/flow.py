@@ -65,7 +65,7 @@ def plan(environment: Mapping[str, str], /, **options: Any) -> int:  # noqa: ANN
 
 @click.command()
 @PATHS
-@setting_options(*REGISTRY, *BUILD, "overwrite", "dry-run", *OUTPUT)
+@setting_options(*REGISTRY, *BUILD, "from-plan", "overwrite", "dry-run", *OUTPUT)
 @common
 @click.pass_obj
 def publish(environment: Mapping[str, str], /, **options: Any) -> int:  # noqa: ANN401

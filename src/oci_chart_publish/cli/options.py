@@ -17,10 +17,12 @@ _FLAGS = {
     "ignore-changes": "--ignore-change",
     "include-untracked": "--include-untracked",
     "publish-refs": "--publish-ref",
+    "from-plan": "--from",
 }
 _METAVARS = {
     "registries": "HOST/PATH",
     "layout": "DIR",
+    "from-plan": "PATH",
     "report": "FILE",
     "markdown": "FILE",
     "ca-file": "FILE",

@@ -9,18 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import click
-import msgspec
 
 from oci_chart_publish.cli.options import given, setting_options
-from oci_chart_publish.errors import ConfigError
 from oci_chart_publish.report import document
 from oci_chart_publish.report.markdown import render
+from oci_chart_publish.report.saved import read_report
 from oci_chart_publish.report.table import show, show_problems
 from oci_chart_publish.runner import SUMMARY_LIMIT, append
 from oci_chart_publish.session import Session
-
-REPORT_LIMIT = 16 * 1024 * 1024
-"""Bytes of the largest report that is read."""
 
 
 @click.command()
@@ -47,20 +43,3 @@ def report(environment: Mapping[str, str], /, file: Path, *, as_json: bool, **op
         show(saved, sys.stdout)
         show_problems(saved, sys.stderr)
     return saved.exit_code
-
-
-def read_report(path: Path) -> document.Report:
-    """Read a saved report; ConfigError for anything that is none."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(REPORT_LIMIT + 1)
-    except OSError as error:
-        raise ConfigError(f"cannot read the report {path}: {error.strerror}") from error
-    if len(data) > REPORT_LIMIT:
-        raise ConfigError(f"{path}: more than {REPORT_LIMIT} bytes, which is no report of ours")
-    try:
-        return document.decode(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise ConfigError(
-            f"{path} is no report of schema 1: {error}", hint="save one with --report FILE"
-        ) from error
