@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import fnmatch
 import os
+import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -15,6 +16,7 @@ from pathlib import Path
 from msgspec.structs import replace as replace_struct
 
 from oci_chart_publish import pipeline
+from oci_chart_publish.cli.main import run as run_command
 from oci_chart_publish.cli.main import show, show_several
 from oci_chart_publish.discover.source import ChartSource
 from oci_chart_publish.errors import ConfigError, ExitCode, PublishError
@@ -27,9 +29,11 @@ from oci_chart_publish.report.outputs import artifacts, checksums, outputs
 from oci_chart_publish.report.table import show as show_table
 from oci_chart_publish.runner import SUMMARY_LIMIT, annotate, append, mask, write_outputs
 from oci_chart_publish.session import Session
-from oci_chart_publish.settings import Layer, fields, suggestion
+from oci_chart_publish.settings import Layer, fields, suggestion, variable
 
 COMMANDS = ("publish", "plan")
+OTHERS = ("verify", "bump", "report", "prune", "doctor")
+"""Commands that are run as on the command line, options and all: ``bump --check``."""
 _OWN_INPUTS = frozenset({"command", "config"})
 _PUBLISHING = frozenset({"push", "schedule", "workflow_dispatch"})
 
@@ -53,10 +57,10 @@ def _run(environment: Mapping[str, str], interruption: Interruption) -> int:
     event = read_event(environment)
     refuse_untrusted(event)
     command = given.pop("command", "") or default_command(event, given.get("publish-refs", ""))
-    if command not in COMMANDS:
-        raise ConfigError(f"input 'command': {command!r}", hint=suggestion(command, COMMANDS))
     folder = Path(environment.get("GITHUB_WORKSPACE") or os.curdir)
     os.chdir(folder)
+    if command not in COMMANDS:
+        return _other(command, given, environment)
     config = given.pop("config", "")
     options = Layer("input", {key: value for key, value in given.items() if key in fields()})
     session = Session.open(
@@ -86,6 +90,15 @@ def _charts(
 ) -> Sequence[document.Chart]:
     publishes = command == "publish" and not session.settings.dry_run
     return (pipeline.publish if publishes else pipeline.plan)(sources, run)
+
+
+def _other(command: str, given: Mapping[str, str], environment: Mapping[str, str]) -> int:
+    words = shlex.split(command)
+    if not words or words[0] not in OTHERS:
+        raise ConfigError(f"input 'command': {command!r}", hint=suggestion(command, (*COMMANDS, *OTHERS)))
+    config = ["--config", given["config"]] if given.get("config") else []
+    settings = {variable(name): value for name, value in given.items() if name in fields()}
+    return run_command([*words, *config], {**environment, **settings})
 
 
 def interrupted(report: document.Report) -> document.Report:
@@ -155,7 +168,30 @@ def _files(report: document.Report, session: Session, folder: Path) -> dict[str,
             path.write_bytes(contents[name])
     except OSError as error:
         raise ConfigError(f"cannot write {error.filename}: {error.strerror}") from error
-    return {**{name: str(path) for name, path in paths.items()}, "layout": str(session.layout.root)}
+    written = {**{name: str(path) for name, path in paths.items()}, "layout": str(session.layout.root)}
+    return {name: on_runner(path, session.environment) for name, path in written.items()}
+
+
+def on_runner(path: str, environment: Mapping[str, str]) -> str:
+    """Return the name that a path in the container has on the runner, for the steps that come after.
+
+    The runner translates the paths that it passes in (``ContainerActionHandler.cs``), and none that come out; only
+    ``RUNNER_WORKSPACE`` is outside all that is mounted, and so tells where the runner works.
+    """
+    workspace = Path(environment.get("RUNNER_WORKSPACE") or "/github")
+    if environment.get("RUNNER_TEMP") != "/github/runner_temp" or workspace.is_relative_to("/github"):
+        return path
+    temp = workspace.parent / "_temp"
+    repository = environment.get("GITHUB_REPOSITORY", "").rpartition("/")[2]
+    mounts = {
+        "/github/runner_temp": temp,
+        "/github/home": temp / "_github_home",
+        "/github/workspace": workspace / repository,
+    }
+    for inside, outside in mounts.items():
+        if path == inside or path.startswith(f"{inside}/"):
+            return str(outside) + path.removeprefix(inside)
+    return path
 
 
 def _annotation(error: PublishError) -> Annotation:

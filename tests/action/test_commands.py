@@ -1,0 +1,111 @@
+"""Commands of the action besides publish and plan, and the paths it tells to later steps."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.action.minirunner import Runner
+from tests.fakes.git import GitRepo
+from tests.fakes.github import FakeGitHub
+
+from oci_chart_publish.action import on_runner
+
+MAIN = "refs/heads/main"
+CONTAINER = {
+    "RUNNER_TEMP": "/github/runner_temp",
+    "RUNNER_WORKSPACE": "/home/runner/work/charts",
+    "GITHUB_REPOSITORY": "acme/charts",
+}
+
+
+@pytest.fixture
+def github() -> Iterator[FakeGitHub]:
+    with FakeGitHub() as fake:
+        yield fake
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> GitRepo:
+    repo = GitRepo(tmp_path / "origin")
+    repo.write({"charts/web/Chart.yaml": "apiVersion: v2\nname: web\nversion: 1.0.0\n"})
+    repo.commit("feat: first chart")
+    return repo
+
+
+@pytest.fixture
+def runner(repo: GitRepo, tmp_path: Path, github: FakeGitHub) -> Runner:
+    return Runner(workspace=repo.root, temp=tmp_path / "runner", api_url=github.api_url)
+
+
+def test_bump_is_run_with_its_options(repo: GitRepo, runner: Runner) -> None:
+    repo.tag("web-1.0.0")
+    repo.write({"charts/web/values.yaml": "a: 1\n"})
+    sha = repo.commit("feat: values")
+    step = runner.step("push", {}, ref=MAIN, sha=sha, command="bump --check", github_token="")
+    assert step.code == 4, step.errors + step.log
+    assert "1.1.0" in step.errors + step.log
+    step = runner.step("push", {}, ref=MAIN, sha=sha, command="bump --write", github_token="")
+    assert step.code == 0, step.errors + step.log
+    assert "version: 1.1.0" in (repo.root / "charts/web/Chart.yaml").read_text()
+
+
+def test_saved_report_is_commented_by_a_job_of_the_base_repository(
+    repo: GitRepo, runner: Runner, github: FakeGitHub
+) -> None:
+    sha = repo.git("rev-parse", "HEAD")
+    head = {"sha": sha, "ref": "topic", "repo": {"full_name": "acme/charts"}}
+    pull = {"number": 7, "state": "open", "head": head, "base": {"sha": sha, "ref": "main"}, "labels": []}
+    github.state.commit("pushed", sha=sha, branch="main")
+    github.add_pull(7, head_sha=sha)
+    plan = runner.step(
+        "pull_request",
+        {"action": "opened", "pull_request": pull},
+        ref="refs/pull/7/merge",
+        sha=sha,
+        comment="off",
+    )
+    assert plan.code == 0, plan.errors
+    assert github.state.comments == {}
+
+    saved = runner.workspace / "report.json"
+    saved.write_bytes(Path(plan.outputs["report"]).read_bytes())
+    run = {"event": "pull_request", "head_sha": sha, "pull_requests": [{"number": 7}]}
+    run["head_repository"] = {"full_name": "acme/charts"}
+    step = runner.step(
+        "workflow_run",
+        {"action": "completed", "workflow_run": run},
+        ref=MAIN,
+        sha=sha,
+        command="report report.json",
+    )
+    assert step.code == 0, step.errors + step.log
+    (comment,) = github.state.comments.values()
+    digest = json.loads(plan.outputs["charts"])[0]["digest"]
+    assert digest in comment.body
+    assert digest in step.summary
+
+
+@pytest.mark.parametrize(
+    ("inside", "outside"),
+    [
+        (
+            "/github/runner_temp/oci-chart-publish/report.json",
+            "/home/runner/work/_temp/oci-chart-publish/report.json",
+        ),
+        ("/github/home/.cache/x/layout", "/home/runner/work/_temp/_github_home/.cache/x/layout"),
+        ("/github/workspace/out.json", "/home/runner/work/charts/charts/out.json"),
+        ("/github/workspaces/out.json", "/github/workspaces/out.json"),
+        ("/opt/layout", "/opt/layout"),
+    ],
+)
+def test_paths_are_told_as_the_runner_names_them(inside: str, outside: str) -> None:
+    assert on_runner(inside, CONTAINER) == outside
+
+
+def test_paths_stay_outside_a_container() -> None:
+    path = "/home/runner/work/_temp/oci-chart-publish/report.json"
+    assert on_runner(path, {**CONTAINER, "RUNNER_TEMP": "/home/runner/work/_temp"}) == path
+    assert on_runner("/github/home/x", {"RUNNER_TEMP": "/github/runner_temp"}) == "/github/home/x"
