@@ -108,11 +108,15 @@ class _Shape:
 
 def _shape(data: bytes) -> _Shape | None:
     """Return the shape of an index in block style, None for everything else."""
-    found = _ENTRIES.search(data)
-    if found is None or b"\t" in data[found.end() : found.end() + 1]:
+    at = 0 if data.startswith(b"entries:") else data.find(b"\nentries:")
+    found = _ENTRIES.match(data, at) if at >= 0 else None
+    if found is None:
         return None
     first = _DOCUMENT_START.match(data)
-    if b"\n---" in data[first.end() - 1 if first else 0 :] or _ENTRIES.search(data, found.end() - 1):
+    if (
+        data.find(b"\n---", first.end() - 1 if first else 0) >= 0
+        or data.find(b"\nentries:", found.end()) >= 0
+    ):
         return None  # several documents, or the key twice
     top = _TOP.search(data, found.end())
     start = data.rindex(b"\n", 0, found.end())
