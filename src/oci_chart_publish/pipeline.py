@@ -95,8 +95,8 @@ class Memo(Protocol):
 class DependencyPolicy:
     """Where missing dependencies come from.
 
-    ``is_own`` tells which repository URLs mean this repository, ``aliases`` are names for others, ``fetcher`` gets
-    what is not in the tree (None: nothing is fetched). ``tree`` gives the files of a folder that is no chart of the
+    ``is_own`` tells which repository URLs mean this repository, ``aliases`` are names for others, ``fetcher`` makes
+    what gets the rest (None: nothing is fetched). ``tree`` gives the files of a folder that is no chart of the
     run, None where there is no chart. ``always`` resolves even what could be compared without, ``update`` resolves
     anew without regard to locks, and ``save`` then writes the new lock to the tree. ``rewrite`` is the URL at which the
     artifact says its dependencies of this repository are; empty: as written.
@@ -104,7 +104,7 @@ class DependencyPolicy:
 
     is_own: Callable[[str], bool] = lambda _: False
     aliases: Mapping[str, str] = field(default_factory=dict)
-    fetcher: Fetcher | None = None
+    fetcher: Callable[[], Fetcher] | None = None
     tree: Callable[[str], Tree | None] | None = None
     always: bool = False
     update: bool = False
@@ -419,7 +419,8 @@ def _resolved(
     one: Surveyed, artifact: ChartArtifact, decisions: Decisions, shelf: Shelf, run: Run, workers: Workers
 ) -> ChartArtifact:
     """Build a chart again, with what it lacks in its ``charts/``."""
-    files, warnings = archives(artifact.unresolved, shelf.archive, run.dependencies.fetcher)
+    fetcher = run.dependencies.fetcher
+    files, warnings = archives(artifact.unresolved, shelf.archive, fetcher() if fetcher else None)
     if run.dependencies.update:
         files |= _new_lock(one, files, run)
     whole, _ = _build(one, artifact.version, decisions.moved(one), run, workers, files=files)

@@ -18,7 +18,6 @@ from msgspec.structs import replace as replace_struct
 from oci_chart_publish import __version__, pipeline
 from oci_chart_publish.build.build import Recipe
 from oci_chart_publish.build.dependencies import own
-from oci_chart_publish.build.dependencies.fetch import Fetcher
 from oci_chart_publish.bump.rewrite import write_file
 from oci_chart_publish.chart.tree import FolderTree, Tree
 from oci_chart_publish.connections import connect, credentials
@@ -36,15 +35,16 @@ from oci_chart_publish.oci.store import Target
 from oci_chart_publish.pipeline import DependencyPolicy, Run
 from oci_chart_publish.previews import PreviewVersions, listed
 from oci_chart_publish.progress import Progress, progress
-from oci_chart_publish.registry.chartrepo import ChartRepositories
 from oci_chart_publish.registry.connect import PULL, PULL_PUSH, Registries
 from oci_chart_publish.registry.credentials import Credentials
+from oci_chart_publish.registry.once import Once
 from oci_chart_publish.report import compose, document, drift
 from oci_chart_publish.settings import Layer, Settings, from_environment, from_file, resolve
 from oci_chart_publish.superseded import superseded
 from oci_chart_publish.versions import Versions
 
 if TYPE_CHECKING:
+    from oci_chart_publish.build.dependencies.fetch import Fetcher
     from oci_chart_publish.forge.github import GitHub
     from oci_chart_publish.push.reconcile import Plan
 
@@ -172,10 +172,11 @@ class Session:
     def dependencies(self) -> DependencyPolicy:
         """Return where missing dependencies come from."""
         settings = self.settings
+        once: Once[Fetcher] = Once()
         return DependencyPolicy(
             is_own=own.Own.of(settings, self.source_url()),
             aliases=settings.repositories,
-            fetcher=None if settings.dependency == "skip" else self._fetcher(),
+            fetcher=None if settings.dependency == "skip" else partial(once.get, "", self._fetcher),
             tree=self._tree,
             update=settings.dependency == "update",
             save=self._save if self.writes else None,
@@ -183,6 +184,10 @@ class Session:
         )
 
     def _fetcher(self) -> Fetcher:
+        # start-up: few charts lack something
+        from oci_chart_publish.build.dependencies.fetch import Fetcher  # noqa: PLC0415
+        from oci_chart_publish.registry.chartrepo import ChartRepositories  # noqa: PLC0415
+
         repositories = ChartRepositories(
             folder=self.layout.root / "memo" / "indexes",
             sender=self.registries.sender,
