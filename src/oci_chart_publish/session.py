@@ -78,6 +78,7 @@ class Session:
         """Resolve the settings and look at the surroundings; nothing is written and no request is made yet."""
         # The charts that were named decide which repository it is, wherever the command was started.
         named = options.values.get("charts") or ()
+        named = named.splitlines() if isinstance(named, str) else named  # an input is one text
         repository = GitRepository.open(find.home(named, folder), environment)
         root = repository.root if repository else folder
         return cls(
@@ -184,20 +185,11 @@ class Session:
         )
 
     def _fetcher(self) -> Fetcher:
-        # start-up: few charts lack something
-        from oci_chart_publish.build.dependencies.fetch import Fetcher  # noqa: PLC0415
-        from oci_chart_publish.registry.chartrepo import ChartRepositories  # noqa: PLC0415
+        from oci_chart_publish.build.dependencies.fetch import Fetcher  # noqa: PLC0415  (few charts lack something)
 
-        repositories = ChartRepositories(
-            folder=self.layout.root / "memo" / "indexes",
-            sender=self.registries.sender,
-            credentials=self.credentials,
-            on_wait=self.progress.say,
-            on_secret=self.on_secret,
-        )
         return Fetcher(
             connect=lambda repository: self.registries.repository(repository, actions=PULL),
-            http=repositories,
+            http=self.registries.chart_repositories(self.layout.root / "memo" / "indexes"),
             layout=self.layout,
             memo=self.memo,
             aliases=self.settings.repositories,

@@ -152,10 +152,6 @@ class Registries:
                 )
             return self._hosts[name]
 
-    def sender(self) -> Sender:
-        """Return the connections, for other services that speak HTTP; opened at the first call."""
-        return self._transport()
-
     def _transport(self) -> Sender:
         if self._sender is None:
             with self._lock:
