@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,15 @@ def test_bad_pattern_is_named_with_its_line() -> None:
         (r"\*", "*", True),
         ("a.b", "axb", False),
         ("é?", "éß", True),
+        ("*a*b*", "xxaxxbxx", True),
+        ("*a*b", "xxaxxbxxb", True),
+        ("*a*b", "xxbxxa", False),
+        ("a**", "abc", True),
+        ("*.*", "a.b.c", True),
+        ("*?", "", False),
+        ("*[^a]*b", "x/yb", False),  # the class has taken the slash, and Go does not think again
+        ("x[^a]y", "x/y", True),
+        (r"[\]]", "]", True),
     ],
 )
 def test_glob_is_gos(pattern: str, name: str, *, expected: bool) -> None:
@@ -54,3 +64,19 @@ def test_glob_is_gos(pattern: str, name: str, *, expected: bool) -> None:
 def test_bad_globs_of_go_are_bad(pattern: str) -> None:
     with pytest.raises(ValueError, match=r"."):
         glob(pattern)
+
+
+def test_many_stars_take_no_time() -> None:
+    started = time.process_time()
+    assert glob("*a" * 25 + "b").fullmatch("a" * 2000) is None
+    assert time.process_time() - started < 1
+
+
+def test_pattern_that_loses_its_slash_matches_nothing_as_in_helm() -> None:
+    rules = IgnoreRules.parse("foo\\/\n")
+    assert not rules.ignores("foo", is_dir=True)
+
+
+def test_only_what_go_calls_space_is_cut_off() -> None:
+    assert IgnoreRules.parse("\u2003*.txt\u00a0\n").ignores("a.txt", is_dir=False)
+    assert not IgnoreRules.parse("\x1c*.txt\n").ignores("a.txt", is_dir=False)

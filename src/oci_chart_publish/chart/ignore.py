@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from oci_chart_publish.errors import ChartError
 
 DEFAULT = "templates/.?*"
 """Always appended; the only rule without a file."""
+_STAR = "[^/]*?"
+# What Go's unicode.IsSpace trims: Python's strip() would take U+001C to U+001F too.
+_SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,7 @@ class IgnoreRules:
     def parse(cls, text: str, *, path: str = ".helmignore") -> IgnoreRules:
         """Read the file; ChartError with the line of a pattern that Helm refuses."""
         lines = [*enumerate(text.removeprefix("\ufeff").split("\n"), 1), (0, DEFAULT)]
-        rules = (_rule(line.strip(), path, number) for number, line in lines)
+        rules = (_rule(line.strip(_SPACE), path, number) for number, line in lines)
         return cls(tuple(rule for rule in rules if rule is not None))
 
     def ignores(self, path: str, *, is_dir: bool) -> bool:
@@ -62,31 +66,48 @@ def _rule(line: str, path: str, number: int) -> Rule | None:
             line=number,
             hint="name the folder; it is pruned",
         )
+    try:
+        glob(line)  # Helm looks at the line before it cuts anything off
+    except ValueError as error:
+        raise ChartError(f"syntax error in pattern {line!r}: {error}", path=path, line=number) from error
     negated = line.startswith("!")
     pattern = line.removeprefix("!")
     directories_only = pattern.endswith("/")
     pattern = pattern.removesuffix("/")
     anchored = pattern.startswith("/")
     pattern = pattern.removeprefix("/")
+    return Rule(_cut(pattern), not anchored and "/" not in pattern, directories_only, negated)
+
+
+def _cut(pattern: str) -> re.Pattern[str]:
+    """Compile what is left of a line. A backslash that has lost its slash matches nothing, in Helm too."""
     try:
-        compiled = glob(pattern)
-    except ValueError as error:
-        raise ChartError(f"syntax error in pattern {line!r}: {error}", path=path, line=number) from error
-    return Rule(compiled, not anchored and "/" not in pattern, directories_only, negated)
+        return glob(pattern)
+    except ValueError:
+        return re.compile("(?!)")
 
 
+@lru_cache(maxsize=512)  # most charts share the lines that `helm create` writes
 def glob(pattern: str) -> re.Pattern[str]:
     """Compile a glob of Go's ``filepath.Match``; ValueError where Go calls it a bad pattern.
 
     ``*`` and ``?`` match a leading dot and never ``/``; classes are negated by ``^`` only; a backslash escapes.
+    A star takes as little as the stretch after it allows and never thinks again, as in Go; so no pattern, however
+    many stars it has, takes exponential time.
     """
     parts: list[str] = []
+    starred = False
     at = 0
     while at < len(pattern):
         char = pattern[at]
         at += 1
         if char == "*":
-            parts.append("[^/]*")
+            if starred and parts[-1] != _STAR:
+                parts.append(")")
+                starred = False
+            if not starred:
+                parts += ("(?>", _STAR)
+                starred = True
         elif char == "?":
             parts.append("[^/]")
         elif char == "[":
@@ -99,7 +120,9 @@ def glob(pattern: str) -> re.Pattern[str]:
             at += 1
         else:
             parts.append(re.escape(char))
-    return re.compile("".join(parts), re.DOTALL)
+    # The last stretch has to reach the end of the name, so its star may think again.
+    tail = r"\Z)" if starred else ""
+    return re.compile("".join(parts) + tail, re.DOTALL)
 
 
 def _class(pattern: str, at: int) -> tuple[str, int]:
