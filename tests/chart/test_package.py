@@ -108,6 +108,20 @@ def test_every_file_keeps_its_bytes() -> None:
     assert b"# comment" in entries["mychart/Chart.yaml"]
 
 
+@pytest.mark.parametrize(
+    ("name", "pax_name", "short"),
+    [
+        ("é/Chart.yaml", b"/PaxHeaders.0/Chart.yaml", b"/Chart.yaml"),
+        ("x/é", b"x/PaxHeaders.0", b"x/"),
+        (f"x/{'d' * 97}/{'f' * 200}", b"x/" + b"d" * 97, b"x/" + b"d" * 97),
+    ],
+)
+def test_names_of_pax_members_are_cut_as_go_cuts_them(name: str, pax_name: bytes, short: bytes) -> None:
+    blocks = package.header(name, 0, 0)
+    assert blocks[:100].rstrip(b"\0") == pax_name
+    assert blocks[-512:][:100].rstrip(b"\0") == short
+
+
 NAMES = st.from_regex(r"([a-z0-9é]{1,70}/){0,3}[a-z0-9é._-]{1,120}", fullmatch=True).filter(
     lambda name: "." not in name.split("/") and not name.startswith("..") and "/.." not in name
 )

@@ -65,15 +65,21 @@ def header(name: str, size: int, mtime: int) -> bytes:
     if split is not None:
         return _ustar(split[1], split[0], size, mtime)
     record = _record(b"path", raw)
-    ascii_name = bytes(byte for byte in raw if byte < 0x80)
-    folder, _, base = ascii_name.rpartition(b"/")
-    pax_name = b"/".join(part for part in (folder, b"PaxHeaders.0", base) if part)[:_NAME]
+    folder, slash, base = raw.rpartition(b"/")
+    pax_name = _ascii(folder + slash + b"PaxHeaders.0/" + base)[:_NAME].rstrip(b"/")
+    # A name cut behind a slash would look like a folder to some readers; Go drops that slash.
+    short = _ascii(raw)
+    short = short if len(short) <= _NAME else short[:_NAME].removesuffix(b"/")
     return (
         _ustar(pax_name, b"", len(record), 0, kind=b"x", mode=0, device=b"")
         + record
         + bytes(-len(record) % _BLOCK)
-        + _ustar(ascii_name[:_NAME], b"", size, mtime)
+        + _ustar(short, b"", size, mtime)
     )
+
+
+def _ascii(name: bytes) -> bytes:
+    return bytes(byte for byte in name if byte < 0x80)
 
 
 def _split(name: bytes) -> tuple[bytes, bytes] | None:
