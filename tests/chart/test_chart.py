@@ -71,7 +71,7 @@ def test_hidden_subcharts_are_dropped_and_provenance_is_kept() -> None:
 def test_of_a_folder_and_an_archive_of_one_subchart_the_folder_counts() -> None:
     chart = load({"charts/zz/Chart.yaml": sub("a"), "charts/a-1.0.0.tgz": archive("a")})
     assert [subchart.file("values.yaml") for subchart in chart.subcharts] == [None]
-    assert chart.warnings == ()
+    assert chart.warnings == ("charts/ holds a 1.0.0 twice; the unpacked one is packed, once",)
 
 
 def test_two_versions_of_a_subchart_stay_apart_with_a_warning() -> None:
@@ -175,9 +175,66 @@ def test_untracked_archive_counts_if_the_lock_names_it() -> None:
 
 
 def test_chart_larger_than_helm_loads_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("oci_chart_publish.chart.chart.SIZE_LIMIT", 1000)
+    monkeypatch.setattr("oci_chart_publish.chart.walk.SIZE_LIMIT", 1000)
     with pytest.raises(ChartError, match="big: the chart is larger than 1000 bytes"):
         load({"big": bytes(2000)})
+
+
+def test_packed_subcharts_share_what_helm_loads(monkeypatch: pytest.MonkeyPatch) -> None:
+    bodies = {"charts/a.tgz": archive("a"), "charts/b.tgz": archive("b")}
+    unpacked = len(sub("a")) + len(b"a: 1\n")
+    monkeypatch.setattr("oci_chart_publish.chart.chart.SIZE_LIMIT", len(HEAD) + 2 * unpacked)
+    assert len(load(bodies).subcharts) == 2
+    monkeypatch.setattr("oci_chart_publish.chart.chart.SIZE_LIMIT", len(HEAD) + 2 * unpacked - 1)
+    with pytest.raises(
+        ChartError, match=r"^charts/b\.tgz/values\.yaml: larger than the \d+ bytes that the other"
+    ):
+        load(bodies)
+
+
+def test_api_version_of_a_subchart_is_its_own_affair() -> None:
+    chart = load({"charts/a/Chart.yaml": sub("a").replace(b"v2", b"v9")})
+    assert [subchart.metadata.api_version for subchart in chart.subcharts] == ["v9"]
+
+
+def test_folders_of_several_versions_never_collide() -> None:
+    chart = load(
+        {f"charts/{n}/Chart.yaml": sub(*of) for n, of in enumerate([("a", "1"), ("a", "2"), ("a-2", "3")])}
+    )
+    places = [path for path, _ in package.entries(chart) if path.endswith("Chart.yaml")]
+    assert places[1:] == ["x/charts/a/Chart.yaml", "x/charts/a-2-2/Chart.yaml", "x/charts/a-2/Chart.yaml"]
+
+
+@pytest.mark.parametrize("schema", [b"NaN", b"[Infinity]", "{}".encode("utf-16")])
+def test_what_only_python_takes_for_json_is_no_schema(schema: bytes) -> None:
+    with pytest.raises(ChartError, match=r"^values\.schema\.json(:1)?: not JSON"):
+        load({"values.schema.json": schema})
+
+
+@pytest.mark.parametrize("schema", [b"1" * 5000, b'"\xff"', b"\xef\xbb\xbf{}"])
+def test_what_go_takes_for_json_is_a_schema(schema: bytes) -> None:
+    assert load({"values.schema.json": schema}).file("values.schema.json") == schema
+
+
+def test_untracked_rules_do_not_count() -> None:
+    tree = Untracked({"Chart.yaml": HEAD, "a.txt": b""}, {".helmignore": b"*.txt\n"})
+    chart = load_chart(tree)
+    assert [file.path for file in chart.files] == ["Chart.yaml", "a.txt"]
+    assert chart.left_out == (".helmignore",)
+    chart = load_chart(tree, include_untracked=[".helmignore"])
+    assert [file.path for file in chart.files] == [".helmignore", "Chart.yaml"]
+
+
+def test_what_helm_drops_is_not_named_as_left_out() -> None:
+    tree = Untracked({"Chart.yaml": HEAD}, {"charts/_a/x": b"", "charts/.b": b"", "charts/c/x": b""})
+    assert load_chart(tree).left_out == ("charts/c/",)
+
+
+def test_folder_of_which_nothing_was_asked_for_is_named_once() -> None:
+    tree = Untracked(
+        {"Chart.yaml": HEAD}, {"tmp/a/b": b"", "tmp/a/c": b"", "dist/app.js": b"", "dist/x": b""}
+    )
+    assert load_chart(tree, include_untracked=["*.js"]).left_out == ("dist/x", "tmp/")
 
 
 def write(folder: Path, files: Mapping[str, bytes]) -> Path:
@@ -213,6 +270,21 @@ def test_dangerous_links_are_refused(tmp_path: Path, target: str, message: str) 
     with pytest.raises(ChartError) as caught:
         load_chart(FolderTree(tmp_path / "x", boundary=tmp_path))
     assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize("target", ["/etc/hostname", "nowhere", ".", "/etc"])
+def test_dangerous_links_do_no_harm_where_they_are_ignored(tmp_path: Path, target: str) -> None:
+    write(tmp_path, {"x/Chart.yaml": HEAD, "x/.helmignore": b"link\n"})
+    (tmp_path / "x/link").symlink_to(target)
+    assert len(load_chart(FolderTree(tmp_path / "x", boundary=tmp_path)).files) == 2
+
+
+def test_links_of_two_folders_into_each_other_are_a_circle(tmp_path: Path) -> None:
+    write(tmp_path, {"x/Chart.yaml": HEAD, "x/a/f": b"", "b/g": b""})
+    (tmp_path / "x/a/to_b").symlink_to("../../b")
+    (tmp_path / "b/to_a").symlink_to("../x/a")
+    with pytest.raises(ChartError, match=r"^a/to_b/to_a: a symbolic link that leads into a circle"):
+        load_chart(FolderTree(tmp_path / "x", boundary=tmp_path))
 
 
 def test_pipe_is_refused_unless_it_is_ignored(tmp_path: Path) -> None:

@@ -19,6 +19,8 @@ def opened(root: Path) -> GitRepository:
 def contents(tree: CommitTree, folder: str = "") -> dict[str, bytes]:
     found: dict[str, bytes] = {}
     for entry in tree.entries(folder):
+        if entry.error:
+            raise entry.error
         path = f"{folder}/{entry.name}" if folder else entry.name
         found |= contents(tree, path) if entry.is_dir else {path: tree.read(path)}
     return found
@@ -116,7 +118,7 @@ def test_a_link_out_of_the_repository_is_refused(tmp_path: Path, target: str) ->
     (tmp_path / "web/values.yaml").symlink_to(target)
     repo.commit("one")
     with opened(tmp_path) as repository, pytest.raises(ChartError) as caught:
-        CommitTree(repository, "HEAD", "web").entries("")
+        contents(CommitTree(repository, "HEAD", "web"))
     assert str(caught.value) == (
         "values.yaml: a symbolic link that leaves the repository\nput a copy of the file in its place"
     )

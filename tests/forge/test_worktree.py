@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from tests.fakes.git import ENV, GitRepo, chart_yaml
 
+from oci_chart_publish.chart.chart import load_chart
 from oci_chart_publish.errors import ChartError, ConfigError
 from oci_chart_publish.forge.git import GitRepository
 from oci_chart_publish.forge.worktree import WorkTree, WorkTreeFiles
@@ -21,6 +22,8 @@ def listing(tree: WorkTree, folder: str = "") -> list[tuple[str, str]]:
     """Return every entry below a folder: path, and d for folder, f for file, ? added where git does not track it."""
     found = []
     for entry in tree.entries(folder):
+        if entry.error:
+            raise entry.error
         path = f"{folder}/{entry.name}" if folder else entry.name
         found.append((path, ("d" if entry.is_dir else "f") + ("" if entry.tracked else "?")))
         if entry.is_dir:
@@ -148,7 +151,7 @@ def test_a_link_out_of_the_repository_is_refused(repo: GitRepo, target: str) -> 
     repo.commit("link")
     tree = files_of(repo.root).tree("charts/web")
     with pytest.raises(ChartError) as caught:
-        tree.entries("")
+        listing(tree)
     assert str(caught.value) == (
         "values.yaml: a symbolic link that leaves the repository\nput a copy of the file in its place"
     )
@@ -182,7 +185,17 @@ def test_a_link_that_leads_nowhere_is_refused(repo: GitRepo, target: str) -> Non
     (repo.root / "charts/web/loop").symlink_to(target)
     repo.commit("link")
     with pytest.raises(ChartError, match="loop: a symbolic link that leads nowhere: "):
-        files_of(repo.root).tree("charts/web").entries("")
+        listing(files_of(repo.root).tree("charts/web"))
+
+
+def test_a_link_that_must_not_be_followed_does_no_harm_where_it_is_ignored(repo: GitRepo) -> None:
+    (repo.root / "charts/web/outside").symlink_to("/etc/hostname")
+    (repo.root / "charts/web/broken").symlink_to("nowhere")
+    (repo.root / "charts/web/.helmignore").write_text("outside\nbroken\n")
+    repo.commit("links")
+    paths = [file.path for file in load_chart(files_of(repo.root).tree("charts/web")).files]
+    assert "outside" not in paths
+    assert ".helmignore" in paths
 
 
 def test_a_chart_that_a_sparse_checkout_leaves_out_in_part_is_refused(repo: GitRepo) -> None:

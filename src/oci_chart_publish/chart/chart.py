@@ -6,27 +6,23 @@ own bytes. What Helm refuses is refused, with file and line.
 
 from __future__ import annotations
 
-import fnmatch
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from oci_chart_publish.chart.ignore import IgnoreRules
 from oci_chart_publish.chart.lock import Lock, decode_lock
 from oci_chart_publish.chart.members import SIZE_LIMIT, ChartFile, read_members
 from oci_chart_publish.chart.metadata import ChartMetadata, decode_metadata
 from oci_chart_publish.chart.tree import Tree
+from oci_chart_publish.chart.walk import CHARTS, LOCKS, packed_files
 from oci_chart_publish.chart.yamldoc import check_document
 from oci_chart_publish.errors import ChartError
 
 DEPTH_LIMIT = 32
-"""Levels of subcharts in subcharts, and of folders in folders, that are followed."""
+"""Levels of subcharts in subcharts that are followed."""
 
-_IGNORE_FILE = ".helmignore"
-_CHARTS = "charts/"
 _BOM = b"\xef\xbb\xbf"
 _API_VERSIONS = frozenset({"v1", "v2"})
-_LOCKS = ("Chart.lock", "requirements.lock")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -64,17 +60,11 @@ def load_chart(tree: Tree, *, include_untracked: Sequence[str] = (), check: bool
 
     Without ``check`` the contents of values and schemas are left to ``check_contents``.
     """
-    root = {entry.name: entry for entry in tree.entries("")}
-    if "Chart.yaml" not in root or root["Chart.yaml"].is_dir:
-        raise ChartError(
-            "there is no such file", path="Chart.yaml", hint="a chart is a folder with a Chart.yaml"
-        )
-    walk = _Walk(tree, _rules(tree, root), tuple(include_untracked), _locked_archives(tree, root))
-    files = list(walk.files("", 0))
+    files, left_out = packed_files(tree, include_untracked)
     chart = from_files(files)
     if check:
         check_contents(chart)
-    return replace(chart, left_out=tuple(walk.left_out))
+    return replace(chart, left_out=left_out)
 
 
 def check_contents(chart: Chart) -> None:
@@ -88,78 +78,36 @@ def check_contents(chart: Chart) -> None:
         try:
             check_contents(subchart)
         except ChartError as error:
-            raise error.within(f"{_CHARTS}{place}") from error
+            raise error.within(f"{CHARTS}{place}") from error
 
 
-def _rules(tree: Tree, root: Mapping[str, object]) -> IgnoreRules:
-    text = tree.read(_IGNORE_FILE).decode("utf-8", "replace") if _IGNORE_FILE in root else ""
-    return IgnoreRules.parse(text)
+class _Budget:
+    """How many bytes the subcharts that are still packed may unpack to, all of them together."""
+
+    def __init__(self, files: Iterable[ChartFile]) -> None:
+        self.left = SIZE_LIMIT - sum(len(file.data) for file in files if not _is_packed(file.path))
+
+    def unpack(self, data: bytes) -> list[ChartFile]:
+        members = read_members(data, limit=self.left)
+        self.left -= sum(len(member.data) for member in members)
+        return members
 
 
-def _locked_archives(tree: Tree, root: Mapping[str, object]) -> frozenset[str]:
-    """Return the paths of the archives that the lock names: they belong to the chart, tracked or not."""
-    locks = [decode_lock(tree.read(name), path=name) for name in _LOCKS if name in root]
-    return frozenset(f"{_CHARTS}{d.name}-{d.version}.tgz" for lock in locks for d in lock.dependencies)
+def _is_packed(path: str) -> bool:
+    return path.startswith(CHARTS) and path.endswith(".tgz")
 
 
-class _Walk:
-    """One walk over a tree, with what it left out on the way."""
-
-    def __init__(
-        self, tree: Tree, rules: IgnoreRules, include: tuple[str, ...], archives: frozenset[str]
-    ) -> None:
-        self._tree = tree
-        self._rules = rules
-        self._include = include
-        self._archives = archives
-        self._size = 0
-        self.left_out: list[str] = []
-
-    def files(self, folder: str, depth: int) -> Iterator[ChartFile]:
-        """Yield the files below a folder, in Helm's order."""
-        if depth > DEPTH_LIMIT:
-            raise ChartError(f"more than {DEPTH_LIMIT} folders deep", path=folder)
-        for entry in self._tree.entries(folder):
-            path = f"{folder}/{entry.name}" if folder else entry.name
-            if self._rules.ignores(path, is_dir=entry.is_dir):
-                continue
-            if entry.is_dir:
-                if entry.tracked or self._include or path == "charts":
-                    yield from self.files(path, depth + 1)
-                elif self._tree.entries(path):
-                    self.left_out.append(f"{path}/")
-            elif entry.tracked or path in self._archives or self._included(path):
-                yield self._file(path)
-            else:
-                self.left_out.append(path)
-
-    def _included(self, path: str) -> bool:
-        name = path.rpartition("/")[2]
-        return any(
-            fnmatch.fnmatchcase(path, glob) or fnmatch.fnmatchcase(name, glob) for glob in self._include
-        )
-
-    def _file(self, path: str) -> ChartFile:
-        self._size += self._tree.size(path)
-        if self._size > SIZE_LIMIT:
-            raise ChartError(
-                f"the chart is larger than {SIZE_LIMIT} bytes, which is the most that Helm loads",
-                path=path,
-                hint="name what does not belong to the chart in .helmignore",
-            )
-        return ChartFile(path, self._tree.read(path))
-
-
-def from_files(files: Iterable[ChartFile], *, depth: int = 0) -> Chart:
+def from_files(files: Iterable[ChartFile], *, depth: int = 0, budget: _Budget | None = None) -> Chart:
     """Put a chart together from its files, those of subcharts included; of duplicates the last one wins."""
     if depth > DEPTH_LIMIT:
-        raise ChartError(f"more than {DEPTH_LIMIT} levels of subcharts", path=_CHARTS)
+        raise ChartError(f"more than {DEPTH_LIMIT} levels of subcharts", path=CHARTS)
     by_path = {file.path: file for file in files}
+    budget = budget or _Budget(by_path.values())
     own = tuple(file for file in by_path.values() if _is_own(file.path))
-    metadata, warnings = _metadata(by_path)
-    subcharts = list(_subcharts(by_path.values(), depth))
+    metadata, warnings = _metadata(by_path, check_api_version=depth == 0)
+    subcharts = list(_subcharts(by_path.values(), depth, budget))
     kept, twins = _without_twins(subcharts)
-    inner = [f"{_CHARTS}{chart.name}: {warning}" for chart in kept for warning in chart.warnings]
+    inner = [f"{CHARTS}{chart.name}: {warning}" for chart in kept for warning in chart.warnings]
     return Chart(
         metadata=metadata,
         files=own,
@@ -170,17 +118,18 @@ def from_files(files: Iterable[ChartFile], *, depth: int = 0) -> Chart:
 
 
 def _is_own(path: str) -> bool:
-    return not path.startswith(_CHARTS) or path.endswith(".prov")
+    return not path.startswith(CHARTS) or path.endswith(".prov")
 
 
-def _metadata(files: Mapping[str, ChartFile]) -> tuple[ChartMetadata, list[str]]:
+def _metadata(files: Mapping[str, ChartFile], *, check_api_version: bool) -> tuple[ChartMetadata, list[str]]:
     if "Chart.yaml" not in files:
         raise ChartError("there is no such file", path="Chart.yaml")
     requirements = files.get("requirements.yaml")
     metadata = decode_metadata(
         files["Chart.yaml"].data, requirements=requirements.data if requirements else None
     )
-    if metadata.api_version not in _API_VERSIONS:
+    # Helm looks at it in the chart it is given, not in subcharts (pkg/chart/loader/load.go).
+    if check_api_version and metadata.api_version not in _API_VERSIONS:
         raise ChartError(
             f"{metadata.api_version!r} is not supported",
             path="Chart.yaml",
@@ -196,53 +145,61 @@ def _metadata(files: Mapping[str, ChartFile]) -> tuple[ChartMetadata, list[str]]
 
 
 def _check_schema(data: bytes) -> None:
+    text = data.removeprefix(_BOM).decode("utf-8", "surrogateescape")  # Go does not look into strings
     try:
-        json.loads(data.removeprefix(_BOM))
+        json.loads(text, parse_constant=_no_constant, parse_int=str)  # str: an integer may have any length
     except (ValueError, RecursionError) as error:
         line = getattr(error, "lineno", None)
         raise ChartError(f"not JSON: {error}", path="values.schema.json", line=line) from error
 
 
+def _no_constant(name: str) -> object:
+    raise ValueError(f"{name} is no JSON value")
+
+
 def _lock(files: Mapping[str, ChartFile]) -> Lock | None:
-    found = [decode_lock(files[name].data, path=name) for name in _LOCKS if name in files]
+    found = [decode_lock(files[name].data, path=name) for name in LOCKS if name in files]
     return found[-1] if found else None
 
 
-def _subcharts(files: Iterable[ChartFile], depth: int) -> Iterator[Chart]:
+def _subcharts(files: Iterable[ChartFile], depth: int, budget: _Budget) -> Iterator[Chart]:
     groups: dict[str, list[ChartFile]] = {}
     for file in files:
         if not _is_own(file.path):
-            name, _, rest = file.path.removeprefix(_CHARTS).partition("/")
+            name, _, rest = file.path.removeprefix(CHARTS).partition("/")
             groups.setdefault(name, []).append(ChartFile(rest, file.data))
     # Folders first: of a subchart that is there twice the unpacked one counts.
     for name, members in sorted(groups.items(), key=lambda group: group[0].endswith(".tgz")):
         if not name.startswith(("_", ".")):
             try:
-                yield _subchart(name, members, depth)
+                yield _subchart(name, members, depth, budget)
             except ChartError as error:
-                raise error.within(f"{_CHARTS}{name}") from error
+                raise error.within(f"{CHARTS}{name}") from error
 
 
-def _subchart(name: str, members: list[ChartFile], depth: int) -> Chart:
+def _subchart(name: str, members: list[ChartFile], depth: int, budget: _Budget) -> Chart:
     if name.endswith(".tgz"):
         if members[0].path:
             raise ChartError("a folder that is called like an archive", hint="rename it, or pack it")
-        return from_files(read_members(members[0].data), depth=depth + 1)
+        return from_files(budget.unpack(members[0].data), depth=depth + 1, budget=budget)
     if not members[0].path:
         raise ChartError(
             "a plain file in charts/, where only subcharts belong", hint="move it, or name it in .helmignore"
         )
-    return from_files(members, depth=depth + 1)
+    return from_files(members, depth=depth + 1, budget=budget)
 
 
 def _without_twins(charts: list[Chart]) -> tuple[list[Chart], list[str]]:
     """Drop what is there twice (a folder and its archive, say) and name what is there in several versions."""
     kept: dict[tuple[str, str], Chart] = {}
-    for chart in charts:
-        kept.setdefault((chart.name, chart.version), chart)
+    twins = [chart for chart in charts if kept.setdefault((chart.name, chart.version), chart) is not chart]
+    warnings = [
+        f"charts/ holds {chart.name} {chart.version} twice; the unpacked one is packed, once"
+        for chart in twins
+    ]
     names = [name for name, _ in kept]
     several = sorted({name for name in names if names.count(name) > 1})
-    warnings = [
+    warnings += [
         f"charts/ holds several versions of {name}; real Helm would mix their files" for name in several
     ]
     return [kept[key] for key in sorted(kept)], warnings
@@ -250,7 +207,11 @@ def _without_twins(charts: list[Chart]) -> tuple[list[Chart], list[str]]:
 
 def placed(charts: Sequence[Chart]) -> Iterator[tuple[str, Chart]]:
     """Yield for each subchart the name of its folder: its own, or with its version where that is taken."""
+    names = {chart.name for chart in charts}
     taken: set[str] = set()
     for chart in charts:
-        yield (f"{chart.name}-{chart.version}" if chart.name in taken else chart.name), chart
-        taken.add(chart.name)
+        place = chart.name
+        while place in taken or (place != chart.name and place in names):
+            place = f"{place}-{chart.version}"
+        yield place, chart
+        taken.add(place)

@@ -63,7 +63,7 @@ def gunzip(data: bytes) -> bytes:
             streams.append(stream.decompress(rest, left + 1))
             left -= len(streams[-1])
             if left < 0:
-                raise too_large(SIZE_LIMIT)
+                raise _too_large(SIZE_LIMIT)
             if not stream.eof:
                 raise ChartError("the archive is cut off")
             rest = stream.unused_data
@@ -72,12 +72,13 @@ def gunzip(data: bytes) -> bytes:
     return streams[0] if len(streams) == 1 else b"".join(streams)
 
 
-def too_large(limit: int, path: str = "") -> ChartError:
-    """Return the error for a chart whose files are, together, not smaller than ``limit`` bytes."""
+def _too_large(limit: int, path: str = "") -> ChartError:
+    """Return the error for files that are larger, together, than ``limit`` bytes."""
+    what = f"{limit} bytes" if limit == SIZE_LIMIT else f"the {limit} bytes that the other files leave"
     return ChartError(
-        f"larger than {limit} bytes once decompressed",
+        f"larger than {what} once decompressed",
         path=path,
-        hint=f"Helm loads at most {SIZE_LIMIT} bytes",
+        hint=f"Helm loads charts of at most {SIZE_LIMIT} bytes",
     )
 
 
@@ -91,7 +92,7 @@ def _files(tar: bytes, limit: int) -> Iterator[ChartFile]:
         path = _inner_path(name)
         left -= len(data)
         if left < 0:
-            raise too_large(limit, path)
+            raise _too_large(limit, path)
         yield ChartFile(path, bytes(data))
 
 

@@ -9,7 +9,7 @@ import os
 import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from oci_chart_publish.errors import ChartError
@@ -24,11 +24,15 @@ _KINDS = {
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A name in a folder. ``tracked`` is False for what Helm would pack but git does not know."""
+    """A name in a folder. ``tracked`` is False for what Helm would pack but git does not know.
+
+    ``error`` says why it cannot be packed (a link that leads nowhere, say), and is raised unless a rule ignores it.
+    """
 
     name: str
     is_dir: bool
     tracked: bool = True
+    error: ChartError | None = None
 
 
 class Tree(Protocol):
@@ -72,30 +76,43 @@ class FolderTree:
         """Return what is in a folder, links by what they lead to."""
         try:
             with os.scandir(self._root / folder) as found:
-                return in_order([Entry(item.name, self._is_dir(item, folder)) for item in found])
+                return in_order([self._entry(item, folder) for item in found])
         except OSError as error:
             raise ChartError(f"cannot be read: {error.strerror}", path=folder) from error
 
-    def _is_dir(self, item: os.DirEntry[str], folder: str) -> bool:
-        path = f"{folder}/{item.name}" if folder else item.name
-        if item.is_symlink():
-            return self._follow(path)
-        return item.is_dir(follow_symlinks=False)
+    def _entry(self, item: os.DirEntry[str], folder: str) -> Entry:
+        if not item.is_symlink():
+            return Entry(item.name, item.is_dir(follow_symlinks=False))
+        try:
+            return Entry(item.name, self._follow(folder, item.name))
+        except ChartError as error:
+            return Entry(item.name, is_dir=False, error=error)
 
-    def _follow(self, path: str) -> bool:
+    def _follow(self, folder: str, name: str) -> bool:
+        """Tell whether a link leads to a folder; ChartError where it must not be followed."""
+        path = f"{folder}/{name}" if folder else name
         try:
             target = (self._root / path).resolve(strict=True)
         except (OSError, RuntimeError) as error:
             raise ChartError("a symbolic link that leads nowhere", path=path) from error
+        self._refuse_outside(target, path)
+        is_dir = target.is_dir()
+        if is_dir and self._is_around(target, folder):
+            raise ChartError(f"a symbolic link that leads into a circle, to {target}", path=path)
+        return is_dir
+
+    def _refuse_outside(self, target: Path, path: str) -> None:
         if self._boundary and not target.is_relative_to(self._boundary):
             raise ChartError(
                 f"a symbolic link that leaves the repository, to {target}",
                 path=path,
                 hint="copy what it leads to, or name it in .helmignore",
             )
-        if target.is_dir() and (self._root / path).parent.resolve().is_relative_to(target):
-            raise ChartError(f"a symbolic link that leads into a circle, to {target}", path=path)
-        return target.is_dir()
+
+    def _is_around(self, target: Path, folder: str) -> bool:
+        """Tell whether ``target`` holds ``folder``, or a folder on the way there: it would hold itself."""
+        above = [self._root / folder, *(self._root / parent for parent in PurePosixPath(folder).parents)]
+        return any(place.resolve().is_relative_to(target) for place in above)
 
     def read(self, path: str) -> bytes:
         """Return the bytes of a file; ChartError for what is no regular file."""
@@ -110,8 +127,11 @@ class FolderTree:
         return self._check(path).st_size
 
     def _check(self, path: str) -> os.stat_result:
+        place = self._root / path
         try:
-            found = (self._root / path).stat()
+            found = place.stat()
+            if self._boundary:
+                self._refuse_outside(place.resolve(), path)
         except OSError as error:
             raise ChartError(f"cannot be read: {error.strerror}", path=path) from error
         if not stat.S_ISREG(found.st_mode):

@@ -108,7 +108,7 @@ class CommitTree:
         names = self._files.folders.get(self._resolve(folder))
         if names is None:
             raise ChartError(f"no folder of commit {self._files.sha[:12]}", path=folder)
-        return [self._entry(folder, name) for name in sorted(names, key=os.fsencode)]
+        return [self._entry_or_error(folder, name) for name in sorted(names, key=os.fsencode)]
 
     def read(self, path: str) -> bytes:
         """Return the bytes that a checkout writes."""
@@ -121,6 +121,12 @@ class CommitTree:
     def size(self, path: str) -> int:
         """Return the size in bytes of what a checkout writes."""
         return len(self.read(path))
+
+    def _entry_or_error(self, folder: str, name: str) -> Entry:
+        try:
+            return self._entry(folder, name)
+        except ChartError as error:
+            return Entry(name, is_dir=False, error=error)
 
     def _entry(self, folder: str, name: str) -> Entry:
         path = posixpath.join(folder, name)

@@ -187,10 +187,13 @@ class WorkTree:
         if not tracked:
             # Not followed: it is left out, wherever it leads.
             return Entry(item.name, is_dir=False, tracked=False)
-        target = self._follow(path, place)
-        is_dir = (self._files.root / target).is_dir()
-        if is_dir:
-            self._refuse_loop(folder, target, path)
+        try:
+            target = self._follow(path, place)
+            is_dir = (self._files.root / target).is_dir()
+            if is_dir:
+                self._refuse_loop(folder, target, path)
+        except ChartError as error:
+            return Entry(item.name, is_dir=False, error=error)
         return Entry(item.name, is_dir, self._files.is_tracked(target))
 
     def _real_folder(self, folder: str) -> str:

@@ -1,0 +1,119 @@
+"""Which files of a tree Helm packs, in the order it walks them (Helm ``pkg/chart/v2/loader/directory.go``).
+
+What git does not track is left out and named, unless a setting brings it in or the lock names it.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Iterator, Mapping, Sequence
+
+from oci_chart_publish.chart.ignore import IgnoreRules
+from oci_chart_publish.chart.lock import decode_lock
+from oci_chart_publish.chart.members import SIZE_LIMIT, ChartFile
+from oci_chart_publish.chart.tree import Entry, Tree
+from oci_chart_publish.errors import ChartError
+
+CHARTS = "charts/"
+LOCKS = ("Chart.lock", "requirements.lock")
+"""Both count; of two the last one wins."""
+FOLDER_LIMIT = 32
+"""Levels of folders in folders that are followed."""
+_IGNORE_FILE = ".helmignore"
+
+
+def packed_files(tree: Tree, include_untracked: Sequence[str]) -> tuple[list[ChartFile], tuple[str, ...]]:
+    """Return the files of a chart, those of its subcharts among them, and the names of what was left out."""
+    root = {entry.name: entry for entry in tree.entries("")}
+    if "Chart.yaml" not in root or root["Chart.yaml"].is_dir:
+        raise ChartError(
+            "there is no such file", path="Chart.yaml", hint="a chart is a folder with a Chart.yaml"
+        )
+    include = tuple(include_untracked)
+    walk = _Walk(tree, _rules(tree, root, include), include, _locked_archives(tree, root))
+    files = list(walk.files("", 0))
+    return files, tuple(walk.left_out)
+
+
+def _rules(tree: Tree, root: Mapping[str, Entry], include: Sequence[str]) -> IgnoreRules:
+    entry = root.get(_IGNORE_FILE)
+    counts = entry is not None and (entry.tracked or _included(_IGNORE_FILE, include))
+    return IgnoreRules.parse(tree.read(_IGNORE_FILE).decode("utf-8", "surrogateescape") if counts else "")
+
+
+def _locked_archives(tree: Tree, root: Mapping[str, Entry]) -> frozenset[str]:
+    """Return the paths of the archives that the lock names: they belong to the chart, tracked or not."""
+    locks = [decode_lock(tree.read(name), path=name) for name in LOCKS if name in root]
+    return frozenset(f"{CHARTS}{d.name}-{d.version}.tgz" for lock in locks for d in lock.dependencies)
+
+
+class _Walk:
+    """One walk over a tree, with what it left out on the way."""
+
+    def __init__(
+        self, tree: Tree, rules: IgnoreRules, include: tuple[str, ...], archives: frozenset[str]
+    ) -> None:
+        self._tree = tree
+        self._rules = rules
+        self._include = include
+        self._archives = archives
+        self._size = 0
+        self.left_out: list[str] = []
+
+    def files(self, folder: str, depth: int) -> Iterator[ChartFile]:
+        """Yield the files below a folder, in Helm's order."""
+        if depth > FOLDER_LIMIT:
+            raise ChartError(f"more than {FOLDER_LIMIT} folders deep", path=folder)
+        for entry in self._tree.entries(folder):
+            path = f"{folder}/{entry.name}" if folder else entry.name
+            if self._rules.ignores(path, is_dir=entry.is_dir):
+                continue
+            if entry.is_dir:
+                yield from self._folder(entry, path, depth)
+            elif not _is_dropped(path):
+                yield from self._one(entry, path)
+
+    def _folder(self, entry: Entry, path: str, depth: int) -> Iterator[ChartFile]:
+        if entry.tracked or path == "charts":
+            yield from self.files(path, depth + 1)
+            return
+        if _is_dropped(f"{path}/") or not self._tree.entries(path):
+            return
+        before = len(self.left_out)
+        inside = list(self.files(path, depth + 1)) if self._include else []
+        if not inside:
+            self.left_out[before:] = [f"{path}/"]
+        yield from inside
+
+    def _one(self, entry: Entry, path: str) -> Iterator[ChartFile]:
+        if not (entry.tracked or path in self._archives or _included(path, self._include)):
+            self.left_out.append(path)
+            return
+        if entry.error:
+            raise entry.error
+        yield self._file(path)
+
+    def _file(self, path: str) -> ChartFile:
+        self._size += self._tree.size(path)
+        if self._size > SIZE_LIMIT:
+            raise ChartError(
+                f"the chart is larger than {SIZE_LIMIT} bytes, which is the most that Helm loads",
+                path=path,
+                hint="name what does not belong to the chart in .helmignore",
+            )
+        return ChartFile(path, self._tree.read(path))
+
+
+def _included(path: str, include: Sequence[str]) -> bool:
+    name = path.rpartition("/")[2]
+    return any(fnmatch.fnmatchcase(path, glob) or fnmatch.fnmatchcase(name, glob) for glob in include)
+
+
+def _is_dropped(path: str) -> bool:
+    """Tell whether Helm drops a file of ``charts/``: what begins with ``_`` or ``.`` there, in subcharts too."""
+    while path.startswith(CHARTS) and not path.endswith(".prov"):
+        path = path.removeprefix(CHARTS)
+        if path.startswith(("_", ".")):
+            return True
+        path = path.partition("/")[2]
+    return False
