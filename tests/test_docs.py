@@ -1,0 +1,35 @@
+"""The pages in docs/: quoted messages are those of the source, links lead somewhere."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PAGES = sorted([*(ROOT / "docs").rglob("*.md"), *ROOT.glob("*.md")])
+SOURCE = "\n".join(re.sub(r'"\s*\n\s*f?"', "", path.read_text()) for path in (ROOT / "src").rglob("*.py"))
+QUOTED = re.findall(r"^### `(.+)`$", (ROOT / "docs" / "troubleshooting.md").read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("words", QUOTED)
+def test_messages_in_troubleshooting_are_literally_those_of_the_tool(words: str) -> None:
+    status, _, reason = words.partition(" ")
+    if status.isdigit():
+        assert f'{status}: "{reason}"' in SOURCE
+    else:
+        assert words in SOURCE
+
+
+@pytest.mark.parametrize("page", PAGES, ids=[str(page.relative_to(ROOT)) for page in PAGES])
+def test_links_lead_to_files(page: Path) -> None:
+    links = re.findall(r"\]\(([^)#\s]+)", page.read_text())
+    missing = [link for link in links if "://" not in link and not (page.parent / link).exists()]
+    assert missing == []
+
+
+def test_pictures_are_small() -> None:
+    pictures = list((ROOT / "docs" / "images").glob("*.png"))
+    assert {picture.name for picture in pictures} >= {"comment.png", "summary.png"}
+    assert all(picture.stat().st_size < 200_000 for picture in pictures)
