@@ -4,6 +4,7 @@ import gzip
 import hashlib
 import io
 import tarfile
+import tracemalloc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -75,6 +76,19 @@ GOLDEN = {
     "c1": (971, "900f6ac308ae0dc2538cf117f0fdfa9571d9118b42689e81fb7b724fea7bddf7"),
     "c2": (486, "4135bb1183eb462b87f2dcfe23e3ece3d940a5a4a7a7c53d7d7b0600fe704e2b"),
 }
+
+
+def test_large_tar_is_allocated_once() -> None:
+    files = {f"files/{number}.bin": bytes(1 << 20) for number in range(20)}
+    chart = load_chart(MemoryTree({"Chart.yaml": b"name: x\nversion: 1.0.0\n", **files}, "memory"))
+    tracemalloc.start()
+    try:
+        tar = package.tar(package.entries(chart))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert len(tar) > 20 << 20
+    assert peak < 1.05 * len(tar)
 
 
 def test_gzip_header_has_neither_name_nor_time() -> None:

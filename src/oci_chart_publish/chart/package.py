@@ -49,12 +49,16 @@ def file_name(chart: Chart) -> str:
 
 def tar(members: Iterable[tuple[str, bytes]], *, mtime: int = EPOCH) -> bytearray:
     """Return a tar of regular files, byte for byte as Go writes it for these names, bytes and time."""
-    archive = bytearray()
-    for name, data in members:
-        archive += header(name, len(data), mtime)
-        archive += data
-        archive += bytes(-len(data) % _BLOCK)
-    archive += bytes(2 * _BLOCK)
+    parts = [(header(name, len(data), mtime), data) for name, data in members]
+    size = sum(len(head) + len(data) + -len(data) % _BLOCK for head, data in parts)
+    archive = bytearray(size + 2 * _BLOCK)  # zeros, once: a large chart is not copied while it grows
+    at = 0
+    with memoryview(archive) as view:  # a slice of the bytearray itself would copy each file first
+        for head, data in parts:
+            view[at : at + len(head)] = head
+            at += len(head)
+            view[at : at + len(data)] = data
+            at += len(data) + -len(data) % _BLOCK
     return archive
 
 
