@@ -49,16 +49,19 @@ def hosts(registries: Sequence[str]) -> frozenset[str]:
 
 
 def credentials(settings: Settings, environment: Mapping[str, str]) -> Credentials:
-    """Return where credentials are looked for: settings first, then the files of Helm, containers and Docker."""
-    explicit = {}
+    """Return where credentials are looked for: settings, the files of Helm, containers and Docker, the job's token.
+
+    A login to ghcr.io that somebody made is meant; the token is there in every job.
+    """
+    token = {}
     if settings.github_token and environment.get("GITHUB_ACTOR"):
-        explicit[GHCR] = Credential(username=environment["GITHUB_ACTOR"], password=settings.github_token)
-    found = discover(environment, explicit=explicit, document=settings.registry_auth)
+        token[GHCR] = Credential(username=environment["GITHUB_ACTOR"], password=settings.github_token)
+    found = discover(environment, document=settings.registry_auth, fallback=token)
     if not settings.password:
         return found
     host = _the_one_without(settings.registries, found)
-    own = Credential(username=settings.username, password=settings.password)
-    return discover(environment, explicit={**explicit, host: own}, document=settings.registry_auth)
+    own = {host: Credential(username=settings.username, password=settings.password)}
+    return discover(environment, explicit=own, document=settings.registry_auth, fallback=token)
 
 
 def _the_one_without(registries: Sequence[str], found: Credentials) -> str:

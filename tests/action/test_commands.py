@@ -72,8 +72,12 @@ def test_saved_report_is_commented_by_a_job_of_the_base_repository(
 
     saved = runner.workspace / "report.json"
     saved.write_bytes(Path(plan.outputs["report"]).read_bytes())
-    run = {"event": "pull_request", "head_sha": sha, "pull_requests": [{"number": 7}]}
-    run["head_repository"] = {"full_name": "acme/charts"}
+    run = {
+        "event": "pull_request",
+        "head_sha": sha,
+        "pull_requests": [{"number": 7}],
+        "head_repository": {"full_name": "acme/charts"},
+    }
     step = runner.step(
         "workflow_run",
         {"action": "completed", "workflow_run": run},

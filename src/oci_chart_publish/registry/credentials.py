@@ -259,8 +259,9 @@ def discover(
     explicit: Mapping[str, Credential] | None = None,
     document: str = "",
     registry_config: str = "",
+    fallback: Mapping[str, Credential] | None = None,
 ) -> Credentials:
-    """Return the credentials of a run, from the first source to the last.
+    """Return the credentials of a run, from the first source to the last, ``fallback``.
 
     ``explicit`` by host; ``document``, the text of a Docker ``config.json``; ``registry_config``, Helm's file,
     else ``HELM_REGISTRY_CONFIG`` or its default place; ``REGISTRY_AUTH_FILE`` and the places of the
@@ -277,6 +278,8 @@ def discover(
         ConfigDocument(str(path), environment=environment, path=path, required=required)
         for path, required in _files(environment, registry_config)
     )
+    if fallback:
+        sources.append(ExplicitCredentials(fallback))
     return Credentials(sources)
 
 

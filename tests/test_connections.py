@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import base64
+import json
+from pathlib import Path
+
+from oci_chart_publish.connections import credentials
+from oci_chart_publish.oci.reference import Repository
+from oci_chart_publish.settings import Settings
+
+GHCR = Repository.parse("ghcr.io/acme/charts/web")
+QUAY = Repository.parse("quay.io/acme/web")
+
+
+def auths(**entries: str) -> str:
+    listed = {
+        host: {"auth": base64.b64encode(f"{user}:x".encode()).decode()} for host, user in entries.items()
+    }
+    return json.dumps({"auths": listed})
+
+
+def user(settings: Settings, repository: Repository, home: Path) -> str:
+    environment = {"HOME": str(home), "GITHUB_ACTOR": "octocat"}
+    found = credentials(settings, environment).find(repository)
+    return found.username if found else ""
+
+
+def test_token_of_the_job_serves_ghcr_and_nothing_else(tmp_path: Path) -> None:
+    settings = Settings(github_token="t0ken")
+    assert user(settings, GHCR, tmp_path) == "octocat"
+    assert user(settings, QUAY, tmp_path) == ""
+
+
+def test_login_to_ghcr_goes_before_the_token_of_the_job(tmp_path: Path) -> None:
+    given = Settings(github_token="t0ken", registry_auth=auths(**{"ghcr.io": "robot"}))
+    assert user(given, GHCR, tmp_path) == "robot"
+    (tmp_path / ".docker").mkdir()
+    (tmp_path / ".docker" / "config.json").write_text(auths(**{"ghcr.io": "login"}))
+    assert user(Settings(github_token="t0ken"), GHCR, tmp_path) == "login"
+
+
+def test_username_and_password_serve_the_registry_without_another_credential(tmp_path: Path) -> None:
+    registries = ("ghcr.io/acme/charts", "quay.io/acme")
+    settings = Settings(github_token="t0ken", username="me", password="secret", registries=registries)
+    assert user(settings, QUAY, tmp_path) == "me"
+    assert user(settings, GHCR, tmp_path) == "octocat"
