@@ -257,14 +257,17 @@ def main() -> None:
         (folder / "disk").mkdir()
         (folder / "memory").mkdir()
         with places(folder, options.only) as found:
-            text = "\n".join(
-                table(place, dict(rows(bench, place, options.rounds, environment)), len(charts))
-                for place in found
-            )
-    print(text)
+            for place in found:
+                keep(table(place, dict(rows(bench, place, options.rounds, environment)), len(charts)))
+
+
+def keep(text: str) -> None:
+    """Print a table as soon as it is complete, and add it to the results of the day."""
+    print(text, flush=True)
     results = ROOT / "benchmarks" / "results"
     results.mkdir(exist_ok=True)
-    (results / f"{datetime.now(tz=UTC):%Y%m%dT%H%M%S}.md").write_text(text)
+    with (results / f"{datetime.now(tz=UTC):%Y-%m-%d}.md").open("a") as file:
+        file.write(f"{text}\n")
 
 
 if __name__ == "__main__":
