@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from oci_chart_publish.chart import package
 from oci_chart_publish.chart.archive import load_archive
-from oci_chart_publish.chart.chart import Chart, load_chart
-from oci_chart_publish.chart.members import read_members
+from oci_chart_publish.chart.chart import Chart, from_files, load_chart
+from oci_chart_publish.chart.members import ChartFile, read_members
 from oci_chart_publish.chart.tree import FolderTree, MemoryTree
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "helm"
@@ -149,6 +149,32 @@ def test_tar_is_read_back_by_us_and_by_tarfile(files: dict[str, bytes]) -> None:
         assert [(m.name, (archive.extractfile(m) or io.BytesIO()).read()) for m in archive] == members
     if files:
         assert [(f.path, f.data) for f in read_members(package.gzip(tar))] == list(files.items())
+
+
+def as_files(chart: Chart) -> dict[str, bytes]:
+    return {path.partition("/")[2]: data for path, data in package.entries(chart)}
+
+
+SUBCHARTS = st.dictionaries(st.sampled_from(["a", "b", "c"]), st.dictionaries(NAMES, st.binary(max_size=600)))
+
+
+@given(st.dictionaries(NAMES, st.binary(max_size=600), max_size=4), SUBCHARTS)
+def test_packed_chart_loads_as_the_same_chart(
+    own: dict[str, bytes], subcharts: dict[str, dict[str, bytes]]
+) -> None:
+    files = {f"files/{path}": data for path, data in own.items()} | {"Chart.yaml": CHART_YAML % b"x"}
+    for name, inner in subcharts.items():
+        files |= {f"charts/{name}/files/{path}": data for path, data in inner.items()}
+        files[f"charts/{name}/Chart.yaml"] = CHART_YAML % name.encode()
+    chart = from_files(ChartFile(path, data) for path, data in files.items())
+    assert as_files(chart) == files
+    tar = package.tar(package.entries(chart))
+    again = load_archive(package.gzip(tar), title="again")
+    assert as_files(again) == files
+    assert package.tar(package.entries(again)) == tar
+
+
+CHART_YAML = b"apiVersion: v2\nname: %s\nversion: 1.0.0\n"
 
 
 def test_packing_twice_gives_the_same_bytes_whatever_the_order_of_the_files() -> None:
