@@ -77,6 +77,7 @@ def test_second_run_finds_everything_published(
 
 
 def test_hyphenated_inputs_arrive(runner: ImageRunner, repo: GitRepo, plain_registry: Registry) -> None:
+    plain_registry.clear()
     step = push(runner, repo, registries=f"{plain_registry.host}/dry", dry_run="true")
     assert step.code == 0, step.errors
     assert step.outputs["published"] == "false"
