@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from oci_chart_publish.chart import package
@@ -141,6 +141,7 @@ NAMES = st.from_regex(r"([a-z0-9é]{1,70}/){0,3}[a-z0-9é._-]{1,120}", fullmatch
 )
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(st.dictionaries(NAMES, st.binary(max_size=2000), max_size=6))
 def test_tar_is_read_back_by_us_and_by_tarfile(files: dict[str, bytes]) -> None:
     members = [(f"x/{name}", data) for name, data in files.items()]
@@ -158,6 +159,7 @@ def as_files(chart: Chart) -> dict[str, bytes]:
 SUBCHARTS = st.dictionaries(st.sampled_from(["a", "b", "c"]), st.dictionaries(NAMES, st.binary(max_size=600)))
 
 
+@settings(deadline=None)  # a busy machine is no failure
 @given(st.dictionaries(NAMES, st.binary(max_size=600), max_size=4), SUBCHARTS)
 def test_packed_chart_loads_as_the_same_chart(
     own: dict[str, bytes], subcharts: dict[str, dict[str, bytes]]
