@@ -36,7 +36,8 @@ def _artifact(chart: Chart) -> str:
         ("before", f"{escaped(chart.previous_version or '')} {code(chart.previous_digest or '')}".strip()),
     ]
     cells = [f"| {name} | {value} |" for name, value in rows if value]
-    return "\n".join(["### Artifact", "", "| | |", "|:--|:--|", *cells])
+    head = f"| version | {escaped(chart.version)} |"
+    return "\n".join(["### Artifact", "", head, "|:--|:--|", *cells])
 
 
 def _where(chart: Chart) -> str:
