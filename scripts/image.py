@@ -142,6 +142,8 @@ def build(tag: str) -> None:
             f"--volume={HOME / 'pip.conf'}:/etc/pip.conf:ro",
         ]
     run("buildah", "bud", "--isolation", "chroot", "--pull-never", "--layers", *mounts, "-t", tag, ROOT)
+    # Layers of today are the cache of the next build.
+    run("podman", "image", "prune", "--force", "--filter", "until=24h")
 
 
 def main(tag: str = "localhost/oci-chart-publish:latest") -> int:
