@@ -15,7 +15,7 @@ import yaml
 from tests.programs import program
 
 from oci_chart_publish.action import COMMANDS, OTHERS
-from oci_chart_publish.report.compose import report
+from oci_chart_publish.report import compose
 from oci_chart_publish.report.outputs import outputs
 from oci_chart_publish.settings import Settings, fields
 
@@ -71,7 +71,7 @@ def test_commands_in_the_description_are_those_the_action_takes() -> None:
 
 
 def test_outputs_declared_are_those_written() -> None:
-    written = outputs(report([], command="plan", dry_run=True, tool_version="0", layout=""))
+    written = outputs(compose.report([], command="plan", dry_run=True, tool_version="0", layout=""))
     assert set(ACTION["outputs"]) == set(written) | FILES
 
 
@@ -92,6 +92,14 @@ def test_commands_in_workflows_exist() -> None:
     for name, step in own_steps():
         command = step.get("with", {}).get("command", "plan").split()[0]
         assert command in {*COMMANDS, *OTHERS}, name
+
+
+def test_files_of_a_stranger_are_kept_in_a_folder_of_their_own() -> None:
+    job = yaml.safe_load((ROOT / "examples/workflows/fork-report.yml").read_text())["jobs"]["comment"]
+    download, report = job["steps"]
+    assert report["with"]["command"] == f"report {download['with']['path']}/report.json"
+    assert "checkout" not in str(job)
+    assert "write" not in {job["permissions"].get("contents"), job["permissions"].get("packages")}
 
 
 def test_other_actions_are_pinned_by_commit_with_the_release_in_a_comment() -> None:
