@@ -1,7 +1,9 @@
-"""Fixtures for every test: the real registries."""
+"""For every test: the guards, and the real registries."""
 
 from __future__ import annotations
 
+from tests import guards
+from tests.guards import homes, own_home
 from tests.real.fixtures import (
     crane_registry,
     htpasswd_registry,
@@ -15,11 +17,15 @@ from tests.real.fixtures import (
 
 __all__ = (
     "crane_registry",
+    "homes",
     "htpasswd_registry",
     "olareg",
     "olareg_no_referrers",
+    "own_home",
     "plain_registry",
     "readonly_registry",
     "tls_registry",
     "token_registry",
 )
+
+guards.install()

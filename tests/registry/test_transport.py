@@ -353,7 +353,7 @@ def test_nothing_is_sent_again_by_the_libraries(serve: Serve, transport: Any) ->
         "http://host:x/",
         "http://ho st/",
         "http://h\u00f6st/",
-        "http://host/\nX: y",
+        "http://host.invalid/\nX: y",
     ],
 )
 def test_only_errors_of_ours_escape_for_a_bad_url(transport: Any, url: str) -> None:
