@@ -14,7 +14,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
 
+from oci_chart_publish.chart.constraint import Constraint
 from oci_chart_publish.chart.metadata import ChartMetadata
+from oci_chart_publish.chart.version import ChartVersion
 from oci_chart_publish.errors import PublishError
 from oci_chart_publish.oci.descriptor import Descriptor
 from oci_chart_publish.oci.digest import Digest
@@ -51,6 +53,14 @@ class Need:
     locked: bool
     repository: str = ""
     folder: str | None = None
+
+    def allows(self, version: str) -> bool:
+        """Tell whether a version is the one that is locked (``1.2.3`` is ``v1.2.3``), or satisfies the constraint."""
+        found = ChartVersion.parse(version)
+        if not self.locked:
+            return Constraint.parse(self.version).allows(found)
+        wanted = ChartVersion.parse(self.version)
+        return found == wanted and found.build == wanted.build
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

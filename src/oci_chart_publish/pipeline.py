@@ -420,7 +420,9 @@ def _resolved(
 ) -> ChartArtifact:
     """Build a chart again, with what it lacks in its ``charts/``."""
     fetcher = run.dependencies.fetcher
-    files, warnings = archives(artifact.unresolved, shelf.archive, fetcher() if fetcher else None)
+    files, warnings = archives(
+        artifact.unresolved, shelf.archive, fetcher() if fetcher else None, workers.gather
+    )
     if run.dependencies.update:
         files |= _new_lock(one, files, run)
     whole, _ = _build(one, artifact.version, decisions.moved(one), run, workers, files=files)

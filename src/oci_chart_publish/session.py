@@ -197,11 +197,7 @@ class Session:
         )
 
     def _save(self, path: str, data: bytes) -> None:
-        target = self.root / path
-        if target.exists():
-            write_file(target, data)
-        else:
-            target.write_bytes(data)
+        write_file(self.root / path, data, create=True)
 
     def _tree(self, folder: str) -> Tree | None:
         if not (self.root / folder / "Chart.yaml").is_file():

@@ -314,3 +314,13 @@ def test_a_file_that_is_gone_is_named(tmp_path: Path) -> None:
     with pytest.raises(ChartError) as raised:
         write_file(tmp_path / "Chart.yaml", b"")
     assert str(raised.value) == f"{tmp_path}/Chart.yaml: cannot be written: No such file or directory"
+
+
+def test_a_new_file_is_written_whole_but_never_through_a_link(tmp_path: Path) -> None:
+    write_file(tmp_path / "Chart.lock", b"digest: x\n", create=True)
+    assert (tmp_path / "Chart.lock").read_bytes() == b"digest: x\n"
+    assert (tmp_path / "Chart.lock").stat().st_mode & 0o777 == 0o644
+    (tmp_path / "link").symlink_to(tmp_path / "outside")
+    with pytest.raises(ChartError, match="is a symbolic link"):
+        write_file(tmp_path / "link", b"digest: x\n", create=True)
+    assert not (tmp_path / "outside").exists()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.fakes.chartrepo import ChartRepo
+from tests.fakes.chartrepo import ChartRepo, archive
 from tests.flow.command import Command
 from tests.flow.test_dependencies import chart, command, layer
 from tests.real.helm import helm
@@ -133,3 +133,61 @@ def test_what_no_repository_has_is_an_error_that_names_it(
     assert done.code == 3
     assert said in done.err + done.out
     assert charts.url in done.err + done.out
+
+
+def test_lock_is_never_written_through_a_link(tmp_path: Path, charts: ChartRepo) -> None:
+    folder = tmp_path / "repo"
+    top = chart(folder, "top", "1.0.0", {"leaf": "^1.0.0"}, repository=charts.url)
+    (top / "Chart.lock").symlink_to(tmp_path / "outside")
+    done = command(tmp_path, folder).run("publish", "--dependency", "update")
+    assert done.code == 3
+    assert "Chart.lock" in done.err + done.out
+    assert not (tmp_path / "outside").exists()
+
+
+def test_one_chart_under_two_aliases_is_fetched_once_and_stays_unchanged(
+    tmp_path: Path, charts: ChartRepo, plain_registry: Registry
+) -> None:
+    folder = tmp_path / "repo"
+    top = chart(folder, "top", "1.0.0", {"leaf": "1.2.0"}, repository=charts.url)
+    with (top / "Chart.yaml").open("a") as file:
+        file.write(
+            f"    alias: one\n  - {{name: leaf, version: ^1.0.0, repository: '{charts.url}', alias: two}}\n"
+        )
+    run = command(tmp_path, folder)
+    assert run.publish(f"{plain_registry.host}/twins").statuses() == {"top": "published"}
+    assert sorted(line.rpartition("/")[2] for line in charts.lines if "tgz" in line) == [
+        "leaf-1.10.0.tgz",
+        "leaf-1.2.0.tgz",
+    ]
+    charts.close()
+    assert run.publish(f"{plain_registry.host}/twins").statuses() == {"top": "unchanged"}
+
+
+def test_vendored_version_that_the_lock_does_not_name_is_warned_of(tmp_path: Path, charts: ChartRepo) -> None:
+    folder = tmp_path / "repo"
+    top = chart(folder, "top", "1.0.0", {"leaf": "^1.0.0"}, repository=charts.url)
+    client = helm(tmp_path / "helm")
+    client.run("dependency", "update", top)
+    (top / "charts/leaf-1.10.0.tgz").write_bytes(archive("leaf", "1.2.0"))
+    done = command(tmp_path, folder).run("plan", "--json")
+    assert done.code == 0, done.err
+    assert "charts/ holds leaf 1.2.0, the lock names 1.10.0" in done.out
+
+
+def test_chart_of_the_repository_at_another_version_than_the_lock_names_is_refused_as_helm_does(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "repo"
+    base = chart(folder, "base", "1.0.0")
+    top = chart(folder, "top", "1.0.0", {"base": "^1.0.0"})
+    client = helm(tmp_path / "helm")
+    client.run("dependency", "update", top)
+    (top / "charts/base-1.0.0.tgz").unlink()
+    run = command(tmp_path, folder)
+    assert run.run("plan").code == 0
+    (base / "Chart.yaml").write_text("apiVersion: v2\nname: base\nversion: 1.1.0\n")
+    done = run.run("plan")
+    assert done.code == 3
+    assert "base is 1.1.0 in this repository, the lock names 1.0.0" in done.err + done.out
+    assert "can't get a valid version" in client.attempt("dependency", "build", top).stderr

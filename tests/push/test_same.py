@@ -186,3 +186,39 @@ def test_dependency_that_both_lack_is_different(here: ImageLayout, there: ImageL
     missing = Need(name="sub", version="1.2.0", locked=True)
     theirs = stored(archive(WEB), there)
     assert not same(built(WEB, here).manifest, here, theirs, there, unresolved=[missing])
+
+
+TWINS = {
+    "charts/sub/Chart.yaml": b"apiVersion: v2\nname: sub\nversion: 1.2.0\n",
+    "charts/sub-2.0.0/Chart.yaml": b"apiVersion: v2\nname: sub\nversion: 2.0.0\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("versions", "published", "expected"),
+    [
+        (["1.2.0", "1.2.0"], ["charts/sub/Chart.yaml"], True),
+        (["^1.0.0", "^2.0.0"], list(TWINS), True),
+        (["^1.0.0", "^2.0.0"], ["charts/sub/Chart.yaml"], False),
+        (["^1.0.0", "1.2.0"], list(TWINS), False),
+    ],
+)
+def test_dependency_that_is_there_twice_under_aliases_is_compared_by_what_resolves_it(
+    here: ImageLayout, there: ImageLayout, versions: list[str], published: list[str], *, expected: bool
+) -> None:
+    missing = [Need(name="sub", version=version, locked=False) for version in versions]
+    theirs = stored(archive({**WEB, **{path: TWINS[path] for path in published}}), there)
+    assert same(built(WEB, here).manifest, here, theirs, there, unresolved=missing) is expected
+
+
+def test_each_of_several_versions_of_a_subchart_is_compared(here: ImageLayout, there: ImageLayout) -> None:
+    ours = built({**WEB, **TWINS}, here).manifest
+    assert same(ours, here, stored(archive({**WEB, **TWINS}), there), there)
+    fewer = {path: data for path, data in TWINS.items() if "2.0.0" in path}
+    assert not same(ours, here, stored(archive({**WEB, **fewer}), there), there)
+
+
+def test_locked_version_may_be_spelled_in_another_way(here: ImageLayout, there: ImageLayout) -> None:
+    missing = Need(name="sub", version="v1.2.0", locked=True)
+    theirs = stored(archive({**WEB, **UNPACKED}), there)
+    assert same(built(WEB, here).manifest, here, theirs, there, unresolved=[missing])

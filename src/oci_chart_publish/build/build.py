@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from oci_chart_publish.build.artifact import manifest_of
+from oci_chart_publish.build.dependencies.need import vendored_otherwise
 from oci_chart_publish.chart import package
 from oci_chart_publish.chart.annotations import manifest_annotations
 from oci_chart_publish.chart.chart import Chart, check_contents, load_chart
@@ -145,4 +146,9 @@ def warnings_of(chart: Chart) -> tuple[str, ...]:
         f"{path} is not tracked by git and was left out; commit it, or name it in include-untracked"
         for path in chart.left_out
     )
-    return (*chart.warnings, *traps(chart.metadata, chart.file("Chart.yaml") or b""), *left_out)
+    return (
+        *chart.warnings,
+        *traps(chart.metadata, chart.file("Chart.yaml") or b""),
+        *vendored_otherwise(chart),
+        *left_out,
+    )

@@ -90,22 +90,27 @@ def set_version(data: bytes, version: str, *, path: str = "Chart.yaml") -> bytes
     return replace_scalars(data, {"version": version}, path=path)
 
 
-def write_file(path: Path, data: bytes) -> None:
-    """Replace a regular file by ``data`` in one step, keeping its mode and, where permitted, its owner."""
+def write_file(path: Path, data: bytes, *, create: bool = False) -> None:
+    """Replace a regular file by ``data`` in one step, keeping its mode and, where permitted, its owner.
+
+    With ``create`` the file need not be there before.
+    """
     if path.is_symlink():
         raise ChartError(
             "is a symbolic link: another file would change", path=str(path), hint="edit the file it points to"
         )
     try:
-        before = path.stat()
+        before = None if create and not path.exists() else path.stat()
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
             temporary = Path(file.name)
             try:
                 file.write(data)
                 file.flush()
-                with suppress(OSError, AttributeError):  # only root may give files away; Windows has no owner
-                    os.chown(temporary, before.st_uid, before.st_gid)
-                temporary.chmod(before.st_mode & 0o7777)
+                if before is not None:
+                    # Only root may give files away; Windows has no owner.
+                    with suppress(OSError, AttributeError):
+                        os.chown(temporary, before.st_uid, before.st_gid)
+                temporary.chmod(before.st_mode & 0o7777 if before is not None else 0o644)
                 os.fsync(file.fileno())
                 temporary.replace(path)
             except BaseException:

@@ -9,14 +9,12 @@ do not count. So a registry filled by ``helm push`` is "unchanged" on the first 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from oci_chart_publish.chart.archive import load_archive
 from oci_chart_publish.chart.chart import Chart
-from oci_chart_publish.chart.constraint import Constraint
 from oci_chart_publish.chart.lock import Lock
 from oci_chart_publish.chart.mediatype import CHART_LAYERS
-from oci_chart_publish.chart.version import ChartVersion
 from oci_chart_publish.errors import ChartError, VerificationError
 from oci_chart_publish.handover import Need
 from oci_chart_publish.oci.descriptor import Descriptor
@@ -73,21 +71,31 @@ def same_files(ours: Chart, theirs: Chart, unresolved: Sequence[Need] = ()) -> b
         return False
     if _files(ours) != _files(theirs):
         return False
-    our_subcharts = {chart.name: chart for chart in ours.subcharts}
-    their_subcharts = {chart.name: chart for chart in theirs.subcharts}
-    for missing in unresolved:
-        found = their_subcharts.pop(missing.name, None)
-        if found is None or not _satisfies(found.version, missing):
-            return False
-    return our_subcharts.keys() == their_subcharts.keys() and all(
-        same_files(chart, their_subcharts[name]) for name, chart in our_subcharts.items()
+    missing = {need.name for need in unresolved}
+    resolved = [chart for chart in theirs.subcharts if chart.name in missing]
+    our_subcharts = _by_version(ours.subcharts)
+    their_subcharts = _by_version(chart for chart in theirs.subcharts if chart.name not in missing)
+    return (
+        _resolves(unresolved, resolved)
+        and our_subcharts.keys() == their_subcharts.keys()
+        and all(same_files(chart, their_subcharts[key]) for key, chart in our_subcharts.items())
     )
 
 
-def _satisfies(version: str, wanted: Need) -> bool:
-    if wanted.locked:
-        return version == wanted.version
-    return Constraint.parse(wanted.version).allows(ChartVersion.parse(version))
+def _by_version(charts: Iterable[Chart]) -> dict[tuple[str, str], Chart]:
+    # One chart may be there in several versions, each under an alias of its own.
+    return {(chart.name, chart.version): chart for chart in charts}
+
+
+def _resolves(needs: Sequence[Need], charts: Sequence[Chart]) -> bool:
+    """Tell whether each need is met by one of the charts, and each chart meets a need; several may share a chart."""
+
+    def meets(chart: Chart, need: Need) -> bool:
+        return chart.name == need.name and need.allows(chart.version)
+
+    return all(any(meets(chart, need) for chart in charts) for need in needs) and all(
+        any(meets(chart, need) for need in needs) for chart in charts
+    )
 
 
 def _files(chart: Chart) -> dict[str, bytes]:

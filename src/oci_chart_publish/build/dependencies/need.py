@@ -67,16 +67,9 @@ def _need(dependency: Dependency, locked: str | None, folder: str, around: Surro
             hint=f"put it into charts/{dependency.name}/, or say where it comes from",
         )
     ours = around.folder_of(dependency.name)
-    if ours is not None and around.is_own(dependency.repository) and fits(around.folders[ours][1], base):
+    if ours is not None and around.is_own(dependency.repository) and base.allows(around.folders[ours][1]):
         return replace(base, folder=ours)
     return base
-
-
-def fits(version: str, need: Need) -> bool:
-    """Tell whether a version is the one that is locked, or satisfies the constraint."""
-    if need.locked:
-        return version == need.version
-    return Constraint.parse(need.version).allows(ChartVersion.parse(version))
 
 
 def _file_folder(dependency: Dependency, folder: str) -> str:
@@ -133,6 +126,27 @@ def _locked_versions(chart: Chart, declared: Sequence[Dependency]) -> dict[int, 
             waiting.remove(entry)
             found[number] = entry.version
     return found
+
+
+def vendored_otherwise(chart: Chart) -> tuple[str, ...]:
+    """Warn of what ``charts/`` holds in another version than the lock names; it is packed, as by Helm."""
+    found: list[str] = []
+    for locked in chart.lock.dependencies if chart.lock is not None else ():
+        held = [subchart.version for subchart in chart.subcharts if subchart.name == locked.name]
+        if held and not any(_is_locked(version, locked.version) for version in held):
+            found.append(
+                f"charts/ holds {locked.name} {', '.join(held)}, the lock names {locked.version}: what charts/ holds "
+                "is packed; run `helm dependency build` and commit what it changes"
+            )
+    return tuple(dict.fromkeys(found))
+
+
+def _is_locked(version: str, locked: str) -> bool:
+    try:
+        # Of a dependency without a repository Helm locks the constraint.
+        return version == locked or Constraint.parse(locked).allows(ChartVersion.parse(version))
+    except ChartError:
+        return False
 
 
 def renewed_lock(chart: Chart, aliases: Mapping[str, str]) -> tuple[str, bytes]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Protocol
 
-from oci_chart_publish.build.dependencies.need import fits
 from oci_chart_publish.chart.version import ChartVersion
 from oci_chart_publish.errors import ChartError
 from oci_chart_publish.handover import Need
@@ -25,14 +25,21 @@ Built = Callable[[str], tuple[str, bytes]]
 """Gives version and archive of the chart in a folder of this repository, as built in this run."""
 
 
+Archive = tuple[str, bytes]
+"""A version and the archive of a chart at that version."""
+Gather = Callable[[Sequence[Callable[[], Archive]]], list[Archive]]
+"""Makes calls at the same time; results come in the order of the calls."""
+
+
 def archives(
-    needs: Iterable[Need], built: Built, fetcher: Fetcher | None
+    needs: Iterable[Need], built: Built, fetcher: Fetcher | None, gather: Gather
 ) -> tuple[dict[str, bytes], list[str]]:
     """Return the archives by their path in the chart, and warnings; ChartError where one cannot be had."""
+    wanted = tuple(needs)
+    found = gather([partial(_archive, need, built, fetcher) for need in wanted])
     files: dict[str, bytes] = {}
     warnings: list[str] = []
-    for need in needs:
-        version, data = _from_tree(need, built) if need.folder is not None else _fetched(need, fetcher)
+    for need, (version, data) in zip(wanted, found, strict=True):
         if not need.locked and need.folder is None:
             warnings.append(
                 f"{need.name} {need.version} was resolved to {version} without a lock: the result is not reproducible"
@@ -41,9 +48,20 @@ def archives(
     return files, warnings
 
 
-def _from_tree(need: Need, built: Built) -> tuple[str, bytes]:
+def _archive(need: Need, built: Built, fetcher: Fetcher | None) -> Archive:
+    return _from_tree(need, built) if need.folder is not None else _fetched(need, fetcher)
+
+
+def _from_tree(need: Need, built: Built) -> Archive:
     version, data = built(need.folder or "")
-    if not fits(version, need) and not need.locked:
+    if not need.allows(version) and need.locked:
+        raise ChartError(
+            f"{need.name} is {version} in this repository, the lock names {need.version}",
+            path="Chart.yaml",
+            key="dependencies",
+            hint="run `helm dependency update`, or publish with dependency: update, and commit the lock",
+        )
+    if not need.allows(version):
         raise ChartError(
             f"{need.name} is {version} in this repository, which does not satisfy {need.version}",
             path="Chart.yaml",
@@ -53,7 +71,7 @@ def _from_tree(need: Need, built: Built) -> tuple[str, bytes]:
     return version, data
 
 
-def _fetched(need: Need, fetcher: Fetcher | None) -> tuple[str, bytes]:
+def _fetched(need: Need, fetcher: Fetcher | None) -> Archive:
     if fetcher is None:
         raise ChartError(
             f"{need.name} {need.version} is missing in charts/ and is not fetched",
@@ -67,7 +85,7 @@ def _fetched(need: Need, fetcher: Fetcher | None) -> tuple[str, bytes]:
 
 def _best(need: Need, fetcher: Fetcher) -> str:
     fitting = [
-        version for version in fetcher.versions(need.repository, need.name) if fits(str(version), need)
+        version for version in fetcher.versions(need.repository, need.name) if need.allows(str(version))
     ]
     if not fitting:
         raise ChartError(
