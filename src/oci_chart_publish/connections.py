@@ -24,7 +24,7 @@ def connect(
     secret: Callable[[str], None],
 ) -> Registries:
     """Return the registries of a run. ``say`` is told of waits, ``secret`` of every secret that arises."""
-    own = hosts(settings.registries)
+    own = hosts((*settings.registries, settings.preview) if settings.preview else settings.registries)
     asked = frozenset(settings.plain_http)
     everywhere = not asked.isdisjoint(_EVERYWHERE)
     options = RegistryOptions(

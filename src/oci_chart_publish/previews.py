@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Protocol, runtime_checkable
 
 from msgspec.structs import replace
@@ -14,12 +15,28 @@ from msgspec.structs import replace
 from oci_chart_publish.bump.previews import preview_of
 from oci_chart_publish.chart.metadata import ChartMetadata
 from oci_chart_publish.chart.version import ChartVersion
-from oci_chart_publish.errors import PublishError
+from oci_chart_publish.errors import ConfigError, PublishError
 from oci_chart_publish.handover import VersionDecision
 from oci_chart_publish.oci.digest import Digest
-from oci_chart_publish.oci.reference import Repository
+from oci_chart_publish.oci.reference import SCHEME, Repository
 from oci_chart_publish.oci.store import Target
 from oci_chart_publish.report import document
+from oci_chart_publish.settings import Settings
+
+
+def keep_apart(settings: Settings) -> None:
+    """Raise ConfigError where previews would lie among releases, for whoever asks there for the newest version."""
+    own = (one.registries or () for one in settings.chart_settings.values())
+    releases = {_place(registry) for registry in chain(settings.registries, *own)}
+    if settings.preview and _place(settings.preview) in releases:
+        raise ConfigError(
+            f"preview: {settings.preview} is where releases go",
+            hint=f"name a repository for previews alone, for example {_place(settings.preview)}-previews",
+        )
+
+
+def _place(registry: str) -> str:
+    return registry.removeprefix(SCHEME).rstrip("/")
 
 
 @dataclass(frozen=True, kw_only=True)

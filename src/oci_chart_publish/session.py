@@ -33,7 +33,7 @@ from oci_chart_publish.layout.memo import Memo
 from oci_chart_publish.oci.reference import Repository
 from oci_chart_publish.oci.store import Target
 from oci_chart_publish.pipeline import DependencyPolicy, Run
-from oci_chart_publish.previews import PreviewVersions, listed
+from oci_chart_publish.previews import PreviewVersions, keep_apart, listed
 from oci_chart_publish.progress import Progress, progress
 from oci_chart_publish.registry.connect import PULL, PULL_PUSH, Registries
 from oci_chart_publish.registry.credentials import Credentials
@@ -81,8 +81,10 @@ class Session:
         named = named.splitlines() if isinstance(named, str) else named  # an input is one text
         repository = GitRepository.open(find.home(named, folder), environment)
         root = repository.root if repository else folder
+        settings = resolve([options, from_environment(environment), from_file(root, config)])
+        keep_apart(settings)
         return cls(
-            settings=resolve([options, from_environment(environment), from_file(root, config)]),
+            settings=settings,
             environment=environment,
             folder=folder,
             repository=repository,
@@ -268,6 +270,10 @@ class Session:
 
     def settled(self, charts: Sequence[document.Chart]) -> tuple[document.Chart, ...]:
         """Turn conflicts that this run did not cause into drift."""
+        return drift.settle(charts, self.settings.conflicts, self._touched(charts))
+
+    def _touched(self, charts: Sequence[document.Chart]) -> Callable[[document.Chart], bool]:
+        """Return what tells whether this push or pull request changed a chart's files."""
         folders = [chart.path for chart in charts]
         versions = replace(self.versions(()), folders=tuple(folders))
 
@@ -276,7 +282,7 @@ class Session:
             belonging = versions.belonging(chart.name, chart.path)
             return changed is None or any(path in belonging for path in changed)
 
-        return drift.settle(charts, self.settings.conflicts, touched)
+        return touched
 
     @cached_property
     def changed_paths(self) -> frozenset[str] | None:
@@ -327,12 +333,18 @@ class Session:
         pull_request = self.event.pull_request
         if not self.settings.preview or pull_request is None or self.event.from_fork or pull_request.closed:
             return report
+        if self.settings.dry_run:
+            return report
+        touched = self._touched(report.charts)
         moving = {
-            chart.path for chart in report.charts if chart.status in {"would-publish", "conflict", "drift"}
+            chart.path
+            for chart in report.charts
+            if chart.status == "would-publish" or (chart.status in {"conflict", "drift"} and touched(chart))
         }
         run = replace(
             replace(self, writes=True).run(),
             registries=(self.settings.preview,),
+            own_registries=lambda _: None,  # those are for releases
             versions=PreviewVersions(version=self.versions(sources).preview(), number=pull_request.number),
             details=False,
         )

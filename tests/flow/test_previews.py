@@ -1,0 +1,257 @@
+"""Previews of pull requests: on real git, a real registry and the stand-in of GitHub."""
+
+from __future__ import annotations
+
+import json
+import tarfile
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.action.minirunner import Runner, Step
+from tests.action.test_story import pull_request
+from tests.fakes.git import GitRepo
+from tests.fakes.github import FakeGitHub
+from tests.flow.test_dependencies import chart
+from tests.real.registries import Registry
+
+MANIFEST = "application/vnd.oci.image.manifest.v1+json"
+
+
+def asked(registry: Registry, path: str, accept: str = "*/*") -> bytes | None:
+    """Ask a registry without our own client; None for what it does not hold."""
+    request = urllib.request.Request(f"{registry.url}/v2/{path}", headers={"Accept": accept})
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            data: bytes = answer.read()
+    except urllib.error.HTTPError as error:
+        error.close()
+        if error.code != 404:
+            raise
+        return None
+    return data
+
+
+def tags(registry: Registry, path: str) -> list[str]:
+    """Return the tags of a repository, sorted."""
+    data = asked(registry, f"{path}/tags/list")
+    return sorted(json.loads(data)["tags"] or []) if data else []
+
+
+def manifest(registry: Registry, path: str, tag: str) -> dict[str, Any]:
+    """Return the manifest that a tag names."""
+    data = asked(registry, f"{path}/manifests/{tag}", MANIFEST)
+    assert data is not None, f"{path}:{tag}"
+    found: dict[str, Any] = json.loads(data)
+    return found
+
+
+def packed(registry: Registry, path: str, tag: str) -> Mapping[str, str]:
+    """Return the Chart.yaml files of a published chart, by path."""
+    digest = manifest(registry, path, tag)["layers"][0]["digest"]
+    data = asked(registry, f"{path}/blobs/{digest}")
+    assert data is not None
+    with tarfile.open(fileobj=BytesIO(data)) as archive:
+        return {
+            member.name: file.read().decode()
+            for member in archive
+            if member.name.endswith("Chart.yaml") and (file := archive.extractfile(member))
+        }
+
+
+@dataclass(frozen=True)
+class Project:
+    """A repository with two charts, its releases, and a pull request that changes one of them."""
+
+    repo: GitRepo
+    runner: Runner
+    github: FakeGitHub
+    registry: Registry
+    path: str
+    base: str
+
+    @property
+    def releases(self) -> str:
+        return f"{self.registry.host}/{self.path}/charts"
+
+    @property
+    def previews(self) -> str:
+        return f"{self.registry.host}/{self.path}/previews"
+
+    def release(self) -> None:
+        self.github.state.commit("pushed", sha=self.base, branch="main")
+        payload = {"before": "0" * 40}
+        step = self.runner.step(
+            "push", payload, ref="refs/heads/main", sha=self.base, registries=self.releases, release="off"
+        )
+        assert step.code == 0, step.errors + step.log
+
+    def change(self, files: Mapping[str, str]) -> str:
+        """Commit to the branch of pull request 7 and return its head."""
+        self.repo.write(files)
+        head = self.repo.commit("feat: change")
+        if 7 in self.github.state.pulls:
+            self.github.state.commit("head", sha=head)
+            self.github.state.pulls[7].head_sha = head
+        else:
+            self.github.add_pull(7, head_sha=head)
+        return head
+
+    def look(self, head: str, *, repository: str = "acme/charts", **inputs: str) -> Step:
+        """Run the action on the pull request."""
+        payload = pull_request(7, head, self.base, repository=repository)
+        given = {"registries": self.releases, "preview": self.previews, **inputs}
+        return self.runner.step("pull_request", payload, ref="refs/pull/7/merge", sha=head, **given)
+
+    def held(self, name: str) -> list[str]:
+        """The tags of a chart's previews."""
+        return tags(self.registry, f"{self.path}/previews/{name}")
+
+
+@pytest.fixture
+def github() -> Iterator[FakeGitHub]:
+    with FakeGitHub() as fake:
+        yield fake
+
+
+@pytest.fixture
+def project(tmp_path: Path, github: FakeGitHub, plain_registry: Registry) -> Project:
+    repo = GitRepo(tmp_path / "origin")
+    chart(repo.root, "web", "1.0.0")
+    chart(repo.root, "api", "0.1.0")
+    base = repo.commit("feat: first charts")
+    runner = Runner(workspace=repo.root, temp=tmp_path / "runner", api_url=github.api_url)
+    path = tmp_path.name.replace("_", "-").strip("-")
+    return Project(repo, runner, github, plain_registry, path, base)
+
+
+def preview(head: str) -> str:
+    return f"0.0.0-pr.7.g{head[:7]}"
+
+
+def test_only_the_changed_chart_gets_a_preview_and_the_comment_names_it(project: Project) -> None:
+    project.release()
+    head = project.change({"charts/web/Chart.yaml": "apiVersion: v2\nname: web\nversion: 1.1.0\n"})
+    step = project.look(head)
+    assert step.code == 0, step.errors + step.log
+    assert project.held("web") == [preview(head)]
+    assert project.held("api") == []
+    assert packed(project.registry, f"{project.path}/previews/web", preview(head)) == {
+        "web/Chart.yaml": f"apiVersion: v2\nname: web\nversion: {preview(head)}\n"
+    }
+    assert tags(project.registry, f"{project.path}/charts/web") == ["1.0.0"]
+    (comment,) = project.github.state.comments.values()
+    assert f"oci://{project.previews}/web --version {preview(head)}" in comment.body
+    report = json.loads(Path(step.outputs["report"]).read_text())
+    found = {one["name"]: one.get("preview") for one in report["charts"]}
+    assert found == {"web": f"{project.previews}/web:{preview(head)}", "api": None}
+    assert (project.repo.root / "charts/web/Chart.yaml").read_text().endswith("version: 1.1.0\n")
+
+
+def test_each_head_has_a_preview_of_its_own_and_again_nothing_is_pushed(project: Project) -> None:
+    first = project.change({"charts/web/values.yaml": "a: 1\n"})
+    assert project.look(first).code == 0
+    second = project.change({"charts/web/values.yaml": "a: 2\n"})
+    assert project.look(second).code == 0
+    assert project.held("web") == sorted([preview(first), preview(second)])
+    project.registry.clear()
+    assert project.look(second).code == 0
+    assert {method for method, _, _ in project.registry.requests()} <= {"GET", "HEAD"}
+
+
+def test_conflict_has_a_preview_all_the_same_and_stays_a_conflict(project: Project) -> None:
+    project.release()
+    head = project.change({"charts/web/values.yaml": "a: 1\n"})
+    step = project.look(head)
+    assert step.code == 4, step.errors + step.log
+    assert project.held("web") == [preview(head)]
+    assert tags(project.registry, f"{project.path}/charts/web") == ["1.0.0"]
+
+
+def test_drift_that_the_pull_request_does_not_touch_has_no_preview(project: Project) -> None:
+    project.release()
+    project.repo.write({"charts/api/values.yaml": "a: 1\n"})
+    moved = Project(**{**project.__dict__, "base": project.repo.commit("fix: forgotten bump")})
+    head = moved.change({"charts/web/Chart.yaml": "apiVersion: v2\nname: web\nversion: 1.1.0\n"})
+    step = moved.look(head)
+    assert step.code == 0, step.errors + step.log
+    assert (moved.held("web"), moved.held("api")) == ([preview(head)], [])
+
+
+def test_chart_with_registries_of_its_own_goes_to_the_previews_alone(project: Project) -> None:
+    own = f"{project.registry.host}/{project.path}/own"
+    head = project.change({".oci-chart-publish.yaml": f"charts:\n  web:\n    registries: [{own}]\n"})
+    step = project.look(head)
+    assert step.code == 0, step.errors + step.log
+    assert tags(project.registry, f"{project.path}/own/web") == []
+    assert project.held("web") == [preview(head)]
+
+
+def test_preview_embeds_the_chart_of_the_tree(project: Project) -> None:
+    chart(project.repo.root, "web", "1.1.0", {"api": "^0.2.0"})
+    head = project.change({"charts/api/Chart.yaml": "apiVersion: v2\nname: api\nversion: 0.2.0\n"})
+    step = project.look(head)
+    assert step.code == 0, step.errors + step.log
+    assert (project.held("web"), project.held("api")) == ([preview(head)], [preview(head)])
+    found = packed(project.registry, f"{project.path}/previews/web", preview(head))
+    assert sorted(found) == ["web/Chart.yaml", "web/charts/api/Chart.yaml"]
+
+
+def test_dry_run_makes_no_preview(project: Project) -> None:
+    head = project.change({"charts/web/values.yaml": "a: 1\n"})
+    step = project.look(head, dry_run="true")
+    assert step.code == 0, step.errors + step.log
+    assert project.held("web") == []
+
+
+def test_registry_of_previews_is_trusted_as_those_of_releases_are(
+    project: Project, tls_registry: Registry
+) -> None:
+    head = project.change({"charts/web/values.yaml": "a: 1\n"})
+    place = f"{tls_registry.host}/{project.path}"
+    step = project.look(
+        head, preview=place, ca_file=str(tls_registry.ca_file), plain_http=project.registry.host
+    )
+    assert step.code == 0, step.errors + step.log
+    report = json.loads(Path(step.outputs["report"]).read_text())
+    assert {one["preview"] for one in report["charts"]} == {
+        f"{place}/{name}:{preview(head)}" for name in ("api", "web")
+    }
+
+
+def test_fork_gets_no_preview(project: Project) -> None:
+    head = project.change({"charts/web/values.yaml": "a: 1\n"})
+    project.github.state.pulls[7].head_repository = "someone/charts"
+    step = project.look(head, repository="someone/charts")
+    assert step.code == 0, step.errors + step.log
+    assert project.held("web") == []
+
+
+def test_previews_among_the_releases_are_refused(project: Project) -> None:
+    head = project.change({"charts/web/values.yaml": "a: 1\n"})
+    step = project.look(head, preview=project.releases)
+    assert step.code == 2, step.errors + step.log
+    assert "preview" in step.errors
+    assert tags(project.registry, f"{project.path}/charts/web") == []
+
+
+def test_preview_that_cannot_be_pushed_is_told_and_the_plan_stays_green(project: Project) -> None:
+    head = project.change({"charts/web/values.yaml": "a: 1\n"})
+    step = project.look(head, preview="127.0.0.1:1/previews", jobs="1")
+    assert step.code == 0, step.errors + step.log
+    assert "no preview of web" in step.summary
+    (comment,) = project.github.state.comments.values()
+    assert "no preview of web" in comment.body
+
+
+def test_template_without_the_number_is_refused(project: Project) -> None:
+    head = project.change({"charts/web/values.yaml": "a: 1\n"})
+    head = project.change({".oci-chart-publish.yaml": "preview-template: 0.0.0-g{sha7}\n"})
+    step = project.look(head)
+    assert step.code == 2, step.errors + step.log
+    assert "needs {number}" in step.errors
