@@ -13,17 +13,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from msgspec.structs import replace as replace_struct
-
 from oci_chart_publish import pipeline
 from oci_chart_publish.cli.main import run as run_command
 from oci_chart_publish.cli.main import show, show_several
 from oci_chart_publish.discover.source import ChartSource
-from oci_chart_publish.errors import ConfigError, ExitCode, PublishError
+from oci_chart_publish.errors import ConfigError, PublishError
 from oci_chart_publish.forge.event import Event, read_event
 from oci_chart_publish.interruption import SAID, Interruption
 from oci_chart_publish.report import document
 from oci_chart_publish.report.annotations import Annotation, annotations_of
+from oci_chart_publish.report.compose import interrupted
 from oci_chart_publish.report.markdown import render
 from oci_chart_publish.report.outputs import artifacts, checksums, outputs
 from oci_chart_publish.report.table import show as show_table
@@ -40,7 +39,7 @@ _PUBLISHING = frozenset({"push", "schedule", "workflow_dispatch"})
 
 def run_action(environment: Mapping[str, str]) -> int:
     """Run the action and return its exit code; errors become annotations."""
-    interruption = Interruption()
+    interruption = Interruption(said=f"::error::{SAID}", stream=1)
     interruption.listen()
     try:
         return _run(environment, interruption)
@@ -76,6 +75,7 @@ def _run(environment: Mapping[str, str], interruption: Interruption) -> int:
         run = replace(session.run(sources), stopping=interruption.stopping)
         report = session.report(command, _charts(command, session, sources, run))
         if interruption.stopping.is_set():
+            print(f"::error::{SAID}", flush=True)
             report = interrupted(report)
         else:
             report = session.announced(session.previewed(report, sources) if command == "plan" else report)
@@ -99,12 +99,6 @@ def _other(command: str, given: Mapping[str, str], environment: Mapping[str, str
     config = ["--config", given["config"]] if given.get("config") else []
     settings = {variable(name): value for name, value in given.items() if name in fields()}
     return run_command([*words, *config], {**environment, **settings})
-
-
-def interrupted(report: document.Report) -> document.Report:
-    """Return the report of a run that was told to stop: what it did, and that it is not all."""
-    print(SAID, flush=True)
-    return replace_struct(report, conclusion="interrupted", exit_code=int(ExitCode.INTERRUPTED))
 
 
 def inputs(environment: Mapping[str, str]) -> dict[str, str]:

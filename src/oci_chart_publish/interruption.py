@@ -14,15 +14,20 @@ from oci_chart_publish.errors import ExitCode
 
 GRACE = 5.0
 """Seconds after which the process ends whatever it waits for; cache and registries are whole at any moment."""
-SAID = "::error::interrupted; what was pushed stays, run again to go on"
+SAID = "interrupted; what was pushed stays, run again to go on"
 
 
 @dataclass(frozen=True, slots=True)
 class Interruption:
-    """``stopping`` is set by the first signal, and the process given ``grace`` seconds to report what it did."""
+    """``stopping`` is set by the first signal, and the process given ``grace`` seconds to report what it did.
+
+    ``said`` goes to the file descriptor ``stream`` where it does not make it.
+    """
 
     stopping: threading.Event = field(default_factory=threading.Event)
     grace: float = GRACE
+    said: str = SAID
+    stream: int = 2
 
     def listen(self) -> None:
         """Take SIGINT and SIGTERM; as PID 1 of a container a process ignores the latter otherwise."""
@@ -33,12 +38,12 @@ class Interruption:
         if self.stopping.is_set():
             return
         self.stopping.set()
-        timer = threading.Timer(self.grace, _end)
+        timer = threading.Timer(self.grace, _end, [self.said, self.stream])
         timer.daemon = True
         timer.start()
 
 
-def _end() -> None:
+def _end(said: str, stream: int) -> None:
     # Buffered output of a stuck thread is lost on purpose: waiting for its lock could take for ever.
-    os.write(1, f"\n{SAID}\n".encode())
+    os.write(stream, f"\n{said}\n".encode())
     os._exit(int(ExitCode.INTERRUPTED))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,11 @@ import click
 
 from oci_chart_publish import pipeline
 from oci_chart_publish.cli.options import given, setting_options
+from oci_chart_publish.discover.source import ChartSource
 from oci_chart_publish.errors import ConfigError
+from oci_chart_publish.interruption import SAID, Interruption
 from oci_chart_publish.report import document
+from oci_chart_publish.report.compose import interrupted
 from oci_chart_publish.report.markdown import render
 from oci_chart_publish.report.table import show, show_problems
 from oci_chart_publish.session import Session
@@ -34,7 +38,7 @@ BUILD = (
 OUTPUT = ("report", "markdown")
 
 Decorated = Callable[..., Any]
-Charts = tuple[document.Chart, ...]
+Stages = Callable[[Sequence[ChartSource], pipeline.Run], tuple[document.Chart, ...]]
 
 
 def common(command: Decorated) -> Decorated:
@@ -60,7 +64,7 @@ def plan(environment: Mapping[str, str], /, **options: Any) -> int:  # noqa: ANN
     PATH is a folder of charts, a chart, or a glob; without any, charts/ or the chart at the root of the repository.
     Every chart is built, so the digest shown is the digest that `publish` will publish.
     """
-    return _flow("plan", _plan, environment, options)
+    return _flow("plan", pipeline.plan, environment, options)
 
 
 @click.command()
@@ -75,7 +79,9 @@ def publish(environment: Mapping[str, str], /, **options: Any) -> int:  # noqa: 
     A version that exists is compared: the same content is left alone, different content is a conflict (exit 4) and
     never overwritten. Run it again after any failure: it goes on where it stopped.
     """
-    return _flow("publish", _plan if options.get("dry_run") else _publish, environment, options)
+    return _flow(
+        "publish", pipeline.plan if options.get("dry_run") else pipeline.publish, environment, options
+    )
 
 
 @click.command()
@@ -89,25 +95,10 @@ def verify(environment: Mapping[str, str], /, **options: Any) -> int:  # noqa: A
     Every chart has to be there, the same, and whole; anything else is exit 8. Check out the tag of a release first to
     prove where a published chart came from.
     """
-    return _flow(
-        "verify",
-        lambda session: pipeline.verify(sources := session.sources(), session.run(sources)),
-        environment,
-        options,
-    )
+    return _flow("verify", pipeline.verify, environment, options)
 
 
-def _plan(session: Session) -> Charts:
-    return pipeline.plan(sources := session.sources(), session.run(sources))
-
-
-def _publish(session: Session) -> Charts:
-    return pipeline.publish(sources := session.sources(), session.run(sources))
-
-
-def _flow(
-    name: str, run: Callable[[Session], Charts], environment: Mapping[str, str], options: dict[str, Any]
-) -> int:
+def _flow(name: str, stages: Stages, environment: Mapping[str, str], options: dict[str, Any]) -> int:
     """Resolve settings, run, report; return the exit code."""
     quiet, as_json = options.pop("quiet"), options.pop("as_json")
     session = Session.open(
@@ -117,10 +108,17 @@ def _flow(
         config=options.pop("config"),
         quiet=quiet,
         verbose=options.pop("verbose"),
-        writes=run is _publish,
+        writes=stages is pipeline.publish,
     )
+    interruption = Interruption()
+    interruption.listen()
     try:
-        report = session.report(name, run(session))
+        sources = session.sources()
+        run = replace(session.run(sources), stopping=interruption.stopping)
+        report = session.report(name, stages(sources, run))
+        if interruption.stopping.is_set():
+            print(SAID, file=sys.stderr)
+            report = interrupted(report)
     finally:
         session.close()
     _emit(report, session, as_json=as_json, quiet=quiet)

@@ -164,6 +164,11 @@ def concluded(report: document.Report, problems: Sequence[PublishError]) -> docu
     )
 
 
+def interrupted(report: document.Report) -> document.Report:
+    """Return the report of a run that was told to stop: what it did, and that it is not all."""
+    return replace(report, conclusion="interrupted", exit_code=int(ExitCode.INTERRUPTED))
+
+
 def report(
     charts: Sequence[document.Chart], *, command: str, dry_run: bool, tool_version: str, layout: str = ""
 ) -> document.Report:
