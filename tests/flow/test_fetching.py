@@ -191,3 +191,43 @@ def test_chart_of_the_repository_at_another_version_than_the_lock_names_is_refus
     assert done.code == 3
     assert "base is 1.1.0 in this repository, the lock names 1.0.0" in done.err + done.out
     assert "can't get a valid version" in client.attempt("dependency", "build", top).stderr
+
+
+def test_exact_version_in_a_registry_needs_no_list_and_no_warning(
+    tmp_path: Path, plain_registry: Registry
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    chart(elsewhere, "leaf", "1.4.0")
+    assert command(tmp_path, elsewhere).publish(f"{plain_registry.host}/exact").code == 0
+    folder = tmp_path / "repo"
+    chart(folder, "top", "1.0.0", {"leaf": "1.4.0"}, repository=f"oci://{plain_registry.host}/exact")
+    (tmp_path / "other").mkdir()
+    done = Command(folder=folder, home=tmp_path / "other").run("plan", "--json")
+    assert done.code == 0, done.err
+    assert done.report["charts"][0]["warnings"] == []
+    assert "/v2/exact/leaf/manifests/1.4.0" in plain_registry.log.read_text()
+    assert "/v2/exact/leaf/tags/list" not in plain_registry.log.read_text()
+
+
+def test_chart_in_its_own_charts_folder_is_used_in_place_once(tmp_path: Path) -> None:
+    folder = tmp_path / "repo"
+    top = chart(folder, "top", "1.0.0", {"inner": "0.1.0"}, repository="file://charts/inner")
+    (top / "charts/inner").mkdir(parents=True)
+    (top / "charts/inner/Chart.yaml").write_text("apiVersion: v2\nname: inner\nversion: 0.1.0\n")
+    ours = only(command(tmp_path, folder), "charts/top")
+    assert [path for path in ours if path.startswith("charts/")] == ["charts/inner/Chart.yaml"]
+
+
+@pytest.mark.parametrize("name", ["../../x", "/etc/x", "charts/../../x", "other"])
+def test_dependency_of_this_repository_under_another_name_is_refused_and_nothing_is_written(
+    tmp_path: Path, name: str
+) -> None:
+    folder = tmp_path / "repo"
+    chart(folder, "base", "0.1.0")
+    chart(folder, "top", "1.0.0", {name: "0.1.0"}, repository="file://../base")
+    before = sorted(path for path in tmp_path.rglob("*"))
+    done = command(tmp_path, folder).run("publish")
+    assert done.code == 3
+    assert f"{name!r} is to come from file://../base, where the chart is called 'base'" in done.err
+    home = tmp_path / "home"
+    assert sorted(p for p in tmp_path.rglob("*") if p != home and not p.is_relative_to(home)) == before

@@ -58,7 +58,9 @@ def _need(dependency: Dependency, locked: str | None, folder: str, around: Surro
         repository=dependency.repository,
     )
     if dependency.repository.startswith(FILE):
-        return replace(base, folder=_file_folder(dependency, folder))
+        target = _file_folder(dependency, folder)
+        _check_name(dependency, around.folders.get(target))
+        return replace(base, folder=target)
     if not dependency.repository:
         raise ChartError(
             f"{dependency.name} has no repository and is missing in charts/",
@@ -70,6 +72,17 @@ def _need(dependency: Dependency, locked: str | None, folder: str, around: Surro
     if ours is not None and around.is_own(dependency.repository) and base.allows(around.folders[ours][1]):
         return replace(base, folder=ours)
     return base
+
+
+def _check_name(dependency: Dependency, found: tuple[str, str] | None) -> None:
+    """Raise ChartError where another chart is in the folder: Helm would pack that, and then miss the one declared."""
+    if found is not None and found[0] != dependency.name:
+        raise ChartError(
+            f"{dependency.name!r} is to come from {dependency.repository}, where the chart is called {found[0]!r}",
+            path="Chart.yaml",
+            key="dependencies",
+            hint=f"write name: {found[0]}, and what it is called here as alias:",
+        )
 
 
 def _file_folder(dependency: Dependency, folder: str) -> str:

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Protocol
 
-from oci_chart_publish.chart.version import ChartVersion
+from oci_chart_publish.chart.version import ChartVersion, is_strict
 from oci_chart_publish.errors import ChartError
 from oci_chart_publish.handover import Need
+from oci_chart_publish.oci.reference import SCHEME
 
 
 class Fetcher(Protocol):
@@ -40,7 +41,7 @@ def archives(
     files: dict[str, bytes] = {}
     warnings: list[str] = []
     for need, (version, data) in zip(wanted, found, strict=True):
-        if not need.locked and need.folder is None:
+        if not need.locked and need.folder is None and version != need.version:
             warnings.append(
                 f"{need.name} {need.version} was resolved to {version} without a lock: the result is not reproducible"
             )
@@ -84,6 +85,8 @@ def _fetched(need: Need, fetcher: Fetcher | None) -> Archive:
 
 
 def _best(need: Need, fetcher: Fetcher) -> str:
+    if need.repository.startswith(SCHEME) and is_strict(need.version):
+        return need.version  # one tag, so the list is not asked for; as Helm
     fitting = [
         version for version in fetcher.versions(need.repository, need.name) if need.allows(str(version))
     ]
