@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from oci_chart_publish.bump.previews import preview_of
 from oci_chart_publish.chart.metadata import ChartMetadata
 from oci_chart_publish.chart.version import ChartVersion
-from oci_chart_publish.errors import ConfigError, PublishError
+from oci_chart_publish.errors import AuthError, ConfigError, PublishError
 from oci_chart_publish.handover import VersionDecision
 from oci_chart_publish.oci.digest import Digest
 from oci_chart_publish.oci.reference import SCHEME, Repository
@@ -116,12 +116,16 @@ def stale(
 
 
 def remove(preview: Preview, store: Target) -> str:
-    """Delete a preview by digest and say what came of it."""
+    """Delete a preview by digest and say what came of it; AuthError where that is not permitted."""
     where = f"{preview.repository}:{preview.tag}"
     try:
         if not isinstance(store, Prunable):
             return f"{where}: remains, nothing can be deleted there"
         gone = store.delete(preview.digest)
+        if store.resolve(preview.tag) is not None:  # some registries keep the tag of a digest that is gone
+            gone = store.delete(preview.tag) or gone
+    except AuthError:
+        raise
     except PublishError as error:
         return f"{where}: remains ({error.message})"
     return f"{where}: deleted" if gone else f"{where}: gone already"

@@ -1,0 +1,246 @@
+"""Previews of closed pull requests go, and nothing else does."""
+
+from __future__ import annotations
+
+import json
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from tests.fakes.github import FakeGitHub, PackageVersion
+from tests.flow.command import Command, Done, credentials
+from tests.flow.test_dependencies import chart
+from tests.flow.test_previews import MANIFEST, asked, tags
+from tests.real.registries import Registry
+
+from oci_chart_publish.cli.prune import remove_package
+from oci_chart_publish.forge.github import GitHub
+from oci_chart_publish.forge.github.client import Options
+from oci_chart_publish.oci.digest import Digest
+from oci_chart_publish.oci.reference import Repository
+from oci_chart_publish.previews import Preview
+
+SEVEN, EIGHT, NINE = "0.0.0-pr.7.g1234567", "0.0.0-pr.8.gabcdef0", "0.0.0-pr.9.g7654321"
+
+
+@dataclass(frozen=True)
+class Place:
+    """A chart, and a repository of previews."""
+
+    command: Command
+    registry: Registry
+    path: str
+
+    @property
+    def previews(self) -> str:
+        return f"{self.registry.host}/{self.path}"
+
+    def push(self, *versions: str, name: str = "web") -> None:
+        """Publish a chart at some versions."""
+        file = self.command.folder / f"charts/{name}/Chart.yaml"
+        kept = file.read_bytes()
+        for version in versions:
+            file.write_text(f"apiVersion: v2\nname: {name}\nversion: {version}\n")
+            done = self.command.publish(
+                self.previews, charts=[f"charts/{name}"], options=credentials(self.registry)
+            )
+            assert done.code == 0, done.err
+        file.write_bytes(kept)
+
+    def alias(self, tag: str, other: str, name: str = "web") -> None:
+        """Give a manifest another tag."""
+        data = asked(self.registry, f"{self.path}/{name}/manifests/{tag}", MANIFEST)
+        request = urllib.request.Request(
+            f"{self.registry.url}/v2/{self.path}/{name}/manifests/{other}",
+            method="PUT",
+            data=data,
+            headers={"Content-Type": MANIFEST},
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            assert answer.status == 201
+
+    def prune(self, *options: str) -> Done:
+        return self.command.run("prune", "--preview", self.previews, *credentials(self.registry), *options)
+
+    def held(self, name: str = "web") -> list[str]:
+        return tags(self.registry, f"{self.path}/{name}")
+
+
+def place(tmp_path: Path, registry: Registry, **extra: str) -> Place:
+    chart(tmp_path / "repo", "web", "1.0.0")
+    (tmp_path / "home").mkdir()
+    path = tmp_path.name.replace("_", "-").strip("-")
+    return Place(Command(folder=tmp_path / "repo", home=tmp_path / "home", extra=extra), registry, path)
+
+
+@pytest.fixture
+def previews(tmp_path: Path, plain_registry: Registry) -> Place:
+    return place(tmp_path, plain_registry)
+
+
+@pytest.fixture
+def github() -> Iterator[FakeGitHub]:
+    with FakeGitHub() as fake:
+        yield fake
+
+
+def hosted(github: FakeGitHub, tmp_path: Path) -> dict[str, str]:
+    """Return the environment of a scheduled job."""
+    event = tmp_path / "event.json"
+    event.write_text(json.dumps({"repository": {"default_branch": "main"}}))
+    return {
+        "GITHUB_API_URL": github.api_url,
+        "GITHUB_EVENT_NAME": "schedule",
+        "GITHUB_EVENT_PATH": str(event),
+        "GITHUB_REPOSITORY": "acme/charts",
+        "OCI_CHART_PUBLISH_GITHUB_TOKEN": "t0ken",
+    }
+
+
+def test_previews_of_the_closed_go_and_all_other_tags_stay(previews: Place) -> None:
+    previews.push(SEVEN, EIGHT, "1.0.0", "0.0.0-pr.7", "0.0.0-pr.77.g1234567")
+    done = previews.prune("--closed", "7")
+    assert (done.code, done.out) == (0, f"{previews.previews}/web:{SEVEN}: deleted\n"), done.err
+    assert previews.held() == ["0.0.0-pr.7", "0.0.0-pr.77.g1234567", EIGHT, "1.0.0"]
+
+
+def test_pruning_again_when_nothing_is_left_finds_nothing(previews: Place) -> None:
+    previews.push(SEVEN)
+    assert previews.prune("--closed", "7").code == 0
+    assert previews.held() == []
+    done = previews.prune("--closed", "7")
+    assert (done.code, done.out) == (0, ""), done.err
+
+
+def test_chart_without_any_preview_is_no_failure(previews: Place) -> None:
+    chart(previews.command.folder, "api", "0.1.0")
+    previews.push(SEVEN)
+    done = previews.prune("--closed", "7")
+    assert (done.code, previews.held()) == (0, []), done.err
+
+
+def test_digest_that_another_tag_uses_stays(previews: Place) -> None:
+    previews.push(SEVEN, EIGHT)
+    previews.alias(SEVEN, "stable")
+    done = previews.prune("--closed", "7", "--closed", "8")
+    assert done.code == 0, done.err
+    assert previews.held() == [SEVEN, "stable"]
+
+
+def test_two_previews_of_one_digest_both_go(previews: Place) -> None:
+    previews.push(SEVEN)
+    previews.alias(SEVEN, EIGHT)
+    done = previews.prune("--closed", "7", "--closed", "8")
+    assert (done.code, previews.held()) == (0, []), done.err
+
+
+def test_dry_run_tells_and_deletes_nothing(previews: Place) -> None:
+    previews.push(SEVEN, EIGHT)
+    done = previews.prune("--closed", "7", "--dry-run")
+    assert (done.code, done.out) == (0, f"would delete {previews.previews}/web:{SEVEN}\n")
+    assert previews.held() == [SEVEN, EIGHT]
+
+
+def test_only_the_charts_that_are_named_are_pruned(previews: Place) -> None:
+    chart(previews.command.folder, "api", "0.1.0")
+    previews.push(SEVEN)
+    previews.push(SEVEN, name="api")
+    assert previews.prune("--closed", "7", "charts/api").code == 0
+    assert (previews.held(), previews.held("api")) == ([SEVEN], [])
+
+
+@pytest.mark.parametrize("fixture", ["htpasswd_registry", "tls_registry"])
+def test_credentials_and_authorities_are_for_the_registry_of_the_previews(
+    tmp_path: Path, fixture: str, request: pytest.FixtureRequest
+) -> None:
+    registry: Registry = request.getfixturevalue(fixture)
+    previews = place(tmp_path, registry)
+    previews.push(SEVEN)
+    done = previews.prune("--closed", "7")
+    assert (done.code, done.out) == (0, f"{previews.previews}/web:{SEVEN}: deleted\n"), done.err
+
+
+def test_code_host_says_which_pull_requests_are_closed(
+    tmp_path: Path, plain_registry: Registry, github: FakeGitHub
+) -> None:
+    previews = place(tmp_path, plain_registry, **hosted(github, tmp_path))
+    previews.push(SEVEN, EIGHT, NINE)
+    github.add_pull(7)
+    github.add_pull(8)
+    github.merge(7)
+    done = previews.prune()
+    assert done.code == 0, done.err
+    assert previews.held() == [EIGHT, NINE]
+    assert "pull request 9" in done.err
+    assert len(github.sent("GET", "pulls/7")) == 1
+
+
+def test_code_host_that_fails_deletes_nothing(
+    tmp_path: Path, plain_registry: Registry, github: FakeGitHub
+) -> None:
+    previews = place(tmp_path, plain_registry, **hosted(github, tmp_path))
+    previews.push(SEVEN)
+    github.add_pull(7)
+    github.merge(7)
+    github.tokens.clear()
+    done = previews.prune()
+    assert done.code in {6, 7}, done.err
+    assert previews.held() == [SEVEN]
+
+
+def test_without_a_token_nobody_knows_what_is_closed(previews: Place) -> None:
+    previews.push(SEVEN)
+    done = previews.prune()
+    assert done.code == 2
+    assert "--closed N" in done.err
+    assert previews.held() == [SEVEN]
+
+
+def test_tag_goes_too_where_the_registry_keeps_it_without_its_digest(
+    tmp_path: Path, crane_registry: Registry
+) -> None:
+    previews = place(tmp_path, crane_registry)
+    previews.push(SEVEN, EIGHT)
+    done = previews.prune("--closed", "7")
+    assert (done.code, done.out) == (0, f"{previews.previews}/web:{SEVEN}: deleted\n"), done.err
+    assert previews.held() == [EIGHT]
+
+
+def test_place_of_the_previews_has_to_be_named(previews: Place) -> None:
+    done = previews.command.run("prune", "--closed", "7")
+    assert done.code == 2
+    assert "--preview HOST/PATH" in done.err
+
+
+def test_unknown_chart_is_refused(previews: Place) -> None:
+    previews.push(SEVEN)
+    done = previews.prune("--closed", "7", "charts/nothing")
+    assert done.code == 2, done.err
+    assert "charts/nothing" in done.err
+    assert previews.held() == [SEVEN]
+
+
+def test_registry_that_is_down_fails(previews: Place) -> None:
+    done = previews.command.run("prune", "--preview", "127.0.0.1:1/previews", "--closed", "7")
+    assert done.code == 5, done.err
+    assert "127.0.0.1:1" in done.err
+
+
+def test_package_of_ghcr_loses_the_version_of_the_digest_and_keeps_its_last_one(github: FakeGitHub) -> None:
+    first, last = (f"sha256:{digit * 64}" for digit in "12")
+    github.state.packages["previews/web"] = [
+        PackageVersion(1, first, (SEVEN,)),
+        PackageVersion(2, last, (EIGHT,)),
+    ]
+    repository = Repository.parse("ghcr.io/acme/previews/web")
+    said = []
+    with GitHub("acme/charts", Options(token="t0ken", api_url=github.api_url)) as gateway:
+        for tag, digest in ((SEVEN, first), (EIGHT, last), (SEVEN, first)):
+            one = Preview(repository=repository, tag=tag, digest=Digest.parse(digest), number=7)
+            said.append(remove_package(one, gateway))
+    assert said[0] == f"ghcr.io/acme/previews/web:{SEVEN}: deleted"
+    assert said[1].startswith(f"ghcr.io/acme/previews/web:{EIGHT}: remains (")
+    assert said[2] == f"ghcr.io/acme/previews/web:{SEVEN}: gone already"
+    assert [version.id for version in github.state.packages["previews/web"]] == [2]
