@@ -21,7 +21,7 @@ from graphlib import CycleError, TopologicalSorter
 from typing import Protocol
 
 from oci_chart_publish.build.build import Needs, Recipe, build, check_dependencies, check_remembered
-from oci_chart_publish.build.dependencies.need import FILE, Surroundings, needs, renewed_lock
+from oci_chart_publish.build.dependencies.need import FILE, Surroundings, left_alone, needs, renewed_lock
 from oci_chart_publish.build.dependencies.resolve import Fetcher, archives
 from oci_chart_publish.chart import package
 from oci_chart_publish.chart.chart import Chart, load_chart
@@ -384,6 +384,8 @@ def _prepare(one: Surveyed, decisions: Decisions, shelf: Shelf, run: Run, worker
         lacks = _lacks(one, moved, shelf.surveyed, run)
         artifact, sites = _build(one, decisions.version(one), moved, run, workers, lacks=lacks)
         artifact = replace(artifact, dependencies=one.dependencies, decision=decision)
+        if run.dependencies.update:
+            artifact = replace(artifact, warnings=(*artifact.warnings, *left_alone(artifact)))
         plan = _look(artifact, sites, run, workers)
         if artifact.unresolved and (run.dependencies.always or _would_publish_ours(plan)):
             artifact = _resolved(one, artifact, decisions, shelf, run, workers)
@@ -425,12 +427,13 @@ def _resolved(
     )
     if run.dependencies.update:
         files |= _new_lock(one, files, run)
+        warnings = []  # they are of what no lock holds
     whole, _ = _build(one, artifact.version, decisions.moved(one), run, workers, files=files)
     return replace(
         whole,
         dependencies=artifact.dependencies,
         decision=artifact.decision,
-        warnings=(*whole.warnings, *warnings),
+        warnings=tuple(dict.fromkeys((*artifact.warnings, *whole.warnings, *warnings))),
     )
 
 

@@ -231,3 +231,28 @@ def test_dependency_of_this_repository_under_another_name_is_refused_and_nothing
     assert f"{name!r} is to come from file://../base, where the chart is called 'base'" in done.err
     home = tmp_path / "home"
     assert sorted(p for p in tmp_path.rglob("*") if p != home and not p.is_relative_to(home)) == before
+
+
+def test_update_leaves_what_is_vendored_alone_and_says_so(tmp_path: Path, charts: ChartRepo) -> None:
+    folder = tmp_path / "repo"
+    top = chart(folder, "top", "1.0.0", {"leaf": "^1.0.0"}, repository=charts.url)
+    (top / "charts").mkdir()
+    (top / "charts/leaf-1.0.0.tgz").write_bytes(archive("leaf", "1.0.0"))
+    done = command(tmp_path, folder).run("publish", "--json", "--dependency", "update")
+    assert done.report["charts"][0]["warnings"] == [
+        "leaf is in charts/ and is packed as it is there; delete it there to have it resolved anew"
+    ]
+    assert [path.name for path in (top / "charts").iterdir()] == ["leaf-1.0.0.tgz"]
+    assert not (top / "Chart.lock").exists()
+
+
+def test_what_update_locks_is_not_said_to_be_without_a_lock(tmp_path: Path, charts: ChartRepo) -> None:
+    folder = tmp_path / "repo"
+    top = chart(folder, "top", "1.0.0", {"leaf": "^1.0.0"}, repository=charts.url)
+    run = command(tmp_path, folder)
+    assert run.run("publish", "--json", "--dependency", "update").report["charts"][0]["warnings"] == []
+    (top / "Chart.lock").unlink()
+    (top / "values.yaml").write_text("other: 1\n")
+    assert run.run("plan", "--json").report["charts"][0]["warnings"] == [
+        "leaf ^1.0.0 was resolved to 1.10.0 without a lock: the result is not reproducible"
+    ]

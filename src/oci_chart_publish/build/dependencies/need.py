@@ -16,7 +16,7 @@ from oci_chart_publish.chart.lock import encode_lock, lock_digest, lock_digest_h
 from oci_chart_publish.chart.metadata import Dependency
 from oci_chart_publish.chart.version import ChartVersion
 from oci_chart_publish.errors import ChartError
-from oci_chart_publish.handover import Need
+from oci_chart_publish.handover import ChartArtifact, Need
 
 FILE = "file://"
 _ALIASES = ("@", "alias:")
@@ -152,6 +152,16 @@ def vendored_otherwise(chart: Chart) -> tuple[str, ...]:
                 "is packed; run `helm dependency build` and commit what it changes"
             )
     return tuple(dict.fromkeys(found))
+
+
+def left_alone(artifact: ChartArtifact) -> tuple[str, ...]:
+    """Warn of what would be resolved anew, were it not in ``charts/``: nothing in the tree is deleted."""
+    missing = {need.name for need in artifact.unresolved}
+    vendored = [d.name for d in artifact.metadata.dependencies if d.repository and d.name not in missing]
+    return tuple(
+        f"{name} is in charts/ and is packed as it is there; delete it there to have it resolved anew"
+        for name in dict.fromkeys(vendored)
+    )
 
 
 def _is_locked(version: str, locked: str) -> bool:
