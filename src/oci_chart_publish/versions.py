@@ -65,7 +65,12 @@ class Versions:
         history = self.releases.history(metadata.name, self.template(metadata.name), belonging, published)
         if settings.bump != "auto":
             return policy.explicit(settings.bump, metadata.version, history, is_same=is_same)
-        rules = Rules.of(settings.commit_types, untyped=settings.untyped, squash=settings.squash)
+        rules = Rules.of(
+            settings.commit_types,
+            untyped=settings.untyped,
+            squash=settings.squash,
+            initial_development=settings.initial_development,
+        )
         return policy.automatic(
             metadata.version,
             history,
@@ -73,6 +78,7 @@ class Versions:
             rules=rules,
             is_same=is_same,
             bumped_dependency=bumped,
+            channel=settings.channel,
         )
 
     @property

@@ -142,3 +142,19 @@ def test_a_chart_follows_what_it_embeds_from_the_repository(work: Work) -> None:
     assert work.next() == {"db": ("0.3.1", "patch"), "web": ("1.2.1", "patch")}
     # The link makes it part of what is packed: without another version it would be a conflict.
     assert work.next("--no-bump-dependents")["web"] == ("1.2.1", "patch")
+
+
+def test_a_channel_makes_prereleases_that_count_up(work: Work) -> None:
+    work.publish()
+    work.change("charts/web/values.yaml", "feat: one")
+    assert work.publish("--channel", "rc")["web"] == ("1.3.0-rc.1", "published")
+    work.change("charts/web/values.yaml", "fix: two")
+    assert work.publish("--channel", "rc")["web"] == ("1.3.0-rc.2", "published")
+
+
+def test_the_first_versions_are_as_others_where_that_is_asked_for(work: Work) -> None:
+    work.publish()
+    work.change("charts/db/values.yaml", "feat!: one")
+    assert work.next()["db"] == ("0.4.0", "minor")
+    work.repo.write({".oci-chart-publish.yaml": "initial-development: false\n"})
+    assert work.next()["db"] == ("1.0.0", "major")

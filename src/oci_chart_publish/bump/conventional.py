@@ -49,7 +49,14 @@ class Rules:
     types: Mapping[str, Level] = field(default_factory=lambda: TYPES)
 
     @classmethod
-    def of(cls, patterns: Mapping[str, Level], *, untyped: Level = "patch", squash: bool = False) -> Rules:
+    def of(
+        cls,
+        patterns: Mapping[str, Level],
+        *,
+        untyped: Level = "patch",
+        squash: bool = False,
+        initial_development: bool = True,
+    ) -> Rules:
         """Compile patterns; ConfigError names one that is no regular expression."""
         compiled = []
         for text, level in patterns.items():
@@ -57,7 +64,12 @@ class Rules:
                 compiled.append((re.compile(text), level))
             except re.error as error:
                 raise ConfigError(f"commit-types: {text!r} is no regular expression: {error}") from error
-        return cls(patterns=tuple(compiled), untyped=untyped, squash=squash)
+        return cls(
+            patterns=tuple(compiled),
+            untyped=untyped,
+            squash=squash,
+            initial_development=initial_development,
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -37,7 +37,14 @@ HEAD = ("CHART", "NOW", "NEXT", "LEVEL", "WHY")
     "--message", default="chore: bump chart versions", show_default=True, help="The commit's message."
 )
 @setting_options(
-    "bump", "tag-template", "bump-dependents", "ignore-changes", "squash", "untyped", "github-token"
+    "bump",
+    "tag-template",
+    "bump-dependents",
+    "ignore-changes",
+    "squash",
+    "untyped",
+    "channel",
+    "github-token",
 )
 @setting_options(*REGISTRY)
 @common

@@ -27,6 +27,7 @@ BUILD = (
     "layout",
     "bump",
     "tag-template",
+    "channel",
     "annotations",
     "source",
     "include-untracked",
