@@ -34,7 +34,7 @@ $(VENV)/.dev: requirements/dev.txt | $(VENV)/bin/python
 	@touch $@ $(VENV)/.run
 
 demo: $(VENV)/.run
-	$(RUN) -m oci_chart_publish publish examples/charts --layout $(DEMO)
+	$(RUN) -m oci_chart_publish publish examples/charts --source https://github.com/org/charts --layout $(DEMO)
 	@echo "the image layout is in $(DEMO): try  skopeo inspect --raw oci:$(DEMO):guestbook:1.4.0"
 
 tools: $(VENV)/.dev

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -33,3 +36,19 @@ def test_pictures_are_small() -> None:
     pictures = list((ROOT / "docs" / "images").glob("*.png"))
     assert {picture.name for picture in pictures} >= {"comment.png", "summary.png"}
     assert all(picture.stat().st_size < 200_000 for picture in pictures)
+
+
+def test_readme_shows_what_the_demo_prints(tmp_path: Path) -> None:
+    readme = (ROOT / "README.md").read_text()
+    shown = re.findall(r"\$ make demo\n(.+?)\n```", readme, re.DOTALL)
+    source = re.findall(r"--source (\S+)", (ROOT / "Makefile").read_text())
+    done = subprocess.run(
+        [sys.executable, "-m", "oci_chart_publish", "publish", "examples/charts"]
+        + ["--source", source[0], "--layout", str(tmp_path / "layout")],
+        cwd=ROOT,
+        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONPATH": str(ROOT / "src")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert [done.stdout.rstrip()] == shown
