@@ -43,8 +43,17 @@ def test_readme_shows_what_the_demo_prints(tmp_path: Path) -> None:
     shown = re.findall(r"\$ make demo\n(.+?)\n```", readme, re.DOTALL)
     source = re.findall(r"--source (\S+)", (ROOT / "Makefile").read_text())
     done = subprocess.run(
-        [sys.executable, "-m", "oci_chart_publish", "publish", "examples/charts"]
-        + ["--source", source[0], "--layout", str(tmp_path / "layout")],
+        [
+            sys.executable,
+            "-m",
+            "oci_chart_publish",
+            "publish",
+            "examples/charts",
+            "--source",
+            source[0],
+            "--layout",
+            str(tmp_path / "layout"),
+        ],
         cwd=ROOT,
         env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONPATH": str(ROOT / "src")},
         capture_output=True,
