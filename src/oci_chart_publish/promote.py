@@ -57,6 +57,10 @@ def promotions(source: str, destination: str, layout: Target, connect: Connect) 
         raise ConfigError(f"{destination!r} is no place to promote to", hint=f"write {SCHEME}HOST/PATH")
     if not source.startswith(SCHEME):
         name, _, tag = source.rpartition(":")
+        if not name:
+            raise ConfigError(
+                f"{source!r} names no version", hint=f"write NAME:VERSION, or {SCHEME}HOST/PATH"
+            )
         repository = Repository.parse(destination).child(name.rpartition("/")[2])
         yield _one(layout, source, connect(repository), tag.replace("+", "_"), f"{repository}:{tag}")
         return
@@ -86,8 +90,8 @@ def _tags(reference: Repository | TagReference | DigestReference, store: Target,
     return sorted(found)
 
 
-def promote(one: Promotion) -> str:
-    """Copy one artifact and what refers to it; return what was done, for people."""
+def promote(one: Promotion, *, dry: bool = False) -> str:
+    """Copy one artifact and what refers to it, or only look; return what was or would be done, for people."""
     manifest = one.source.manifest(one.source_name)
     if manifest is None:
         raise NotFoundError(f"{one.source.title}: there is no {one.source_name}")
@@ -97,30 +101,40 @@ def promote(one: Promotion) -> str:
             f"{one.title} holds {held.digest} already, not {manifest.descriptor.digest}",
             hint="compare them with `diff`; what is published is never overwritten",
         )
+    if dry:
+        return f"would copy {one.title}" if held is None else f"{one.title}@{held.digest}: unchanged"
     if held is None:
         copy(one.source, one.target, manifest, name=None)
-    copied = _referrers(one, manifest)
+    copied = _referrers(one, manifest.descriptor.digest)
     if held is None:
         one.target.put_manifest(manifest, one.target_name)
     status = "unchanged" if held is not None else "copied"
     return f"{one.title}@{manifest.descriptor.digest}: {status}" + (f", {copied} referrers" if copied else "")
 
 
-def _referrers(one: Promotion, manifest: Manifest) -> int:
-    """Copy signatures and other referrers before the tag, so that nobody sees the chart without them."""
+def _referrers(one: Promotion, digest: Digest) -> int:
+    """Copy signatures and other referrers before the tag, so that nobody sees the chart without them.
+
+    What refers to a referrer, a signature of a bill of materials for instance, is copied as well. A referrer names
+    its subject by digest, so there are no circles.
+    """
     if not isinstance(one.source, Referring) or not isinstance(one.target, Referring):
         return 0
-    digest = manifest.descriptor.digest
     present = {descriptor.digest for descriptor in one.target.referrers(digest)}
-    missing = [descriptor for descriptor in one.source.referrers(digest) if descriptor.digest not in present]
-    for descriptor in missing:
-        referrer = one.source.manifest(descriptor.digest)
-        if referrer is None:
-            raise NotFoundError(
-                f"{one.source.title}: the referrer {descriptor.digest} is listed, and not there"
-            )
-        for blob in referrer.blobs:
-            if not one.target.has(blob):
-                one.target.put_blob(blob, one.source.blob(blob))
-        one.target.put_referrer(referrer)
-    return len(missing)
+    copied = 0
+    for descriptor in one.source.referrers(digest):
+        missing = descriptor.digest not in present
+        if missing:
+            one.target.put_referrer(_with_blobs(one, descriptor.digest))
+        copied += missing + _referrers(one, descriptor.digest)
+    return copied
+
+
+def _with_blobs(one: Promotion, digest: Digest) -> Manifest:
+    referrer = one.source.manifest(digest)
+    if referrer is None:
+        raise NotFoundError(f"{one.source.title}: the referrer {digest} is listed, and not there")
+    for blob in referrer.blobs:
+        if not one.target.has(blob):
+            one.target.put_blob(blob, one.source.blob(blob))
+    return referrer

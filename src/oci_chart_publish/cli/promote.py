@@ -36,10 +36,17 @@ def promote(environment: Mapping[str, str], /, source: str, destination: str, **
     promote web:1.4.0 oci://ghcr.io/acme/charts          (from the cache)
     """
     hosts = tuple(
-        text.removeprefix(SCHEME).partition("/")[0] for text in (source, destination) if SCHEME in text
+        text.removeprefix(SCHEME).partition("/")[0]
+        for text in (source, destination)
+        if text.startswith(SCHEME)
     )
     session = Session.open(
-        given({**options, "registries": hosts}), environment, folder=Path.cwd(), quiet=True, writes=True
+        given({**options, "registries": hosts}),
+        environment,
+        folder=Path.cwd(),
+        config=options["config"],
+        quiet=True,
+        writes=True,
     )
     dry = session.settings.dry_run
     with closing(session), Workers(session.settings.jobs) as workers:
@@ -56,6 +63,6 @@ def promote(environment: Mapping[str, str], /, source: str, destination: str, **
 
 def _one(promotion: Promotion, *, dry: bool) -> str | PublishError:
     try:
-        return f"would copy {promotion.title}" if dry else carry_out(promotion)
+        return carry_out(promotion, dry=dry)
     except PublishError as error:
         return error

@@ -1,0 +1,247 @@
+"""Charts copied between registries, and out of the cache, with what refers to them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import urllib.request
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.flow.command import Command, Done, credentials
+from tests.flow.test_dependencies import chart
+from tests.flow.test_previews import MANIFEST, asked, manifest, tags
+from tests.real.registries import Registry
+
+EMPTY = {
+    "mediaType": "application/vnd.oci.empty.v1+json",
+    "digest": "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a",
+    "size": 2,
+}
+
+
+class Charts:
+    """A chart in a staging repository, to be promoted to another place."""
+
+    def __init__(self, tmp_path: Path, registry: Registry) -> None:
+        self.registry = registry
+        self.path = tmp_path.name.replace("_", "-").strip("-")
+        self.folder = tmp_path / "repo"
+        (tmp_path / "home").mkdir()
+        self.command = Command(folder=self.folder, home=tmp_path / "home")
+
+    @property
+    def staging(self) -> str:
+        return f"oci://{self.registry.host}/{self.path}/staging/web"
+
+    def place(self, registry: Registry | None = None) -> str:
+        return f"oci://{(registry or self.registry).host}/{self.path}/stable"
+
+    def publish(self, *versions: str, values: str = "a: 1\n") -> None:
+        for version in versions:
+            (chart(self.folder, "web", version) / "values.yaml").write_text(values)
+            place = f"{self.registry.host}/{self.path}/staging"
+            done = self.command.publish(place, options=credentials(self.registry))
+            assert done.code == 0, done.err
+
+    def promote(self, source: str, *options: str, to: str = "") -> Done:
+        return self.command.run("promote", source, to or self.place(), *options)
+
+    def held(self, registry: Registry | None = None, place: str = "stable") -> list[str]:
+        return tags(registry or self.registry, f"{self.path}/{place}/web")
+
+    def digest(self, tag: str, registry: Registry | None = None, place: str = "stable") -> str:
+        data = asked(registry or self.registry, f"{self.path}/{place}/web/manifests/{tag}", MANIFEST)
+        assert data is not None
+        return "sha256:" + hashlib.sha256(data).hexdigest()
+
+    def refer(self, digest: str, kind: str) -> str:
+        """Push a manifest that refers to another one, to a registry with the referrers API; return its digest."""
+        subject = {"mediaType": MANIFEST, "digest": digest, "size": self._size(digest)}
+        document: dict[str, Any] = {
+            "schemaVersion": 2,
+            "mediaType": MANIFEST,
+            "artifactType": kind,
+            "config": EMPTY,
+            "layers": [EMPTY],
+            "subject": subject,
+        }
+        data = json.dumps(document).encode()
+        found = "sha256:" + hashlib.sha256(data).hexdigest()
+        base = f"{self.registry.url}/v2/{self.path}/staging/web"
+        upload = urllib.request.Request(f"{base}/blobs/uploads/?digest={EMPTY['digest']}", data=b"{}")
+        upload.add_header("Content-Type", "application/octet-stream")
+        put = urllib.request.Request(f"{base}/manifests/{found}", data=data, method="PUT")
+        put.add_header("Content-Type", MANIFEST)
+        for request in (upload, put):
+            with urllib.request.urlopen(request, timeout=10) as answer:
+                assert answer.status == 201
+        return found
+
+    def _size(self, digest: str) -> int:
+        return len(asked(self.registry, f"{self.path}/staging/web/manifests/{digest}", MANIFEST) or b"")
+
+
+@pytest.fixture
+def charts(tmp_path: Path, plain_registry: Registry) -> Charts:
+    return Charts(tmp_path, plain_registry)
+
+
+def test_one_version_is_copied_unchanged_and_then_left_alone(charts: Charts) -> None:
+    charts.publish("1.0.0", "1.1.0")
+    digest = charts.digest("1.0.0", place="staging")
+    where = f"{charts.registry.host}/{charts.path}/stable/web:1.0.0@{digest}"
+    done = charts.promote(f"{charts.staging}:1.0.0")
+    assert (done.code, done.out) == (0, f"{where}: copied\n"), done.err
+    assert (charts.held(), charts.digest("1.0.0")) == (["1.0.0"], digest)
+    charts.registry.clear()
+    done = charts.promote(f"{charts.staging}:1.0.0")
+    assert (done.code, done.out) == (0, f"{where}: unchanged\n"), done.err
+    assert {method for method, _, _ in charts.registry.requests()} <= {"GET", "HEAD"}
+
+
+def test_every_version_is_copied_where_no_tag_is_named(charts: Charts) -> None:
+    charts.publish("1.0.0", "1.1.0", "2.0.0-rc.1+build.5")
+    done = charts.promote(charts.staging)
+    assert done.code == 0, done.err
+    assert charts.held() == ["1.0.0", "1.1.0", "2.0.0-rc.1_build.5"]
+
+
+@pytest.mark.parametrize("written", ["1.0.0+build.5", "1.0.0_build.5"])
+def test_version_with_build_metadata_is_found_as_it_is_written(charts: Charts, written: str) -> None:
+    charts.publish("1.0.0+build.5")
+    done = charts.promote(f"{charts.staging}:{written}")
+    assert done.code == 0, done.err
+    assert charts.held() == ["1.0.0_build.5"]
+
+
+@pytest.mark.parametrize("version", ["1.0.0", "1.0.0+build.5"])
+def test_chart_of_the_cache_is_copied(charts: Charts, version: str) -> None:
+    chart(charts.folder, "web", version)
+    assert charts.command.run("publish").code == 0
+    done = charts.promote(f"web:{version}")
+    assert done.code == 0, done.err
+    assert charts.held() == [version.replace("+", "_")]
+
+
+def test_other_content_under_the_version_is_never_overwritten(charts: Charts) -> None:
+    charts.publish("1.0.0")
+    assert charts.promote(f"{charts.staging}:1.0.0").code == 0
+    held = charts.digest("1.0.0")
+    other = f"{charts.registry.host}/{charts.path}/other"
+    (charts.folder / "charts/web/values.yaml").write_text("a: 2\n")
+    assert charts.command.publish(other).code == 0
+    for options in ((), ("--dry-run",)):
+        done = charts.promote(f"oci://{other}/web:1.0.0", *options)
+        assert done.code == 4, done.err
+        assert f"holds {held} already" in done.err
+    assert charts.digest("1.0.0") == held
+
+
+def test_conflict_of_one_version_does_not_stop_the_others(charts: Charts) -> None:
+    charts.publish("1.0.0")
+    assert charts.promote(charts.staging).code == 0
+    held = charts.digest("1.0.0")
+    other = f"{charts.registry.host}/{charts.path}/other"
+    for version in ("1.0.0", "1.1.0"):
+        (chart(charts.folder, "web", version) / "values.yaml").write_text("a: 2\n")
+        assert charts.command.publish(other).code == 0
+    done = charts.promote(f"oci://{other}/web")
+    assert done.code == 4, done.err
+    assert "web:1.1.0@" in done.out
+    assert (charts.held(), charts.digest("1.0.0")) == (["1.0.0", "1.1.0"], held)
+
+
+def test_dry_run_reads_and_writes_nothing(charts: Charts) -> None:
+    charts.publish("1.0.0", "1.1.0")
+    assert charts.promote(f"{charts.staging}:1.0.0").code == 0
+    where = f"{charts.registry.host}/{charts.path}/stable/web"
+    done = charts.promote(charts.staging, "--dry-run")
+    assert done.code == 0, done.err
+    digest = charts.digest("1.0.0")
+    assert done.out == f"{where}:1.0.0@{digest}: unchanged\nwould copy {where}:1.1.0\n"
+    assert charts.held() == ["1.0.0"]
+
+
+@pytest.mark.parametrize("options", [(), ("--dry-run",)])
+def test_version_that_is_not_there_fails(charts: Charts, options: tuple[str, ...]) -> None:
+    charts.publish("1.0.0")
+    done = charts.promote(f"{charts.staging}:9.9.9", *options)
+    assert done.code == 5, done.err
+    assert "there is no 9.9.9" in done.err
+    assert charts.held() == []
+
+
+def test_chart_that_is_nowhere_fails(charts: Charts) -> None:
+    charts.publish("1.0.0")
+    assert charts.promote(charts.staging.replace("web", "nothing")).code == 5
+    assert charts.promote("nothing:1.0.0").code == 5
+
+
+def test_name_in_the_cache_without_a_version_is_refused(charts: Charts) -> None:
+    charts.publish("1.0.0")
+    done = charts.promote("web")
+    assert done.code == 2, done.err
+    assert "NAME:VERSION" in done.err
+
+
+def test_destination_that_is_no_registry_is_refused(charts: Charts) -> None:
+    charts.publish("1.0.0")
+    done = charts.promote(charts.staging, to="stable")
+    assert done.code == 2, done.err
+    assert "oci://HOST/PATH" in done.err
+
+
+def test_digest_has_no_version_to_be_promoted_under(charts: Charts) -> None:
+    charts.publish("1.0.0")
+    done = charts.promote(f"{charts.staging}@{charts.digest('1.0.0', place='staging')}")
+    assert done.code == 2, done.err
+    assert "name the tag" in done.err
+
+
+def test_registry_that_is_down_fails(charts: Charts) -> None:
+    charts.publish("1.0.0")
+    assert charts.promote(charts.staging, to="oci://127.0.0.1:1/stable").code == 5
+    assert charts.promote("oci://127.0.0.1:1/staging/web").code == 5
+
+
+def test_settings_file_that_is_named_counts(charts: Charts, tls_registry: Registry) -> None:
+    charts.publish("1.0.0")
+    settings = charts.folder / "mine.yaml"
+    settings.write_text(f"ca-file: {tls_registry.ca_file}\nplain-http: [{charts.registry.host}]\n")
+    source, place = f"{charts.staging}:1.0.0", charts.place(tls_registry)
+    assert charts.promote(source, to=place).code == 5
+    done = charts.promote(source, "--config", str(settings), to=place)
+    assert done.code == 0, done.err
+
+
+def test_referrers_come_along_whatever_the_registry_offers(
+    tmp_path: Path, olareg: Registry, plain_registry: Registry
+) -> None:
+    charts = Charts(tmp_path, olareg)
+    charts.publish("1.0.0")
+    digest = charts.digest("1.0.0", place="staging")
+    bill = charts.refer(digest, "application/spdx+json")
+    done = charts.promote(f"{charts.staging}:1.0.0", to=charts.place(plain_registry))
+    assert done.code == 0, done.err
+    assert done.out.endswith(": copied, 1 referrers\n")
+    fallback = digest.replace(":", "-")
+    assert charts.held(plain_registry) == ["1.0.0", fallback]
+
+    # A signature of the bill that is made later follows, though chart and bill are there.
+    signature = charts.refer(bill, "application/vnd.example.signature")
+    done = charts.promote(f"{charts.staging}:1.0.0", to=charts.place(plain_registry))
+    assert done.code == 0, done.err
+    assert done.out.endswith(": unchanged, 1 referrers\n")
+    found = manifest(plain_registry, f"{charts.path}/stable/web", signature)
+    assert found["subject"]["digest"] == bill
+
+    # And back to a registry that lists referrers itself.
+    source = charts.place(plain_registry) + "/web:1.0.0"
+    done = charts.promote(source, to=f"oci://{olareg.host}/{charts.path}/back")
+    assert done.code == 0, done.err
+    listed = asked(olareg, f"{charts.path}/back/web/referrers/{digest}")
+    assert [one["digest"] for one in json.loads(listed or b"{}")["manifests"]] == [bill]
+    listed = asked(olareg, f"{charts.path}/back/web/referrers/{bill}")
+    assert [one["digest"] for one in json.loads(listed or b"{}")["manifests"]] == [signature]
