@@ -24,6 +24,7 @@ from oci_chart_publish.build.build import Needs, Recipe, build, check_dependenci
 from oci_chart_publish.build.dependencies.need import FILE, Surroundings, left_alone, needs, renewed_lock
 from oci_chart_publish.build.dependencies.resolve import Fetcher, archives
 from oci_chart_publish.chart import package
+from oci_chart_publish.chart.archive import load_archive
 from oci_chart_publish.chart.chart import Chart, load_chart
 from oci_chart_publish.chart.metadata import ChartMetadata, decode_metadata
 from oci_chart_publish.chart.overlay import OverlayTree
@@ -388,6 +389,7 @@ def _prepare(one: Surveyed, decisions: Decisions, shelf: Shelf, run: Run, worker
             artifact = replace(artifact, warnings=(*artifact.warnings, *left_alone(artifact)))
         plan = _look(artifact, sites, run, workers)
         if artifact.unresolved and (run.dependencies.always or _would_publish_ours(plan)):
+            artifact = replace(artifact, unresolved=_as_published(artifact.unresolved, plan))
             artifact = _resolved(one, artifact, decisions, shelf, run, workers)
             plan = _look(artifact, sites, run, workers)
     except PublishError as error:
@@ -411,6 +413,23 @@ def _look(artifact: ChartArtifact, sites: Sequence[Site], run: Run, workers: Wor
     findings = workers.gather([partial(look_up, artifact, site, run.layout, run.memo) for site in sites])
     # Names in the layout move freely: a cache never conflicts.
     return decide(artifact, tuple(findings), overwrite=run.overwrite or not run.places(artifact.name))
+
+
+def _as_published(needs: Sequence[Need], plan: Plan) -> tuple[Need, ...]:
+    """Return the needs with the versions that are published where no lock names one: newer ones came later."""
+    for finding in plan.findings:
+        layer = chart_layer(finding.manifest) if finding.manifest and finding.state is State.SAME else None
+        if layer is not None:
+            published = load_archive(finding.site.store.blob(layer), title=finding.site.reference)
+            return tuple(_at_version(need, published.subcharts) for need in needs)
+    return tuple(needs)
+
+
+def _at_version(need: Need, charts: Sequence[Chart]) -> Need:
+    versions = [chart.version for chart in charts if chart.name == need.name and need.allows(chart.version)]
+    if need.locked or need.folder is not None or not versions:
+        return need
+    return replace(need, version=max(versions, key=ChartVersion.parse), locked=True)
 
 
 def _would_publish_ours(plan: Plan) -> bool:

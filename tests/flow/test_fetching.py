@@ -256,3 +256,34 @@ def test_what_update_locks_is_not_said_to_be_without_a_lock(tmp_path: Path, char
     assert run.run("plan", "--json").report["charts"][0]["warnings"] == [
         "leaf ^1.0.0 was resolved to 1.10.0 without a lock: the result is not reproducible"
     ]
+
+
+def test_unlocked_chart_is_verified_with_the_versions_that_are_published(
+    tmp_path: Path, charts: ChartRepo, plain_registry: Registry
+) -> None:
+    folder = tmp_path / "repo"
+    chart(folder, "top", "1.0.0", {"leaf": "^1.0.0"}, repository=charts.url)
+    run = command(tmp_path, folder)
+    place = f"{plain_registry.host}/verified"
+    assert run.publish(place).statuses() == {"top": "published"}
+    charts.add("leaf", "1.11.0")
+    charts.index = b"".join(charts.index.rsplit(b"  leaf:\n", 1))  # one list of versions
+    assert run.publish(place).statuses() == {"top": "unchanged"}
+    done = run.run("verify", "--json", "--registry", place)
+    assert (done.code, done.statuses()) == (0, {"top": "unchanged"})
+
+
+@pytest.mark.parametrize("scheme", ["https", "oci"])
+def test_repository_with_a_password_in_it_is_refused_and_the_password_is_not_printed(
+    tmp_path: Path, scheme: str
+) -> None:
+    folder = tmp_path / "repo"
+    chart(folder, "top", "1.0.0", {"leaf": "^1.0.0"}, repository="'@private'")
+    (folder / ".oci-chart-publish.yaml").write_text(
+        f"repositories:\n  private: {scheme}://robot:sesame@example.org/charts\n"
+    )
+    done = command(tmp_path, folder).run("plan")
+    assert done.code == 3
+    assert "a URL with a user name in it is refused" in done.err
+    assert "registry-auth" in done.err
+    assert "sesame" not in done.err + done.out

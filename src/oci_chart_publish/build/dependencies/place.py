@@ -75,4 +75,9 @@ def _url(repository: str, name: str, aliases: Mapping[str, str]) -> str:
             f"the dependency {name}: the repository {redact(url)!r} is none to fetch from",
             hint="expected https://, http:// or oci://, or @NAME of one",
         )
+    if "@" in url.partition("://")[2].partition("/")[0]:
+        raise ChartError(
+            f"the dependency {name}: a URL with a user name in it is refused: {redact(url)!r}",
+            hint="give its credentials by host, as for a registry: in registry-auth, or with `docker login`",
+        )
     return url

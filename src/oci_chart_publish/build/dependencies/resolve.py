@@ -10,6 +10,7 @@ from oci_chart_publish.chart.version import ChartVersion, is_strict
 from oci_chart_publish.errors import ChartError
 from oci_chart_publish.handover import Need
 from oci_chart_publish.oci.reference import SCHEME
+from oci_chart_publish.registry.address import redact
 
 
 class Fetcher(Protocol):
@@ -92,7 +93,7 @@ def _best(need: Need, fetcher: Fetcher) -> str:
     ]
     if not fitting:
         raise ChartError(
-            f"no version of {need.name} at {need.repository} satisfies {need.version}",
+            f"no version of {need.name} at {redact(need.repository)} satisfies {need.version}",
             path="Chart.yaml",
             key="dependencies",
             hint="change the version constraint",
