@@ -20,6 +20,7 @@ import pytest
 # What a child program or Python itself needs; whatever else was set is the user's or the CI's.
 _KEPT = re.compile(
     r"PATH|LANG|LC_\w+|TZ|TMPDIR|LD_LIBRARY_PATH|PYTHON\w*|PYTEST\w*|PYENV\w*|COV\w*|VIRTUAL_ENV"
+    r"|OCI_CHART_TOOLS"  # where the real programs are, for benchmarks that a test runs
 )
 
 # Below a home: where credentials, settings and caches of real programs lie.

@@ -74,7 +74,18 @@ def test_the_home_of_a_test_is_its_own_and_empty(own_home: Path) -> None:
 def test_the_environment_of_a_test_is_clean() -> None:
     kept = {"HOME", "PATH", "XDG_CACHE_HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_RUNTIME_DIR"}
     assert kept <= os.environ.keys()
-    strangers = ("GITHUB_", "INPUT_", "OCI_CHART_", "HELM_", "DOCKER_", "HTTP", "REQUESTS_", "SSL_", "CI")
+    strangers = (
+        "GITHUB_",
+        "INPUT_",
+        "OCI_CHART_PUBLISH",
+        "OCI_CHART_CACHE",
+        "HELM_",
+        "DOCKER_",
+        "HTTP",
+        "REQUESTS_",
+        "SSL_",
+        "CI",
+    )
     assert [name for name in os.environ if name.upper().startswith(strangers)] == []
 
 
