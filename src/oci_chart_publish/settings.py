@@ -93,7 +93,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbid
     untyped: Annotated[Level, _about("The level of a commit without a known type.")] = "patch"
     squash: Annotated[bool, _about("Read the commits listed in the body of a squash merge.")] = False
     channel: Annotated[
-        str, Meta(pattern=r"^([A-Za-z][A-Za-z-]*)?$", description="Make prereleases of this name, such as rc.")
+        str,
+        Meta(pattern=r"^([A-Za-z][A-Za-z-]*)?$", description="Make prereleases of this name, such as rc."),
     ] = ""
     initial_development: Annotated[
         bool, _about("Below 1.0.0 a breaking change raises the minor version, all else the patch.")
