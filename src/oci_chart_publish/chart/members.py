@@ -49,6 +49,20 @@ def read_members(data: bytes, *, limit: int = SIZE_LIMIT) -> list[ChartFile]:
     return files
 
 
+def check_plain(data: bytes) -> None:
+    """Raise ChartError unless an archive holds folders and files below one folder, as ``helm package`` writes it.
+
+    Helm loads others too, links and devices as empty files; from a stranger they are a reason to look closer.
+    """
+    for name, kind, _ in _members(gunzip(data)):
+        if name.startswith(("/", "\\")):
+            raise ChartError("an absolute path in the archive", path=name)
+        if kind in _HEADER_ONLY and kind != tarfile.DIRTYPE:
+            raise ChartError(
+                "a link or a device in the archive", path=name, hint="have it packed by `helm package`"
+            )
+
+
 def gunzip(data: bytes) -> bytes:
     """Return what a gzip archive holds; ChartError where it is none, cut off, or larger than a chart may be."""
     if not data.startswith(b"\x1f\x8b\x08"):

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import io
+import tarfile
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -260,3 +262,34 @@ def test_a_repository_that_cannot_be_asked_is_refused(
     with pytest.raises(ChartError, match=message) as refused:
         fetcher().versions(repository, "web")
     assert "pass" not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "message"),
+    [
+        ("/etc/evil", tarfile.REGTYPE, "an absolute path in the archive"),
+        ("web/../../evil", tarfile.REGTYPE, "a path that leaves the chart's folder"),
+        ("web/passwd", tarfile.SYMTYPE, "a link or a device in the archive"),
+        ("web/passwd", tarfile.LNKTYPE, "a link or a device in the archive"),
+        ("web/null", tarfile.CHRTYPE, "a link or a device in the archive"),
+        ("web/pipe", tarfile.FIFOTYPE, "a link or a device in the archive"),
+    ],
+)
+def test_an_archive_with_members_that_no_chart_has_is_refused_and_not_kept(
+    chart_repo: Start, fetcher: MakeFetcher, name: str, kind: bytes, message: str
+) -> None:
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as tar:
+        member = tarfile.TarInfo("web/Chart.yaml")
+        document = b"apiVersion: v2\nname: web\nversion: 1.0.0\n"
+        member.size = len(document)
+        tar.addfile(member, io.BytesIO(document))
+        odd = tarfile.TarInfo(name)
+        odd.type, odd.linkname = kind, "/etc/passwd"
+        tar.addfile(odd)
+    repo = chart_repo()
+    repo.add("web", "1.0.0", data=packed.getvalue())
+    for _ in range(2):
+        with pytest.raises(ChartError, match=message):
+            fetcher().archive(repo.url, "web", "1.0.0")
+    assert len([line for line in repo.lines if line.endswith(".tgz")]) == 2

@@ -13,6 +13,7 @@ from typing import Protocol
 from oci_chart_publish.build.dependencies.place import Place, located
 from oci_chart_publish.chart.archive import load_archive
 from oci_chart_publish.chart.mediatype import CHART_LAYER, CHART_LAYERS
+from oci_chart_publish.chart.members import check_plain
 from oci_chart_publish.chart.version import ChartVersion
 from oci_chart_publish.errors import ChartError, ConfigError, NotFoundError, PublishError, VerificationError
 from oci_chart_publish.layout.layout import ImageLayout
@@ -201,6 +202,10 @@ def _checked(data: bytes, place: Place, version: ChartVersion) -> bytes:
     found = ChartVersion.parse(chart.version)
     if chart.name != place.name or found != version or found.build != version.build:
         raise ChartError(f"{place} {version}: the archive holds {chart.name} {chart.version}")
+    try:
+        check_plain(data)
+    except ChartError as error:
+        raise error.within(f"{place} {version}") from error
     return data
 
 
