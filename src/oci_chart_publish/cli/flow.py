@@ -19,6 +19,7 @@ from oci_chart_publish.report import document
 from oci_chart_publish.report.compose import interrupted
 from oci_chart_publish.report.markdown import render
 from oci_chart_publish.report.table import show, show_problems
+from oci_chart_publish.run import Run
 from oci_chart_publish.session import Session
 
 PATHS = click.argument("paths", nargs=-1, type=click.Path())
@@ -39,7 +40,7 @@ BUILD = (
 OUTPUT = ("report", "markdown")
 
 Decorated = Callable[..., Any]
-Stages = Callable[[Sequence[ChartSource], pipeline.Run], tuple[document.Chart, ...]]
+Stages = Callable[[Sequence[ChartSource], Run], tuple[document.Chart, ...]]
 
 
 def common(command: Decorated) -> Decorated:
@@ -129,8 +130,8 @@ def _flow(name: str, stages: Stages, environment: Mapping[str, str], options: di
 def _emit(report: document.Report, session: Session, *, as_json: bool, quiet: bool) -> None:
     """Write the report to the files asked for, and to stdout; what went wrong to stderr."""
     encoded = document.encode(report)
-    _write(session.settings.report, encoded)
-    _write(session.settings.markdown, render(report).encode())
+    write(session.settings.report, encoded)
+    write(session.settings.markdown, render(report).encode())
     if as_json:
         sys.stdout.write(encoded.decode())
         return
@@ -139,7 +140,8 @@ def _emit(report: document.Report, session: Session, *, as_json: bool, quiet: bo
     show_problems(report, sys.stderr)
 
 
-def _write(name: str, data: bytes) -> None:
+def write(name: str, data: bytes) -> None:
+    """Write a file that was asked for; nothing without a name."""
     if not name:
         return
     try:

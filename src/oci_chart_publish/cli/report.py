@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from oci_chart_publish.cli.flow import write
 from oci_chart_publish.cli.options import given, setting_options
 from oci_chart_publish.report import document
 from oci_chart_publish.report.markdown import render
@@ -22,6 +23,7 @@ from oci_chart_publish.session import Session
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @setting_options("github-token", "comment", "markdown")
+@click.option("--config", metavar="FILE", default="", help="The settings file.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @click.pass_obj
 def report(environment: Mapping[str, str], /, file: Path, *, as_json: bool, **options: Any) -> int:  # noqa: ANN401
@@ -31,12 +33,13 @@ def report(environment: Mapping[str, str], /, file: Path, *, as_json: bool, **op
     come from a job that ran the code of a stranger. Exits with the code of the reported run.
     """
     saved = read_report(file)
-    session = Session.open(given(options), environment, folder=Path.cwd(), quiet=True)
+    session = Session.open(
+        given(options), environment, folder=Path.cwd(), config=options["config"], quiet=True
+    )
     with closing(session):
         saved = session.posted(saved)
     append(environment.get("GITHUB_STEP_SUMMARY", ""), render(saved, limit=SUMMARY_LIMIT // 3))
-    if session.settings.markdown:
-        Path(session.settings.markdown).write_text(render(saved), encoding="utf-8")
+    write(session.settings.markdown, render(saved).encode())
     if as_json:
         sys.stdout.write(document.encode(saved).decode())
     else:
