@@ -40,12 +40,15 @@ FLOORS = {
     "superseded": 6,
     "planned": 6,
     "cache": 7,
-    "pipeline": 7,
-    "session": 8,
-    "doctor": 9,
-    "cli": 10,
-    "action": 11,
-    "__main__": 12,
+    "run": 6,
+    "survey": 7,
+    "prepare": 8,
+    "pipeline": 9,
+    "session": 10,
+    "doctor": 11,
+    "cli": 12,
+    "action": 13,
+    "__main__": 14,
 }
 # Nouns may lean on nouns beside them in this direction only.
 BESIDE = {("forge", "registry"), ("registry", "forge")}

@@ -26,6 +26,7 @@ from oci_chart_publish.report.compose import interrupted
 from oci_chart_publish.report.markdown import render
 from oci_chart_publish.report.outputs import artifacts, checksums, outputs
 from oci_chart_publish.report.table import show as show_table
+from oci_chart_publish.run import Run
 from oci_chart_publish.runner import SUMMARY_LIMIT, annotate, append, mask, write_outputs
 from oci_chart_publish.session import Session
 from oci_chart_publish.settings import Layer, fields, suggestion, variable
@@ -86,7 +87,7 @@ def _run(environment: Mapping[str, str], interruption: Interruption) -> int:
 
 
 def _charts(
-    command: str, session: Session, sources: Sequence[ChartSource], run: pipeline.Run
+    command: str, session: Session, sources: Sequence[ChartSource], run: Run
 ) -> Sequence[document.Chart]:
     publishes = command == "publish" and not session.settings.dry_run
     return (pipeline.publish if publishes else pipeline.plan)(sources, run)

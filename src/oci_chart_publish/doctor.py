@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from oci_chart_publish import pipeline
 from oci_chart_publish.errors import AuthError, ExitCode, PublishError, worst
 from oci_chart_publish.oci import mediatype
 from oci_chart_publish.oci.descriptor import Descriptor
 from oci_chart_publish.oci.reference import Repository
 from oci_chart_publish.session import Session
+from oci_chart_publish.survey import survey
 
 EMPTY = b"{}"
 
@@ -52,7 +52,7 @@ def _bad(what: str, error: PublishError) -> Answer:
 
 def _charts(session: Session) -> Iterator[tuple[Answer, str]]:
     try:
-        found, broken = pipeline.survey(session.sources())
+        found, broken = survey(session.sources())
     except PublishError as error:
         yield _bad("charts", error), ""
         return

@@ -32,13 +32,13 @@ from oci_chart_publish.layout.layout import ImageLayout
 from oci_chart_publish.layout.memo import Memo
 from oci_chart_publish.oci.reference import Repository
 from oci_chart_publish.oci.store import Target
-from oci_chart_publish.pipeline import DependencyPolicy, Run
 from oci_chart_publish.previews import PreviewVersions, keep_apart, listed
 from oci_chart_publish.progress import Progress, progress
 from oci_chart_publish.registry.connect import PULL, PULL_PUSH, Registries
 from oci_chart_publish.registry.credentials import Credentials
 from oci_chart_publish.registry.once import Once
 from oci_chart_publish.report import compose, document, drift
+from oci_chart_publish.run import DependencyPolicy, Run
 from oci_chart_publish.settings import Layer, Settings, from_environment, from_file, resolve
 from oci_chart_publish.superseded import superseded
 from oci_chart_publish.versions import Versions

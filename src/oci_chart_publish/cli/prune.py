@@ -12,7 +12,6 @@ from typing import Any
 import click
 from msgspec.structs import replace
 
-from oci_chart_publish import pipeline
 from oci_chart_publish.cli.flow import PATHS, REGISTRY, common
 from oci_chart_publish.cli.main import show
 from oci_chart_publish.cli.options import given, setting_options
@@ -21,6 +20,7 @@ from oci_chart_publish.forge.github import GitHub
 from oci_chart_publish.oci.reference import Repository
 from oci_chart_publish.previews import Preview, remove, stale
 from oci_chart_publish.session import Session
+from oci_chart_publish.survey import survey
 
 GHCR = "ghcr.io"
 
@@ -49,7 +49,7 @@ def prune(environment: Mapping[str, str], /, *, closed: tuple[int, ...], **optio
     session = session.with_settings(replace(session.settings, registries=(session.settings.preview,)))
     errors: list[PublishError] = []
     with closing(session):
-        names = [one.metadata.name for one in pipeline.survey(session.sources())[0]]
+        names = [one.metadata.name for one in survey(session.sources())[0]]
         repositories = [Repository.parse(session.settings.preview).child(name) for name in names]
         github = session.github()
         is_closed = _closed(closed, github)

@@ -1,0 +1,141 @@
+"""What a run is given: where charts come from and go to, what decides versions, where dependencies come from."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from oci_chart_publish.build.build import Recipe
+from oci_chart_publish.build.dependencies.resolve import Fetcher
+from oci_chart_publish.chart.metadata import ChartMetadata
+from oci_chart_publish.chart.tree import Tree
+from oci_chart_publish.chart.version import ChartVersion
+from oci_chart_publish.errors import ChartError, PublishError
+from oci_chart_publish.handover import Failure, VersionDecision
+from oci_chart_publish.oci.descriptor import Descriptor
+from oci_chart_publish.oci.reference import Repository
+from oci_chart_publish.oci.store import Target
+from oci_chart_publish.progress import Progress, Silent
+from oci_chart_publish.push.reconcile import Plan
+
+
+class ChartSource(Protocol):
+    """A chart that was discovered: its folder below the repository root, and the tree its files come from."""
+
+    @property
+    def path(self) -> str:
+        """POSIX path of the folder, "" for the root."""
+
+    @property
+    def tree(self) -> Tree:
+        """The chart's files."""
+
+
+class NamedTarget(Target, Protocol):
+    """The layout: a store with names."""
+
+    def name_all(self, names: Mapping[str, Descriptor]) -> None:
+        """Name several manifests at once."""
+
+
+class VersionPolicy(Protocol):
+    """The bump stage: it decides the version of one chart at a time."""
+
+    @property
+    def follow_dependencies(self) -> bool:
+        """Whether a chart is bumped because a dependency in this repository was."""
+
+    def decide(
+        self,
+        metadata: ChartMetadata,
+        folder: str,
+        published: Callable[[], Iterable[ChartVersion]],
+        is_same: Callable[[ChartVersion], bool],
+        bumped: str = "",
+        related: Sequence[str] = (),
+    ) -> VersionDecision:
+        """Return the version of the chart in ``folder``; ``related`` are the folders of what it depends on here."""
+
+
+class Memo(Protocol):
+    """Remembers layers and verdicts between runs."""
+
+    def get(self, kind: str, key: str) -> object | None:
+        """Return what was put under the key, or None."""
+
+    def put(self, kind: str, key: str, value: object) -> None:
+        """Remember a JSON value under the key."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class DependencyPolicy:
+    """Where missing dependencies come from.
+
+    ``is_own`` tells which repository URLs mean this repository, ``aliases`` are names for others, ``fetcher`` makes
+    what gets the rest (None: nothing is fetched). ``tree`` gives the files of a folder that is no chart of the
+    run, None where there is no chart. ``always`` resolves even what could be compared without, ``update`` resolves
+    anew without regard to locks, and ``save`` then writes the new lock to the tree. ``rewrite`` is the URL at which the
+    artifact says its dependencies of this repository are; empty: as written.
+    """
+
+    is_own: Callable[[str], bool] = lambda _: False
+    aliases: Mapping[str, str] = field(default_factory=dict)
+    fetcher: Callable[[], Fetcher] | None = None
+    tree: Callable[[str], Tree | None] | None = None
+    always: bool = False
+    update: bool = False
+    save: Callable[[str, bytes], None] | None = None
+    rewrite: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Run:
+    """All that a run needs: where to, with what, and how."""
+
+    layout: NamedTarget
+    memo: Memo
+    connect: Callable[[Repository], Target]
+    recipe: Callable[[str], Recipe]
+    registries: tuple[str, ...] = ()
+    own_registries: Callable[[str], tuple[str, ...] | None] = lambda _: None
+    jobs: int = 32
+    overwrite: bool = False
+    check: Callable[[Plan], None] = lambda _: None
+    versions: VersionPolicy | None = None
+    details: bool = True
+    size_budget: int = 0
+    dependencies: DependencyPolicy = field(default_factory=DependencyPolicy)
+    progress: Progress = field(default_factory=Silent)
+    stopping: threading.Event = field(default_factory=threading.Event)
+
+    def places(self, chart: str) -> tuple[str, ...]:
+        """Return where a chart goes: to registries of its own where the settings name some."""
+        own = self.own_registries(chart)
+        return self.registries if own is None else own
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Surveyed:
+    """A source whose Chart.yaml has been read."""
+
+    source: ChartSource
+    metadata: ChartMetadata
+    dependencies: tuple[str, ...] = ()
+
+
+Outcome = Plan | Failure
+
+
+def failure(one: Surveyed, error: PublishError) -> Failure:
+    """Return that a chart failed, the path of the file named from the top of the repository."""
+    if isinstance(error, ChartError) and one.source.path:
+        error = error.within(one.source.path)
+    return Failure(
+        path=one.source.path,
+        error=error,
+        name=one.metadata.name,
+        version=one.metadata.version,
+        dependencies=one.dependencies,
+    )

@@ -1,0 +1,92 @@
+"""Which charts a run is about, and which of them embeds which."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from graphlib import CycleError, TopologicalSorter
+
+from oci_chart_publish.build.dependencies.need import FILE
+from oci_chart_publish.chart.metadata import ChartMetadata, decode_metadata
+from oci_chart_publish.chart.tree import Tree
+from oci_chart_publish.errors import ChartError, ConfigError
+from oci_chart_publish.handover import Failure
+from oci_chart_publish.run import ChartSource, DependencyPolicy, Surveyed, failure
+
+
+def survey(
+    sources: Iterable[ChartSource], policy: DependencyPolicy | None = None
+) -> tuple[list[Surveyed], list[Failure]]:
+    """Read each Chart.yaml: names, versions, and who depends on whom. Two charts of one name are refused."""
+    policy = policy or DependencyPolicy()
+    found: list[Surveyed] = []
+    broken: list[Failure] = []
+    for source in sources:
+        try:
+            found.append(Surveyed(source=source, metadata=_metadata(source.tree)))
+        except ChartError as error:
+            broken.append(
+                Failure(path=source.path, error=error.within(source.path) if source.path else error)
+            )
+    _refuse_twins(found)
+    names = {one.source.path: one.metadata.name for one in found}
+    ordered = [replace(one, dependencies=_inside(one, names, policy)) for one in found]
+    circle = _circle(ordered)
+    broken += [_in_circle(one, circle) for one in ordered if one.metadata.name in circle]
+    return [one for one in ordered if one.metadata.name not in circle], broken
+
+
+def _circle(found: Sequence[Surveyed]) -> tuple[str, ...]:
+    try:
+        TopologicalSorter({one.metadata.name: one.dependencies for one in found}).prepare()
+    except CycleError as error:
+        return tuple(error.args[1])
+    return ()
+
+
+def _in_circle(one: Surveyed, circle: tuple[str, ...]) -> Failure:
+    error = ChartError(
+        f"charts that depend on each other: {' -> '.join(reversed(circle))}",
+        path="Chart.yaml",
+        key="dependencies",
+        hint="take one of these dependencies out",
+    )
+    return failure(one, error)
+
+
+def _metadata(tree: Tree) -> ChartMetadata:
+    present = {entry.name for entry in tree.entries("") if not entry.is_dir}
+    if "Chart.yaml" not in present:
+        raise ChartError("there is no such file", path="Chart.yaml")
+    requirements = tree.read("requirements.yaml") if "requirements.yaml" in present else None
+    return decode_metadata(tree.read("Chart.yaml"), requirements=requirements)
+
+
+def _refuse_twins(found: Sequence[Surveyed]) -> None:
+    by_name: dict[str, list[str]] = {}
+    for one in found:
+        by_name.setdefault(one.metadata.name, []).append(one.source.path or ".")
+    twins = {name: paths for name, paths in by_name.items() if len(paths) > 1}
+    if twins:
+        listed = "; ".join(f"{name!r} in {' and '.join(paths)}" for name, paths in sorted(twins.items()))
+        raise ConfigError(
+            f"two charts of one name would be published to one place: {listed}",
+            hint="rename one, or leave it out with charts: and !GLOB",
+        )
+
+
+def _inside(one: Surveyed, names: Mapping[str, str], policy: DependencyPolicy) -> tuple[str, ...]:
+    """Return the charts of this run that a chart depends on: by ``file://``, or by a URL that means this repository."""
+    found: list[str] = []
+    known = set(names.values())
+    for dependency in one.metadata.dependencies:
+        repository = policy.aliases.get(
+            dependency.repository.lstrip("@").removeprefix("alias:"), dependency.repository
+        )
+        if repository.startswith(FILE):
+            folder = posixpath.normpath(posixpath.join(one.source.path, repository.removeprefix(FILE)))
+            found += [names[folder]] if folder in names else []
+        elif dependency.name in known and policy.is_own(repository):
+            found.append(dependency.name)
+    return tuple(dict.fromkeys(name for name in found if name != one.metadata.name))
