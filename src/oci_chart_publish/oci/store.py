@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import Protocol
 
 from oci_chart_publish.errors import NotFoundError
-from oci_chart_publish.oci import mediatype
 from oci_chart_publish.oci.descriptor import Descriptor
 from oci_chart_publish.oci.digest import Digest
 from oci_chart_publish.oci.manifest import Manifest
@@ -56,8 +55,3 @@ def copy(source: Source, target: Target, manifest: Manifest, *, name: str | None
         if not target.has(blob):
             target.put_blob(blob, source.blob(blob))
     target.put_manifest(manifest, name)
-
-
-def is_index(descriptor: Descriptor) -> bool:
-    """Tell whether a descriptor is of an image index."""
-    return descriptor.media_type in mediatype.INDEXES
