@@ -97,7 +97,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbid
         Meta(pattern=r"^([A-Za-z][A-Za-z-]*)?$", description="Make prereleases of this name, such as rc."),
     ] = ""
     initial_development: Annotated[
-        bool, _about("Below 1.0.0 a breaking change raises the minor version, all else the patch.")
+        bool,
+        _about(
+            "Below 1.0.0 a breaking change raises the minor version, as a feature does; false: it makes 1.0.0."
+        ),
     ] = True
     ignore_changes: Annotated[
         Lines, _about("Globs below a chart whose change needs no new version, such as README.md.")

@@ -50,7 +50,8 @@ DECISIONS: dict[str, tuple[str, History, tuple[str, BumpLevel, str]]] = {
         history("0.2.3", messages=("feat!: x",)),
         ("0.3.0", "minor", "'feat!: x'"),
     ),
-    "feature below one": ("0.2.3", history("0.2.3", messages=("feat: x",)), ("0.2.4", "patch", "'feat: x'")),
+    "feature below one": ("0.2.3", history("0.2.3", messages=("feat: x",)), ("0.3.0", "minor", "'feat: x'")),
+    "fix below one": ("0.2.3", history("0.2.3", messages=("fix: x",)), ("0.2.4", "patch", "'fix: x'")),
     "Chart.yaml behind": ("1.0.0", history("1.2.3", messages=("fix: x",)), ("1.2.4", "patch", "'fix: x'")),
     "Chart.yaml raised": (
         "1.5.0",
@@ -200,6 +201,7 @@ def test_a_repository_may_say_that_most_commits_need_no_release() -> None:
 
 def test_zero_versions_may_be_treated_as_any_other() -> None:
     rules = Rules(initial_development=False)
+    assert automatic("0.2.3", history("0.2.3", messages=("fix: x",)), rules=rules).version == "0.2.4"
     assert automatic("0.2.3", history("0.2.3", messages=("feat: x",)), rules=rules).version == "0.3.0"
     assert automatic("0.2.3", history("0.2.3", messages=("feat!: x",)), rules=rules).version == "1.0.0"
 

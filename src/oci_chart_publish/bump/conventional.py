@@ -38,8 +38,8 @@ class Rules:
     ``patterns`` are tried first, in order, over the subject; a breaking change is major whatever they say.
     ``untyped`` is the level of everything that is neither matched nor feat, fix or breaking: what touched a chart's
     files has to be released to reach anybody, so it is patch unless told otherwise. With ``squash`` the commits listed
-    in a body count too. Below 1.0.0 a breaking change is minor and everything else patch, which is what ``^0.2.3``
-    promises to those who depend on the chart; ``initial_development`` off treats 0.x as any other version.
+    in a body count too. Below 1.0.0 a breaking change is minor, as a feature is: nobody gets to 1.0.0 by a mark in a
+    subject; ``initial_development`` off treats 0.x as any other version.
     """
 
     patterns: tuple[tuple[re.Pattern[str], Level], ...] = ()

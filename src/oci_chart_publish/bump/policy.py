@@ -168,8 +168,8 @@ def _from_commits(meanings: Sequence[Meaning], *, base: ChartVersion, rules: Rul
     because = next(one.subject for one in meanings if one.level == level)
     if level == "none":
         return level, f"no commit asks for a release, such as {because!r}"
-    if base.major == 0 and rules.initial_development:
-        level = "minor" if level == "major" else "patch"
+    if base.major == 0 and rules.initial_development and level == "major":
+        level = "minor"
     return level, f"{because!r}"
 
 
