@@ -14,6 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from oci_chart_publish import pipeline
+from oci_chart_publish.announcing import announced, previewed
 from oci_chart_publish.cli.main import run as run_command
 from oci_chart_publish.cli.main import show, show_several
 from oci_chart_publish.discover.source import ChartSource
@@ -79,7 +80,7 @@ def _run(environment: Mapping[str, str], interruption: Interruption) -> int:
             print(f"::error::{SAID}", flush=True)
             report = interrupted(report)
         else:
-            report = session.announced(session.previewed(report, sources) if command == "plan" else report)
+            report = announced(session, previewed(session, report, sources) if command == "plan" else report)
     finally:
         session.close()
     publish_report(report, session, environment)

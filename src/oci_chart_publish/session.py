@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace as replace_struct
 
-from oci_chart_publish import __version__, pipeline
+from oci_chart_publish import __version__
 from oci_chart_publish.build.build import Recipe
 from oci_chart_publish.build.dependencies import own
 from oci_chart_publish.bump.rewrite import write_file
@@ -23,8 +23,9 @@ from oci_chart_publish.chart.tree import FolderTree, Tree
 from oci_chart_publish.connections import connect, credentials
 from oci_chart_publish.discover import find
 from oci_chart_publish.discover.changed import changed_since
+from oci_chart_publish.discover.folders import Files
 from oci_chart_publish.discover.source import ChartSource
-from oci_chart_publish.errors import ConfigError, PublishError
+from oci_chart_publish.errors import ConfigError
 from oci_chart_publish.forge.event import Event, read_event
 from oci_chart_publish.forge.git import GitRepository
 from oci_chart_publish.forge.worktree import WorkTreeFiles
@@ -32,7 +33,7 @@ from oci_chart_publish.layout.layout import ImageLayout
 from oci_chart_publish.layout.memo import Memo
 from oci_chart_publish.oci.reference import Repository
 from oci_chart_publish.oci.store import Target
-from oci_chart_publish.previews import PreviewVersions, keep_apart, listed
+from oci_chart_publish.previews import keep_apart
 from oci_chart_publish.progress import Progress, progress
 from oci_chart_publish.registry.connect import PULL, PULL_PUSH, Registries
 from oci_chart_publish.registry.credentials import Credentials
@@ -40,7 +41,7 @@ from oci_chart_publish.registry.once import Once
 from oci_chart_publish.report import compose, document, drift
 from oci_chart_publish.run import DependencyPolicy, Run
 from oci_chart_publish.settings import Layer, Settings, from_environment, from_file, resolve
-from oci_chart_publish.superseded import superseded
+from oci_chart_publish.touched import Touched
 from oci_chart_publish.versions import Versions
 
 if TYPE_CHECKING:
@@ -126,11 +127,16 @@ class Session:
         return connect(self.settings, self.environment, say=self.progress.say, secret=self.on_secret)
 
     @cached_property
-    def files(self) -> WorkTreeFiles | None:
+    def files(self) -> Files | None:
         """What git tracks; None outside a work tree."""
         if self.repository is None or self.repository.bare:
             return None
         return WorkTreeFiles(self.repository)
+
+    @property
+    def revision(self) -> str:
+        """The commit that this run is about."""
+        return "HEAD"
 
     def sources(self) -> tuple[ChartSource, ...]:
         """Discover the charts that the settings name."""
@@ -268,107 +274,27 @@ class Session:
 
         return recipe
 
-    def settled(self, charts: Sequence[document.Chart]) -> tuple[document.Chart, ...]:
-        """Turn conflicts that this run did not cause into drift."""
-        return drift.settle(charts, self.settings.conflicts, self._touched(charts))
-
-    def _touched(self, charts: Sequence[document.Chart]) -> Callable[[document.Chart], bool]:
+    def touched(self, charts: Sequence[document.Chart]) -> Touched:
         """Return what tells whether this push or pull request changed a chart's files."""
-        folders = [chart.path for chart in charts]
-        versions = replace(self.versions(()), folders=tuple(folders))
+        versions = self.versions_of(charts)
+        return Touched(
+            event=self.event,
+            repository=self.repository,
+            revision=self.revision,
+            token=self.settings.github_token,
+            server_url=self.server_url,
+            say=self.progress.say,
+            belonging=versions.belonging,
+        )
 
-        def touched(chart: document.Chart) -> bool:
-            changed = self.changed_paths
-            belonging = versions.belonging(chart.name, chart.path)
-            return changed is None or any(path in belonging for path in changed)
-
-        return touched
-
-    @cached_property
-    def changed_paths(self) -> frozenset[str] | None:
-        """The paths that this push or pull request changed; None where that is not known, which counts as all."""
-        event, repository = self.event, self.repository
-        base = event.pull_request.base if event.pull_request else event.before
-        if repository is None or not base:
-            return None
-        try:
-            self._fetch_missing(repository, base)
-        except PublishError as error:
-            # Everything is published by now: what a run did must be told even where this cannot be.
-            self.progress.say(f"conflicts count as this run's own: {error}")
-            return None
-        if repository.commit(base) is None:
-            return None  # the history was rewritten: everything may have changed
-        start = repository.merge_base(base, "HEAD") if event.pull_request else base
-        return frozenset(repository.changed_files(start or base, "HEAD"))
-
-    def superseded(self, charts: Sequence[document.Chart]) -> tuple[str, ...]:
-        """Return what to tell of versions that this push of several commits brought and replaced at once."""
-        event, repository = self.event, self.repository
-        if repository is None or not event.before or event.commits < 2 or self.settings.bump != "chart":
-            return ()
-        try:
-            if repository.is_shallow():
-                repository.fetch_history("", self.settings.github_token, server=self.server_url)
-            return superseded(repository, event.before, charts)
-        except PublishError:
-            return ()  # worth a note, not a failure
-
-    def _fetch_missing(self, repository: GitRepository, base: str) -> None:
-        token, server = self.settings.github_token, self.server_url
-        known = repository.commit(base) is not None
-        if self.event.pull_request and repository.is_shallow():
-            if not known or repository.merge_base(base, "HEAD") is None:
-                repository.fetch_history("", token, server=server)
-        elif not known:
-            repository.fetch_commit(base, token, server=server)
+    def versions_of(self, charts: Sequence[document.Chart]) -> Versions:
+        """Return the bump stage for the charts of a report."""
+        return replace(self.versions(()), folders=tuple(chart.path for chart in charts))
 
     @property
     def server_url(self) -> str:
         """The code host that the token is for."""
         return self.environment.get("GITHUB_SERVER_URL") or "https://github.com"
-
-    def previewed(self, report: document.Report, sources: Sequence[ChartSource]) -> document.Report:
-        """Publish a preview of every chart that a pull request of this repository changes, where that is asked for."""
-        pull_request = self.event.pull_request
-        if not self.settings.preview or pull_request is None or self.event.from_fork or pull_request.closed:
-            return report
-        if self.settings.dry_run:
-            return report
-        touched = self._touched(report.charts)
-        moving = {
-            chart.path
-            for chart in report.charts
-            if chart.status == "would-publish" or (chart.status in {"conflict", "drift"} and touched(chart))
-        }
-        run = replace(
-            replace(self, writes=True).run(),
-            registries=(self.settings.preview,),
-            own_registries=lambda _: None,  # those are for releases
-            versions=PreviewVersions(version=self.versions(sources).preview(), number=pull_request.number),
-            details=False,
-        )
-        made = pipeline.publish([source for source in sources if source.path in moving], run)
-        return listed(report, made)
-
-    def posted(self, report: document.Report) -> document.Report:
-        """Write the comment of a report that another job saved, on the pull request of this event."""
-        settings, event = self.settings, self.event
-        github = self.github()
-        if github is None:
-            return report
-        from oci_chart_publish.report.announce import Announcer  # noqa: PLC0415
-
-        with github:
-            announcer = Announcer(
-                github=github,
-                event=event,
-                settings=settings,
-                layout=self.layout,
-                tag_name=lambda chart: f"{chart.name}-{chart.version}",
-                subjects=lambda _: (),
-            )
-            return announcer.comment(report)
 
     def github(self) -> GitHub | None:
         """Return the gateway to the code host, None without a token or a repository there."""
@@ -386,49 +312,15 @@ class Session:
         """Where credentials for registries are looked for."""
         return credentials(self.settings, self.environment)
 
-    def commit(self, files: Mapping[str, bytes], message: str) -> str:
-        """Commit files to the branch of the event through the API, where it still ends at HEAD; return the commit."""
-        event = self.event
-        head = self.repository.head() if self.repository else None
-        branch = event.pull_request.head_ref if event.pull_request else event.ref.removeprefix("refs/heads/")
-        github = self.github()
-        if head is None or not branch or github is None:
-            raise ConfigError(
-                "--commit: it is not known which branch to commit to", hint="run it on a branch"
-            )
-        with github:
-            return github.commits.commit_files(branch, head, files, message).sha
-
-    def announced(self, report: document.Report) -> document.Report:
-        """Tell the code host of a finished run: releases after a publish, then the comment."""
-        settings, event = self.settings, self.event
-        github = self.github()
-        if github is None:
-            return report
-        from oci_chart_publish.report.announce import Announcer  # noqa: PLC0415  (only where there is somebody to tell)
-
-        folders = tuple(chart.path for chart in report.charts)
-        versions = replace(self.versions(()), folders=folders)
-        with github:
-            announcer = Announcer(
-                github=github,
-                event=event,
-                settings=settings,
-                layout=self.layout,
-                tag_name=lambda chart: versions.template(chart.name).tag(chart.name, chart.version),
-                subjects=lambda chart: versions.subjects(chart.name, chart.path, chart.version),
-            )
-            if report.command == "publish" and event.pull_request is None:
-                report = announcer.releases(report)
-            return announcer.comment(report)
-
     def report(
         self, command: str, charts: Sequence[document.Chart], notes: Sequence[str] = ()
     ) -> document.Report:
         """Put the outcome of a command into the report."""
+        touched = self.touched(charts)
+        replaced = touched.replaced(charts) if self.settings.bump == "chart" else ()
         return replace_struct(
             compose.report(
-                self.settled(charts),
+                drift.settle(charts, self.settings.conflicts, touched),
                 command=command,
                 dry_run=self.settings.dry_run or command == "plan",
                 tool_version=__version__,
@@ -438,7 +330,7 @@ class Session:
             revision=self.event.revision or (self.repository.head() if self.repository else None),
             ref=self.event.ref or None,
             pull_request=_pull_request(self.event),
-            notes=(*notes, *self.superseded(charts)),
+            notes=(*notes, *replaced),
         )
 
     def close(self) -> None:

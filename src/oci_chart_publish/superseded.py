@@ -10,26 +10,30 @@ from oci_chart_publish.forge.git import GitRepository
 from oci_chart_publish.report.document import Chart
 
 
-def superseded(repository: GitRepository, before: str, charts: Sequence[Chart]) -> tuple[str, ...]:
-    """Return a sentence for each version that commits after ``before`` held and HEAD does not.
+def superseded(
+    repository: GitRepository, before: str, revision: str, charts: Sequence[Chart]
+) -> tuple[str, ...]:
+    """Return a sentence for each version that commits after ``before`` held and ``revision`` does not.
 
     First parents only: what a branch held before it was merged was never meant to be published.
     """
     paths = {chart.name: f"{chart.path}/Chart.yaml" if chart.path else "Chart.yaml" for chart in charts}
-    commits = repository.log([f"{before}..HEAD"], tuple(paths.values()), first_parent=True) if paths else ()
+    commits = (
+        repository.log([f"{before}..{revision}"], tuple(paths.values()), first_parent=True) if paths else ()
+    )
     found: list[str] = []
     for name, path in paths.items():
         touching = [commit.sha for commit in commits if path in commit.files]
         if len(touching) > 1:
-            found += _of_chart(repository, before, name, path, touching)
+            found += _of_chart(repository, (before, revision), name, path, touching)
     return tuple(found)
 
 
 def _of_chart(
-    repository: GitRepository, before: str, name: str, path: str, commits: Sequence[str]
+    repository: GitRepository, ends: tuple[str, str], name: str, path: str, commits: Sequence[str]
 ) -> Iterator[str]:
-    now = _version(repository, "HEAD", path)
-    known = {now, _version(repository, before, path), ""}
+    before, now = (_version(repository, end, path) for end in ends)
+    known = {now, before, ""}
     for sha in commits:
         version = _version(repository, sha, path)
         if version not in known:

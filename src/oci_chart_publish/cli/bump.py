@@ -13,6 +13,7 @@ import click
 from msgspec.structs import replace
 
 from oci_chart_publish import pipeline
+from oci_chart_publish.announcing import committed
 from oci_chart_publish.bump.rewrite import write_file
 from oci_chart_publish.cli.flow import PATHS, REGISTRY, common
 from oci_chart_publish.cli.main import show
@@ -130,6 +131,6 @@ def _commit(session: Session, moving: Sequence[Bumped], message: str) -> None:
     if repository is None:
         raise ConfigError("--commit needs a git repository")
     if session.settings.github_token and session.event.repository:
-        print(session.commit(files, message))
+        print(committed(session, files, message))
     else:
         print(repository.commit_files(sorted(files), message))

@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from oci_chart_publish.announcing import posted
 from oci_chart_publish.cli.flow import write
 from oci_chart_publish.cli.options import given, setting_options
 from oci_chart_publish.report import document
@@ -37,7 +38,7 @@ def report(environment: Mapping[str, str], /, file: Path, *, as_json: bool, **op
         given(options), environment, folder=Path.cwd(), config=options["config"], quiet=True
     )
     with closing(session):
-        saved = session.posted(saved)
+        saved = posted(session, saved)
     append(environment.get("GITHUB_STEP_SUMMARY", ""), render(saved, limit=SUMMARY_LIMIT // 3))
     write(session.settings.markdown, render(saved).encode())
     if as_json:

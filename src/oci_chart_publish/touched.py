@@ -1,0 +1,75 @@
+"""Which charts this push or pull request changed, and which versions came and went within it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from oci_chart_publish.bump.paths import Belonging
+from oci_chart_publish.errors import PublishError
+from oci_chart_publish.forge.event import Event
+from oci_chart_publish.forge.git import GitRepository
+from oci_chart_publish.report.document import Chart
+from oci_chart_publish.superseded import superseded
+
+
+@dataclass(frozen=True, kw_only=True)
+class Touched:
+    """Tells whether the commits of an event changed a chart's files; where that is not known, they did.
+
+    ``belonging`` gives the paths that count for the chart of a name in a folder; ``revision`` is the commit that the
+    event ends with. Missing commits are fetched with ``token``, for ``server_url`` alone.
+    """
+
+    event: Event
+    repository: GitRepository | None
+    revision: str
+    token: str
+    server_url: str
+    say: Callable[[str], None]
+    belonging: Callable[[str, str], Belonging]
+
+    def __call__(self, chart: Chart) -> bool:
+        """Tell whether the chart was changed."""
+        changed = self.paths
+        belonging = self.belonging(chart.name, chart.path)
+        return changed is None or any(path in belonging for path in changed)
+
+    @cached_property
+    def paths(self) -> frozenset[str] | None:
+        """The paths that changed; None where that is not known, which counts as all."""
+        event, repository = self.event, self.repository
+        base = event.pull_request.base if event.pull_request else event.before
+        if repository is None or not base:
+            return None
+        try:
+            self._fetch_missing(repository, base)
+        except PublishError as error:
+            # Everything is published by now: what a run did must be told even where this cannot be.
+            self.say(f"conflicts count as this run's own: {error}")
+            return None
+        if repository.commit(base) is None:
+            return None  # the history was rewritten: everything may have changed
+        start = repository.merge_base(base, self.revision) if event.pull_request else base
+        return frozenset(repository.changed_files(start or base, self.revision))
+
+    def _fetch_missing(self, repository: GitRepository, base: str) -> None:
+        known = repository.commit(base) is not None
+        if self.event.pull_request and repository.is_shallow():
+            if not known or repository.merge_base(base, self.revision) is None:
+                repository.fetch_history("", self.token, server=self.server_url)
+        elif not known:
+            repository.fetch_commit(base, self.token, server=self.server_url)
+
+    def replaced(self, charts: Sequence[Chart]) -> tuple[str, ...]:
+        """Return what to tell of versions that this push of several commits brought and replaced at once."""
+        event, repository = self.event, self.repository
+        if repository is None or not event.before or event.commits < 2:
+            return ()
+        try:
+            if repository.is_shallow():
+                repository.fetch_history("", self.token, server=self.server_url)
+            return superseded(repository, event.before, self.revision, charts)
+        except PublishError:
+            return ()  # worth a note, not a failure
