@@ -10,32 +10,31 @@ from pathlib import Path
 
 from oci_chart_publish.chart.tree import Entry, FolderTree
 from oci_chart_publish.discover.folders import (
+    Files,
     Folders,
+    GitFolders,
     PlainFolders,
-    WorkTreeFolders,
-    is_chart,
     is_vendored,
     plain_path,
 )
 from oci_chart_publish.discover.pattern import CHART_FILE, Patterns, leaves_out, matcher
 from oci_chart_publish.discover.source import ChartSource
 from oci_chart_publish.errors import ConfigError
-from oci_chart_publish.forge.worktree import WorkTreeFiles
 
 DEFAULT = "charts"
 _LISTED = 10
 
 
-def charts(patterns: Iterable[str], *, base: Path, files: WorkTreeFiles | None) -> tuple[ChartSource, ...]:
+def charts(patterns: Iterable[str], *, base: Path, files: Files | None) -> tuple[ChartSource, ...]:
     """Return the charts that ``patterns`` name, sorted by path; their files are not read.
 
     A folder stands for every chart in it and below, a path of a Chart.yaml for that chart, a glob for the chart
-    folders it matches; ``!GLOB`` leaves out. All are relative to ``base``. ``files`` is the work tree to look in,
-    None outside git. Charts in the ``charts/`` of another one, in ``.git``, ``node_modules`` or in folders that git
-    ignores are found only by a path that names them. ConfigError where a pattern names no chart.
+    folders it matches; ``!GLOB`` leaves out. All are relative to ``base``. ``files`` is the work tree or commit to
+    look in, None outside git. Charts in the ``charts/`` of another one, in ``.git``, ``node_modules`` or in folders
+    that git ignores are found only by a path that names them. ConfigError where a pattern names no chart.
     """
     place = Path(os.path.realpath(base))
-    search = Search(WorkTreeFolders(files) if files else PlainFolders(place), place, in_git=files is not None)
+    search = Search(GitFolders(files) if files else PlainFolders(place), place, in_git=files is not None)
     wanted = Patterns.parse(patterns)
     excludes = [matcher(search.exclude(pattern)) for pattern in wanted.excludes]
     if wanted.roots or wanted.globs:
@@ -69,7 +68,7 @@ class Search:
         """Return the charts below ``charts/``, else the one at the base; ConfigError listing what is elsewhere."""
         here = self._place("")
         found = self._folders.inside(_join(here, DEFAULT))
-        if not found and is_chart(self.root, here):
+        if not found and self._folders.is_chart(here):
             found = {here}
         if not found:
             hint = "name the charts with 'charts:' (on the command line: PATH); found: "
@@ -82,14 +81,14 @@ class Search:
     def under(self, written: str) -> set[str]:
         """Return the charts in and below a folder that a user named; ConfigError where there is none."""
         path = self._place(written)
-        if not (self.root / path).exists():
+        if not self._folders.exists(path):
             raise ConfigError(f"charts: there is no {written!r} in {self._base}", hint=self._elsewhere())
-        itself = {path} if is_chart(self.root, path) else set()
+        itself = {path} if self._folders.is_chart(path) else set()
         if itself and posixpath.basename(written) == CHART_FILE:
             return itself
         found = itself | self._folders.inside(path)
         if not found:
-            inside_charts = is_vendored(self.root, _join(path, "any"))
+            inside_charts = is_vendored(self._folders, _join(path, "any"))
             raise ConfigError(
                 f"charts: no chart in {written!r}", hint=self._elsewhere(vendored=inside_charts)
             )
@@ -97,7 +96,7 @@ class Search:
 
     def matching(self, pattern: str) -> set[str]:
         """Return the charts whose folder a glob matches; ConfigError where there is none."""
-        if (self._base / pattern).exists():
+        if self._folders.exists(plain_path(self.root, str(self._base / pattern))):
             return self.under(pattern)
         glob = self._glob(pattern)
         start = "/".join(_literal(glob))
@@ -148,7 +147,7 @@ class _WithoutGit(FolderTree):
         return [entry for entry in super().entries(folder) if entry.name != ".git"]
 
 
-def _source(folder: str, root: Path, files: WorkTreeFiles | None) -> ChartSource:
+def _source(folder: str, root: Path, files: Files | None) -> ChartSource:
     if files and files.is_tracked(_join(folder, CHART_FILE)):
         return ChartSource(path=folder, tree=files.tree(folder), tracked=True)
     tree = _WithoutGit(root / folder, boundary=root) if files else FolderTree(root / folder)

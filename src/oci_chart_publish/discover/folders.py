@@ -7,21 +7,58 @@ or in folders that git ignores are not among them.
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
+from oci_chart_publish.chart.tree import Tree
 from oci_chart_publish.discover.pattern import CHART_FILE
-from oci_chart_publish.forge.worktree import WorkTreeFiles
 
 _PRUNED = frozenset({".git", "node_modules"})
 _NEAR = 3
+
+
+class Files(Protocol):
+    """The files that git knows, of a work tree or of a commit. Paths are POSIX, relative to ``root``."""
+
+    @property
+    def root(self) -> Path:
+        """The top of the repository, which paths are relative to."""
+
+    @property
+    def untracked(self) -> Sequence[str]:
+        """Files that git neither tracks nor ignores."""
+
+    def exists(self, path: str) -> bool:
+        """Tell whether there is such a file or folder, links followed."""
+
+    def is_file(self, path: str) -> bool:
+        """Tell whether there is such a file, links followed."""
+
+    def is_tracked(self, path: str) -> bool:
+        """Tell whether git tracks this file or link, or any file in this folder."""
+
+    def named(self, name: str) -> Iterable[str]:
+        """Return the paths of files called ``name`` that git does not ignore."""
+
+    def links_below(self, folder: str) -> Sequence[str]:
+        """Return where the symbolic links below a folder lead."""
+
+    def tree(self, folder: str) -> Tree:
+        """Return the files of one folder."""
 
 
 class Folders(Protocol):
     """The chart folders of a repository, or of a folder outside git."""
 
     root: Path
+
+    def exists(self, path: str) -> bool:
+        """Tell whether there is such a file or folder."""
+
+    def is_chart(self, folder: str) -> bool:
+        """Tell whether there is a Chart.yaml in a folder."""
 
     def inside(self, folder: str) -> set[str]:
         """Return the charts in a folder and below it."""
@@ -30,20 +67,23 @@ class Folders(Protocol):
         """Return the charts worth naming in a message."""
 
 
-class WorkTreeFolders:
-    """Charts whose Chart.yaml is in the work tree and not ignored by git."""
+class GitFolders:
+    """Charts whose Chart.yaml git does not ignore."""
 
-    def __init__(self, files: WorkTreeFiles) -> None:
+    def __init__(self, files: Files) -> None:
         self.root = files.root
+        self.exists = files.exists
         self._files = files
+
+    def is_chart(self, folder: str) -> bool:
+        """Tell whether there is a Chart.yaml in a folder."""
+        return self._files.is_file(f"{folder}/{CHART_FILE}" if folder else CHART_FILE)
 
     @cached_property
     def _all(self) -> set[str]:
         folders = {name.rpartition("/")[0] for name in self._files.named(CHART_FILE)}
         usual = {folder for folder in folders if _PRUNED.isdisjoint(folder.split("/"))}
-        return {
-            folder for folder in usual if is_chart(self.root, folder) and not is_vendored(self.root, folder)
-        }
+        return {folder for folder in usual if self.is_chart(folder) and not is_vendored(self, folder)}
 
     def inside(self, folder: str) -> set[str]:
         """Return the charts in a folder and below it."""
@@ -64,6 +104,14 @@ class PlainFolders:
     def __init__(self, root: Path) -> None:
         self.root = root
 
+    def exists(self, path: str) -> bool:
+        """Tell whether there is such a file or folder."""
+        return (self.root / path).exists()
+
+    def is_chart(self, folder: str) -> bool:
+        """Tell whether there is a Chart.yaml in a folder."""
+        return (self.root / folder / CHART_FILE).is_file()
+
     def inside(self, folder: str) -> set[str]:
         """Return the charts in a folder and below it."""
         return self._walk(folder, None)
@@ -80,7 +128,7 @@ class PlainFolders:
             folders[:] = [name for name in folders if name not in _PRUNED and below != depth]
             if CHART_FILE in names:
                 found.add(plain_path(self.root, folder))
-        return {folder for folder in found if not is_vendored(self.root, folder)}
+        return {folder for folder in found if not is_vendored(self, folder)}
 
 
 def plain_path(root: Path, folder: str) -> str:
@@ -89,13 +137,8 @@ def plain_path(root: Path, folder: str) -> str:
     return "" if path == "." else path
 
 
-def is_chart(root: Path, folder: str) -> bool:
-    """Tell whether there is a Chart.yaml in a folder."""
-    return (root / folder / CHART_FILE).is_file()
-
-
-def is_vendored(root: Path, folder: str) -> bool:
+def is_vendored(folders: Folders, folder: str) -> bool:
     """Tell whether a folder lies in the ``charts/`` of a chart."""
     names = folder.split("/")
     above = ("/".join(names[:at]) for at, name in enumerate(names[:-1]) if name == "charts")
-    return any(is_chart(root, parent) for parent in above)
+    return any(folders.is_chart(parent) for parent in above)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import posixpath
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
+from pathlib import Path
 
 from oci_chart_publish.chart.tree import Entry
 from oci_chart_publish.errors import ChartError
@@ -44,6 +45,45 @@ class CommitFiles:
             if known:
                 return
             path = folder
+
+    @property
+    def root(self) -> Path:
+        """The top of the repository, which is only read."""
+        return self.repository.root
+
+    @property
+    def untracked(self) -> tuple[str, ...]:
+        """Nothing: a commit holds what git tracks."""
+        return ()
+
+    def exists(self, path: str) -> bool:
+        """Tell whether there is such a file or folder, links followed."""
+        real = self._resolved(path)
+        return real in self.blobs or real in self.folders
+
+    def is_file(self, path: str) -> bool:
+        """Tell whether there is such a file, links followed."""
+        return self._resolved(path) in self.blobs
+
+    def is_tracked(self, path: str) -> bool:
+        """Tell whether the commit has this file or link, or any file in this folder ("" is the root)."""
+        return path in self.modes or path in self.folders
+
+    def named(self, name: str) -> Iterator[str]:
+        """Yield the paths of files called ``name``."""
+        return (path for path in self.blobs if path.rpartition("/")[2] == name)
+
+    def links_below(self, folder: str) -> tuple[str, ...]:
+        """Return where the symbolic links below a folder lead, as paths in the repository."""
+        prefix = f"{folder}/" if folder else ""
+        links = (p for p, mode in self.modes.items() if mode == _LINK and p.startswith(prefix))
+        return tuple(sorted({real for link in links if (real := self._resolved(link)) is not None}))
+
+    def _resolved(self, path: str) -> str | None:
+        try:
+            return self.resolve(path)
+        except ChartError:
+            return None
 
     def tree(self, folder: str) -> CommitTree:
         """Return the files of one folder ("" is the root)."""

@@ -52,6 +52,14 @@ class WorkTreeFiles:
         """Tracked files that a sparse checkout leaves out of the work tree."""
         return frozenset(self._index.sparse)
 
+    def exists(self, path: str) -> bool:
+        """Tell whether there is such a file or folder, links followed."""
+        return (self.root / path).exists()
+
+    def is_file(self, path: str) -> bool:
+        """Tell whether there is such a file, links followed."""
+        return (self.root / path).is_file()
+
     def is_tracked(self, path: str) -> bool:
         """Tell whether git tracks this file or link, or any file in this folder ("" is the root)."""
         return path in self._index.modes or path in self._index.folders
