@@ -15,13 +15,15 @@
       VerificationError         8  bytes do not match their digest, or a rebuild differs
       SkippedError              0  left alone because of another chart, whose error counts
 
-A message says what we were doing to which thing and what came back; ``hint`` says what to do about it.
+A message says what we were doing to which thing and what came back; ``hint`` says what to do about it; ``path``,
+``key`` and ``line`` say where it was written.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from enum import IntEnum
+from typing import Self
 
 
 class ExitCode(IntEnum):
@@ -53,7 +55,11 @@ PRECEDENCE = (
 
 
 class PublishError(Exception):
-    """Base of all errors that are meant to be read by a user."""
+    """Base of all errors that are meant to be read by a user.
+
+    Where it is about something that was written, ``path`` names the file (or the folder), relative to what the user
+    named, ``key`` is the dotted key in it and ``line`` its line, counted from 1.
+    """
 
     exit_code = ExitCode.UNEXPECTED
     kind = "unexpected"
@@ -62,9 +68,25 @@ class PublishError(Exception):
         super().__init__(message)
         self.message = message
         self.hint = hint
+        self.path = ""
+        self.key = ""
+        self.line: int | None = None
 
     def __str__(self) -> str:
-        return f"{self.message}\n{self.hint}" if self.hint else self.message
+        place = self.path + (f":{self.line}" if self.line else "")
+        text = f"{self.message}\n{self.hint}" if self.hint else self.message
+        return ": ".join(part for part in (place, f"'{self.key}'" if self.key else "", text) if part)
+
+    def at(self, path: str, *, key: str = "", line: int | None = None) -> Self:
+        """Return the same error about another place; this one may be known to others."""
+        # Not copy(): the constructors of some classes take more than the message.
+        found = type(self).__new__(type(self), *self.args)
+        found.__dict__.update(self.__dict__, path=path, key=key, line=line)
+        return found
+
+    def within(self, folder: str) -> Self:
+        """Return the same error with its path below ``folder`` (a POSIX path)."""
+        return self.at(f"{folder}/{self.path}" if self.path else folder, key=self.key, line=self.line)
 
 
 class ConfigError(PublishError):
@@ -75,11 +97,7 @@ class ConfigError(PublishError):
 
 
 class ChartError(PublishError):
-    """A chart that cannot be published.
-
-    ``path`` names the file (or the folder), relative to what the user named; ``key`` is the dotted key in it
-    and ``line`` its line, counted from 1, where they are known.
-    """
+    """A chart that cannot be published."""
 
     exit_code = ExitCode.CHART
     kind = "chart"
@@ -91,16 +109,6 @@ class ChartError(PublishError):
         self.path = path
         self.key = key
         self.line = line
-
-    def __str__(self) -> str:
-        place = self.path + (f":{self.line}" if self.line else "")
-        parts = [place, f"'{self.key}'" if self.key else "", super().__str__()]
-        return ": ".join(part for part in parts if part)
-
-    def within(self, folder: str) -> ChartError:
-        """Return the same error with its path below ``folder`` (a POSIX path)."""
-        path = f"{folder}/{self.path}" if self.path else folder
-        return type(self)(self.message, path=path, key=self.key, line=self.line, hint=self.hint)
 
 
 class ConflictError(PublishError):

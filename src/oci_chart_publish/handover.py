@@ -45,7 +45,8 @@ class Need:
     """A declared dependency that is missing in a chart's ``charts/``.
 
     ``version`` is exact where ``locked``, else a constraint. ``repository`` is the URL with aliases replaced.
-    ``folder`` is the chart folder of this repository that it comes from, None where it has to be fetched.
+    ``folder`` is the chart folder of this repository that it comes from, None where it has to be fetched. ``number``
+    is its place in the list of dependencies, counted from 0.
     """
 
     name: str
@@ -53,6 +54,7 @@ class Need:
     locked: bool
     repository: str = ""
     folder: str | None = None
+    number: int = 0
 
     def allows(self, version: str) -> bool:
         """Tell whether a version is the one that is locked (``1.2.3`` is ``v1.2.3``), or satisfies the constraint."""

@@ -101,7 +101,7 @@ def bump(sources: Iterable[ChartSource], run: Run) -> tuple[list[Bumped], list[P
             if decision is not None:
                 found.append(_bumped(one, decision, decisions.moved(one)))
         except PublishError as error:
-            errors.append(error)
+            errors.append(failure(one, error).error)
     return found, errors
 
 
@@ -226,15 +226,16 @@ def _stored(plan: Plan, run: Run) -> bool:
 def _entries(
     outcomes: Iterable[Outcome], run: Run, workers: Workers, *, wrote: bool
 ) -> tuple[document.Chart, ...]:
-    return tuple(workers.each(partial(_entry, run=run, wrote=wrote), outcomes))
+    found = list(outcomes)
+    entries = workers.each(partial(_entry, wrote=wrote), found)
+    if run.details:
+        from oci_chart_publish.recent import detailed  # noqa: PLC0415  (start-up: only where details are read)
+
+        entries = detailed(entries, found, run, workers)
+    return tuple(entries)
 
 
-def _entry(outcome: Outcome, run: Run, *, wrote: bool) -> document.Chart:
+def _entry(outcome: Outcome, *, wrote: bool) -> document.Chart:
     if isinstance(outcome, Failure):
         return compose.failed(outcome)
-    entry = compose.pushed(protocol.result(outcome, wrote=wrote))
-    if not run.details:
-        return entry
-    from oci_chart_publish.details import describe  # noqa: PLC0415  (start-up: only where details are read)
-
-    return describe(entry, outcome, run.layout, size_budget=run.size_budget)
+    return compose.pushed(protocol.result(outcome, wrote=wrote))

@@ -52,9 +52,12 @@ class Shelf:
             return outcome.artifact.version, self._layer(outcome)
         tree = self.run.dependencies.tree(folder) if self.run.dependencies.tree else None
         if tree is None:
-            raise ChartError(f"there is no chart in {folder or '.'}", path="Chart.yaml", key="dependencies")
-        chart = load_chart(tree)
-        check_dependencies(chart)
+            raise ChartError(f"there is no chart in {folder or '.'}")
+        try:
+            chart = load_chart(tree)
+            check_dependencies(chart)
+        except ChartError as error:
+            raise error.within(folder or ".") from error
         return chart.version, package.gzip(package.tar(package.entries(chart)))
 
     def _layer(self, plan: Plan) -> bytes:

@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from oci_chart_publish.build.build import Recipe
+from oci_chart_publish.build.dependencies.entry import DEPENDENCIES, MANIFEST
 from oci_chart_publish.build.dependencies.resolve import Fetcher
-from oci_chart_publish.chart.metadata import ChartMetadata
+from oci_chart_publish.chart.metadata import REQUIREMENTS, ChartMetadata
 from oci_chart_publish.chart.tree import Tree
 from oci_chart_publish.chart.version import ChartVersion
+from oci_chart_publish.chart.yamldoc import line_of
 from oci_chart_publish.errors import ChartError, PublishError
 from oci_chart_publish.handover import Failure, VersionDecision
 from oci_chart_publish.oci.descriptor import Descriptor
@@ -129,8 +131,9 @@ Outcome = Plan | Failure
 
 
 def failure(one: Surveyed, error: PublishError) -> Failure:
-    """Return that a chart failed, the path of the file named from the top of the repository."""
-    if isinstance(error, ChartError) and one.source.path:
+    """Return that a chart failed, the path of the file named from the top of the repository, the line where known."""
+    error = _lined(one.source.tree, error)
+    if one.source.path and (error.path or isinstance(error, ChartError)):
         error = error.within(one.source.path)
     return Failure(
         path=one.source.path,
@@ -139,3 +142,25 @@ def failure(one: Surveyed, error: PublishError) -> Failure:
         version=one.metadata.version,
         dependencies=one.dependencies,
     )
+
+
+def _lined(tree: Tree, error: PublishError) -> PublishError:
+    """Return an error about a key with the line of that key; dependencies may be in a file of their own."""
+    if not error.path or not error.key or error.line is not None:
+        return error
+    # Only where there is an error: who has none does not pay for lines.
+    of_a_dependency = error.path == MANIFEST and error.key.startswith(DEPENDENCIES)
+    for path in [REQUIREMENTS, MANIFEST] if of_a_dependency else [error.path]:
+        line = _line(tree, path, error.key)
+        if line is not None:
+            return error.at(path, key=error.key, line=line)
+    return error
+
+
+def _line(tree: Tree, path: str, key: str) -> int | None:
+    """Return the line of an entry's name, else of the entry, else of the list it is in; None where all is missing."""
+    if not any(entry.name == path for entry in tree.entries("")):
+        return None
+    data = tree.read(path)
+    keys = (f"{key}.name", key, key.partition(".")[0])
+    return next((line for line in (line_of(data, one) for one in keys) if line is not None), None)

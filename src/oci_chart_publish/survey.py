@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
 
+from oci_chart_publish.build.dependencies.entry import MANIFEST, key_of
 from oci_chart_publish.build.dependencies.need import FILE
 from oci_chart_publish.chart.metadata import ChartMetadata, decode_metadata
 from oci_chart_publish.chart.tree import Tree
@@ -33,7 +34,9 @@ def survey(
     names = {one.source.path: one.metadata.name for one in found}
     ordered = [replace(one, dependencies=_inside(one, names, policy)) for one in found]
     circle = _circle(ordered)
-    broken += [_in_circle(one, circle) for one in ordered if one.metadata.name in circle]
+    broken += [
+        _in_circle(one, circle, _links(one, names, policy)) for one in ordered if one.metadata.name in circle
+    ]
     return [one for one in ordered if one.metadata.name not in circle], broken
 
 
@@ -45,11 +48,12 @@ def _circle(found: Sequence[Surveyed]) -> tuple[str, ...]:
     return ()
 
 
-def _in_circle(one: Surveyed, circle: tuple[str, ...]) -> Failure:
+def _in_circle(one: Surveyed, circle: tuple[str, ...], links: Iterable[tuple[int, str]]) -> Failure:
+    before = circle[circle.index(one.metadata.name, 1) - 1]
     error = ChartError(
         f"charts that depend on each other: {' -> '.join(reversed(circle))}",
-        path="Chart.yaml",
-        key="dependencies",
+        path=MANIFEST,
+        key=next(key_of(number) for number, name in links if name == before),
         hint="take one of these dependencies out",
     )
     return failure(one, error)
@@ -77,16 +81,25 @@ def _refuse_twins(found: Sequence[Surveyed]) -> None:
 
 
 def _inside(one: Surveyed, names: Mapping[str, str], policy: DependencyPolicy) -> tuple[str, ...]:
-    """Return the charts of this run that a chart depends on: by ``file://``, or by a URL that means this repository."""
-    found: list[str] = []
+    """Return the charts of this run that a chart depends on, each once."""
+    return tuple(dict.fromkeys(name for _, name in _links(one, names, policy)))
+
+
+def _links(one: Surveyed, names: Mapping[str, str], policy: DependencyPolicy) -> Iterator[tuple[int, str]]:
+    """Give the number of each dependency on a chart of this run, and the name of that chart.
+
+    A dependency is one by ``file://``, or by a URL that means this repository; none on the chart itself.
+    """
     known = set(names.values())
-    for dependency in one.metadata.dependencies:
+    for number, dependency in enumerate(one.metadata.dependencies):
+        name = ""
         repository = policy.aliases.get(
             dependency.repository.lstrip("@").removeprefix("alias:"), dependency.repository
         )
         if repository.startswith(FILE):
             folder = posixpath.normpath(posixpath.join(one.source.path, repository.removeprefix(FILE)))
-            found += [names[folder]] if folder in names else []
+            name = names.get(folder, "")
         elif dependency.name in known and policy.is_own(repository):
-            found.append(dependency.name)
-    return tuple(dict.fromkeys(name for name in found if name != one.metadata.name))
+            name = dependency.name
+        if name not in {"", one.metadata.name}:
+            yield number, name

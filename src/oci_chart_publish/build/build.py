@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from oci_chart_publish.build.artifact import manifest_of
+from oci_chart_publish.build.dependencies.entry import MANIFEST, key_of
 from oci_chart_publish.build.dependencies.need import vendored_otherwise
 from oci_chart_publish.chart import package
 from oci_chart_publish.chart.annotations import manifest_annotations
@@ -128,14 +129,16 @@ def _remembered_layer(value: object, layout: Target) -> Descriptor | None:
 def check_dependencies(chart: Chart) -> None:
     """Raise ChartError unless every declared dependency is in ``charts/`` (Helm ``pkg/action/package.go``)."""
     present = {subchart.name for subchart in chart.subcharts}
-    missing = [
-        dependency.name for dependency in chart.metadata.dependencies if dependency.name not in present
-    ]
+    missing = {
+        dependency.name: number
+        for number, dependency in reversed(list(enumerate(chart.metadata.dependencies)))
+        if dependency.name not in present
+    }
     if missing:
         raise ChartError(
-            f"declared, but missing in charts/: {', '.join(dict.fromkeys(missing))}",
-            path="Chart.yaml",
-            key="dependencies",
+            f"declared, but missing in charts/: {', '.join(reversed(missing))}",
+            path=MANIFEST,
+            key=key_of(min(missing.values())),
             hint="run `helm dependency build`, or commit the subcharts",
         )
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from oci_chart_publish.errors import ChartError, ExitCode, PublishError, worst
+from oci_chart_publish.errors import ExitCode, PublishError, worst
 from oci_chart_publish.handover import ChartArtifact, Failure, PushResult, TargetResult, TargetStatus
 from oci_chart_publish.oci import descriptor as oci
 from oci_chart_publish.report import document
@@ -25,11 +25,10 @@ _ORDER: tuple[document.Status, ...] = (
 
 def problem(error: PublishError) -> document.Problem:
     """Return an error as it stands in the report."""
-    place = (error.path, error.line) if isinstance(error, ChartError) else ("", None)
-    message = error.message
-    if isinstance(error, ChartError) and error.key:
-        message = f"'{error.key}': {message}"
-    return document.Problem(kind=error.kind, message=message, hint=error.hint, path=place[0], line=place[1])
+    message = f"'{error.key}': {error.message}" if error.key else error.message
+    return document.Problem(
+        kind=error.kind, message=message, hint=error.hint, path=error.path, line=error.line
+    )
 
 
 def failed(failure: Failure) -> document.Chart:

@@ -10,6 +10,7 @@ import posixpath
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from oci_chart_publish.build.dependencies.entry import naming
 from oci_chart_publish.chart.chart import Chart
 from oci_chart_publish.chart.constraint import Constraint
 from oci_chart_publish.chart.lock import encode_lock, lock_digest, lock_digest_helm2
@@ -39,19 +40,33 @@ def needs(chart: Chart, folder: str, around: Surroundings, *, locked: bool = Tru
     """Return what the chart in ``folder`` declares and lacks in ``charts/``; ChartError for a stale lock."""
     present = {subchart.name for subchart in chart.subcharts}
     missing = [
-        (number, dependency)
+        number
         for number, dependency in enumerate(chart.metadata.dependencies)
         if dependency.name not in present
     ]
     if not missing:
         return ()
-    plain = [replace(d, repository=unaliased(d, around.aliases)) for d in chart.metadata.dependencies]
+    plain = _plain(chart, around.aliases)
     versions = _locked_versions(chart, plain) if locked else {}
-    return tuple(_need(plain[number], versions.get(number), folder, around) for number, _ in missing)
+    found = []
+    for number in missing:
+        with naming(number):
+            found.append(_need(plain[number], number, versions.get(number), folder, around))
+    return tuple(found)
 
 
-def _need(dependency: Dependency, locked: str | None, folder: str, around: Surroundings) -> Need:
+def _plain(chart: Chart, aliases: Mapping[str, str]) -> list[Dependency]:
+    """Return the declared dependencies with the URLs that names of repositories stand for."""
+    found = []
+    for number, dependency in enumerate(chart.metadata.dependencies):
+        with naming(number):
+            found.append(replace(dependency, repository=unaliased(dependency, aliases)))
+    return found
+
+
+def _need(dependency: Dependency, number: int, locked: str | None, folder: str, around: Surroundings) -> Need:
     base = Need(
+        number=number,
         name=dependency.name,
         version=dependency.version if locked is None else locked,
         locked=locked is not None,
@@ -64,8 +79,6 @@ def _need(dependency: Dependency, locked: str | None, folder: str, around: Surro
     if not dependency.repository:
         raise ChartError(
             f"{dependency.name} has no repository and is missing in charts/",
-            path="Chart.yaml",
-            key="dependencies",
             hint=f"put it into charts/{dependency.name}/, or say where it comes from",
         )
     ours = around.folder_of(dependency.name)
@@ -79,8 +92,6 @@ def _check_name(dependency: Dependency, found: tuple[str, str] | None) -> None:
     if found is not None and found[0] != dependency.name:
         raise ChartError(
             f"{dependency.name!r} is to come from {dependency.repository}, where the chart is called {found[0]!r}",
-            path="Chart.yaml",
-            key="dependencies",
             hint=f"write name: {found[0]}, and what it is called here as alias:",
         )
 
@@ -91,8 +102,6 @@ def _file_folder(dependency: Dependency, folder: str) -> str:
     if target.startswith(("..", "/")):
         raise ChartError(
             f"{dependency.name}: {dependency.repository} leads out of the repository",
-            path="Chart.yaml",
-            key="dependencies",
             hint="a chart is built from its own repository only",
         )
     return "" if target == "." else target
@@ -106,8 +115,6 @@ def unaliased(dependency: Dependency, aliases: Mapping[str, str]) -> str:
             if name not in aliases:
                 raise ChartError(
                     f"{dependency.name}: no repository is called {name!r}",
-                    path="Chart.yaml",
-                    key="dependencies",
                     hint=f"name its URL in the settings file: repositories: {{{name}: https://...}}",
                 )
             return aliases[name]
@@ -178,7 +185,7 @@ def renewed_lock(chart: Chart, aliases: Mapping[str, str]) -> tuple[str, bytes]:
     The old lock is returned where it says the same: ``generated`` changes only with the rest.
     """
     path = "Chart.lock" if chart.metadata.api_version == "v2" else "requirements.lock"
-    declared = [replace(d, repository=unaliased(d, aliases)) for d in chart.metadata.dependencies]
+    declared = _plain(chart, aliases)
     locked = [
         Dependency(name=d.name, repository=d.repository, version=_embedded(d, chart.subcharts))
         for d in declared

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import Protocol
 
+from oci_chart_publish.build.dependencies.entry import naming
 from oci_chart_publish.chart.version import ChartVersion, is_strict
 from oci_chart_publish.errors import ChartError
 from oci_chart_publish.handover import Need
@@ -51,7 +52,8 @@ def archives(
 
 
 def _archive(need: Need, built: Built, fetcher: Fetcher | None) -> Archive:
-    return _from_tree(need, built) if need.folder is not None else _fetched(need, fetcher)
+    with naming(need.number):
+        return _from_tree(need, built) if need.folder is not None else _fetched(need, fetcher)
 
 
 def _from_tree(need: Need, built: Built) -> Archive:
@@ -59,15 +61,11 @@ def _from_tree(need: Need, built: Built) -> Archive:
     if not need.allows(version) and need.locked:
         raise ChartError(
             f"{need.name} is {version} in this repository, the lock names {need.version}",
-            path="Chart.yaml",
-            key="dependencies",
             hint="run `helm dependency update`, or publish with dependency: update, and commit the lock",
         )
     if not need.allows(version):
         raise ChartError(
             f"{need.name} is {version} in this repository, which does not satisfy {need.version}",
-            path="Chart.yaml",
-            key="dependencies",
             hint=f"change the dependency's version, or that of {need.folder}/Chart.yaml",
         )
     return version, data
@@ -77,8 +75,6 @@ def _fetched(need: Need, fetcher: Fetcher | None) -> Archive:
     if fetcher is None:
         raise ChartError(
             f"{need.name} {need.version} is missing in charts/ and is not fetched",
-            path="Chart.yaml",
-            key="dependencies",
             hint="run `helm dependency build`, or commit the subcharts",
         )
     version = need.version if need.locked else _best(need, fetcher)
@@ -94,8 +90,6 @@ def _best(need: Need, fetcher: Fetcher) -> str:
     if not fitting:
         raise ChartError(
             f"no version of {need.name} at {redact(need.repository)} satisfies {need.version}",
-            path="Chart.yaml",
-            key="dependencies",
             hint="change the version constraint",
         )
     return str(max(fitting))
