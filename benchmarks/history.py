@@ -2,8 +2,9 @@
 
 ``python benchmarks/history.py pushes CLONE [--commits N]`` runs the action on the last N commits of HEAD, each as a
 push of one commit, against a registry that holds what the release tags before them say, and compares what is published
-with the release tags that were made. ``levels`` undoes every change of a chart's version, lets ``bump: auto``
-choose, and compares with the versions that people chose. Prints Markdown. Needs git and olareg; CLONE is only read.
+with the release tags that were made. ``levels`` undoes every change of a version, lets ``bump: auto``
+choose, and compares with the versions that people chose; ``--settings FILE`` and ``--input NAME=VALUE`` give it
+other rules to choose by. Prints Markdown. Needs git and olareg; CLONE is only read.
 
 Dependencies that the repository does not hold stand in as empty charts: what they declare is
 compared, what they hold is not.
@@ -228,6 +229,7 @@ def replay_levels(scratch: Scratch, count: int, inputs: dict[str, str]) -> None:
     theirs = {name: metadata.version for name, (_, metadata) in scratch.charts().items()}
     pinned = dict(theirs)
     table: Counter[tuple[str, str]] = Counter()
+    initial: Counter[bool] = Counter()
     different = []
     parent = start
     for commit in commits:
@@ -249,11 +251,14 @@ def replay_levels(scratch: Scratch, count: int, inputs: dict[str, str]) -> None:
             if level == ours == "none":
                 continue
             table[level, ours] += 1
+            if before.get(chart.name, "").startswith("0."):
+                initial[level == ours] += 1
             line = f"{commit.sha[:9]} {commit.subject} | {chart.name} | {level} | {ours}"
             different += [f"| {line} |"] if level != ours else []
             print(line, theirs.get(chart.name), chart.version, chart.error or "", file=sys.stderr, flush=True)
     agree = sum(number for (level, ours), number in table.items() if level == ours)
-    print(f"{len(commits)} commits: {agree} of {table.total()} levels agree")
+    print(f"{len(commits)} commits: {agree} of {table.total()} levels agree", end="")
+    print(f", {initial[True]} of {initial.total()} of charts below 1.0.0")
     print("\n| chosen by people | by bump: auto | charts |\n|---|---|---|")
     print(*(f"| {a} | {b} | {number} |" for (a, b), number in table.most_common() if number), sep="\n")
     print("\n| commit that differs | chart | people | auto |\n|---|---|---|---|", *different, sep="\n")
@@ -279,11 +284,14 @@ def main() -> None:
     parser.add_argument(
         "--input", action="append", default=[], metavar="NAME=VALUE", help="an input of the action"
     )
+    parser.add_argument("--settings", metavar="FILE", help="a settings file, instead of the clone's own")
     parser.add_argument(
         "--repository", default="acme/charts", metavar="OWNER/NAME", help="what CLONE is a clone of"
     )
     given = parser.parse_args()
     inputs = dict(one.split("=", 1) for one in given.input)
+    if given.settings:
+        inputs["config"] = str(Path(given.settings).resolve())
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("terminated"))  # the registry has to end, too
     with scratch(given.clone, given.repository) as place:
         (replay_pushes if given.what == "pushes" else replay_levels)(place, given.commits, inputs)

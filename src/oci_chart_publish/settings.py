@@ -90,7 +90,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbid
     commit_types: Annotated[
         dict[str, Level], _about("Patterns of commit subjects and the level each one asks for.")
     ] = {}
-    untyped: Annotated[Level, _about("The level of a commit without a known type.")] = "patch"
+    untyped: Annotated[
+        Literal["major", "minor", "patch", "none", "app-version"],
+        _about(
+            "The level of a commit without a known type; app-version: patch, or minor where appVersion or the version"
+            " of a dependency moved by more than a patch."
+        ),
+    ] = "patch"
     squash: Annotated[bool, _about("Read the commits listed in the body of a squash merge.")] = False
     channel: Annotated[
         str,

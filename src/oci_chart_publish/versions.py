@@ -11,9 +11,11 @@ from oci_chart_publish.bump import policy
 from oci_chart_publish.bump.conventional import Rules
 from oci_chart_publish.bump.history import Releases, matching
 from oci_chart_publish.bump.paths import Belonging, nested_in
+from oci_chart_publish.bump.policy import History
 from oci_chart_publish.bump.previews import preview_version
 from oci_chart_publish.bump.subjects import subjects_since
 from oci_chart_publish.bump.tags import TagTemplate
+from oci_chart_publish.bump.upgrade import Upgrade, upgrade
 from oci_chart_publish.chart.metadata import ChartMetadata
 from oci_chart_publish.chart.version import ChartVersion
 from oci_chart_publish.errors import ConfigError, PublishError
@@ -65,20 +67,31 @@ class Versions:
         history = self.releases.history(metadata.name, self.template(metadata.name), belonging, published)
         if settings.bump != "auto":
             return policy.explicit(settings.bump, metadata.version, history, is_same=is_same)
-        rules = Rules.of(
-            settings.commit_types,
-            untyped=settings.untyped,
-            squash=settings.squash,
-            initial_development=settings.initial_development,
-        )
         return policy.automatic(
             metadata.version,
             history,
             labels=self.labels,
-            rules=rules,
+            rules=self._rules(metadata, folder, history),
             is_same=is_same,
             bumped_dependency=bumped,
             channel=settings.channel,
+        )
+
+    def _rules(self, metadata: ChartMetadata, folder: str, history: History) -> Rules:
+        """Return how the commits since a chart's last release become levels."""
+        settings = self.settings
+        untyped, because = settings.untyped, ""
+        if untyped == "app-version":
+            asked = history.since and history.messages  # in a clone without old files, each read is a request
+            before = self.releases.metadata(history.since, folder) if asked else None
+            moved = upgrade(before, metadata) if before else Upgrade()
+            untyped, because = moved.level, moved.reason
+        return Rules.of(
+            settings.commit_types,
+            untyped=untyped,
+            because=because,
+            squash=settings.squash,
+            initial_development=settings.initial_development,
         )
 
     @property

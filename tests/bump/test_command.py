@@ -125,6 +125,35 @@ def test_missing_history_is_fetched(work: Work, tmp_path: Path) -> None:
     assert there.next() == {"db": ("0.3.1", "patch"), "web": ("1.3.0", "minor")}
 
 
+def test_the_step_of_the_application_decides_for_commits_that_do_not_say_it(
+    work: Work, tmp_path: Path
+) -> None:
+    def declare(app_version: str, redis: str, message: str) -> None:
+        needs = (
+            f"dependencies:\r\n- name: redis\r\n  version: {redis}\r\n  repository: oci://charts.test/x\r\n"
+        )
+        text = CHART.format(name="web", version="1.2.0") + f"appVersion: {app_version}\r\n{needs}"
+        work.repo.write({"charts/web/Chart.yaml": text})
+        work.repo.commit(message)
+
+    declare("v1.2", "17.0.*", "feat: begin")
+    work.repo.tag("web-1.2.0")
+    work.repo.tag("db-0.3.0")
+    work.change("charts/db/values.yaml", "Tidy")
+    declare("v1.2.1", "17.0.*", "Update the application")
+    options = ("--untyped", "app-version")
+    assert work.next(*options) == {"db": ("0.3.1", "patch"), "web": ("1.2.1", "patch")}
+    declare("v1.3", "18.0.*", "[web] Update the application again")
+    assert work.next(*options)["web"] == ("1.3.0", "minor")
+    assert work.next()["web"] == ("1.2.1", "patch")
+    wanted = "'[web] Update the application again', appVersion v1.2 -> v1.3"
+    assert wanted in work.run("bump", "--registry", work.registry, *options)
+    shallow = GitRepo.clone(work.repo.root, tmp_path / "shallow", "--depth=1", "--no-tags")
+    assert Work(shallow, work.registry, work.home).next(*options)["web"] == ("1.3.0", "minor")
+    declare("v1.2", "18.0.*", "[web] Go back")
+    assert "dependency redis 17.0.* -> 18.0.*" in work.run("bump", "--registry", work.registry, *options)
+
+
 def test_a_chart_follows_what_it_embeds_from_the_repository(work: Work) -> None:
     work.repo.write(
         {

@@ -98,6 +98,22 @@ def test_patterns_of_subjects_come_before_types_and_the_first_one_decides() -> N
     ]
 
 
+def test_what_decides_for_commits_that_do_not_say_it_is_named_for_those_alone() -> None:
+    rules = Rules.of({"^Add": "minor"}, untyped="minor", because="appVersion 1 -> 2")
+    said = {
+        one: meaning(one, rules) for one in ("Tidy", "chore: tidy", "Add x", "feat: x", "fix: x", "x!: y")
+    }
+    assert {one: (found.level, found.because) for one, found in said.items()} == {
+        "Tidy": ("minor", "appVersion 1 -> 2"),
+        "chore: tidy": ("minor", "appVersion 1 -> 2"),
+        "Add x": ("minor", ""),
+        "feat: x": ("minor", ""),
+        "fix: x": ("patch", ""),
+        "x!: y": ("major", ""),
+    }
+    assert meaning("Tidy\n\nBREAKING CHANGE: x", rules).because == ""
+
+
 def test_a_mark_of_a_breaking_change_is_stronger_than_a_pattern() -> None:
     assert meaning("docs!: drop v1", Rules.of({"^docs": "none"})).level == "major"
 

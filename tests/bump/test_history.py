@@ -64,6 +64,7 @@ def test_each_chart_has_its_own_history(repo: GitRepo) -> None:
     ui = known(repo, name="web-ui", belonging=Belonging(folder="charts/web-ui"))
     assert (str(web.base), messages(web)) == ("1.0.0", ("fix: web",))
     assert (str(ui.base), messages(ui)) == ("1.0.0", ("feat: ui",))
+    assert web.since == ui.since == repo.git("rev-parse", "web-1.0.0")
     assert automatic("1.0.0", web).version == "1.0.1"
     assert automatic("1.0.0", ui).version == "1.1.0"
 
@@ -126,13 +127,38 @@ def test_without_a_tag_the_commit_that_set_the_version_is_where_changes_begin(tm
     repo.write({"charts/web/Chart.yaml": "name: web\nversion: 1.0.0\n"})
     repo.commit("feat!: begin")
     repo.write({"charts/web/Chart.yaml": "name: web\nversion: '1.1.0' # next\n"})
-    repo.commit("feat: more")
+    raised = repo.commit("feat: more")
     repo.write({"charts/web/Chart.yaml": "name: web\nversion: 1.1.0\nicon: x\n"})
     repo.commit("fix: icon")
     published = known(repo, published=["1.1.0"])
     assert (published.base, messages(published)) == (None, ("fix: icon",))
+    assert published.since == raised
     assert automatic("1.1.0", published).version == "1.1.1"
     assert messages(known(repo)) == ("fix: icon", "feat: more", "feat!: begin")
+    assert known(repo).since == ""
+
+
+def test_what_a_chart_declared_is_read_where_it_can_be(tmp_path: Path) -> None:
+    repo = GitRepo(tmp_path / "repo")
+    repo.write(
+        {
+            "Chart.yaml": "name: root\nversion: 1.0.0\nappVersion: '1'\n",
+            "web/Chart.yaml": "name: web\nversion: 1.0.0\n",
+            "web/requirements.yaml": "dependencies:\n- name: db\n  version: 1.2.0\n",
+            "bad/Chart.yaml": "name: [\n",
+        }
+    )
+    repo.commit("begin")
+    repo.write({"Chart.yaml": "name: root\nversion: 1.0.0\nappVersion: '2'\n"})
+    repo.commit("next")
+    with GitRepository.open(repo.root, ENV) or pytest.fail("no repository") as git:
+        releases = Releases(git, preview_template=PREVIEW)
+        root = releases.metadata("HEAD~1", "") or pytest.fail("no metadata")
+        web = releases.metadata("HEAD", "web") or pytest.fail("no metadata")
+        assert root.app_version == "1"
+        assert [one.version for one in web.dependencies] == ["1.2.0"]
+        assert releases.metadata("HEAD", "bad") is None
+        assert releases.metadata("HEAD", "gone") is None
 
 
 def test_a_chart_at_the_root_of_the_repository_has_a_history_too(tmp_path: Path) -> None:

@@ -199,6 +199,16 @@ def test_a_repository_may_say_that_most_commits_need_no_release() -> None:
     )
 
 
+def test_the_reason_names_what_decided_for_commits_that_do_not_say_it() -> None:
+    rules = Rules(untyped="minor", because="appVersion 1.2.0 -> 1.3.0")
+    known = history("1.2.3", messages=("fix: y", "Update x"))
+    assert outcome(automatic("1.2.3", known, rules=rules)) == (
+        "1.3.0",
+        "minor",
+        "'Update x', appVersion 1.2.0 -> 1.3.0",
+    )
+
+
 def test_zero_versions_may_be_treated_as_any_other() -> None:
     rules = Rules(initial_development=False)
     assert automatic("0.2.3", history("0.2.3", messages=("fix: x",)), rules=rules).version == "0.2.4"

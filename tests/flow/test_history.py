@@ -309,7 +309,9 @@ def test_a_release_that_was_reverted_becomes_the_next_one(project: Project) -> N
     assert (step.code, statuses(step)["web 1.1.1"]) == (0, "published")
 
 
-def test_the_replay_of_a_clone_tells_what_failed_and_what_auto_would_have_chosen(project: Project) -> None:
+def test_the_replay_of_a_clone_tells_what_failed_and_what_auto_would_have_chosen(
+    project: Project, tmp_path: Path
+) -> None:
     project.repo.tag("web-1.0.0")
     project.repo.tag("db-0.3.0")
     project.change("web", "forgotten", message="fix: forgotten (#1)")
@@ -318,8 +320,9 @@ def test_the_replay_of_a_clone_tells_what_failed_and_what_auto_would_have_chosen
     project.change("web", "new", version="1.1.0", message="chore: raised (#3)")
     project.repo.tag("web-1.1.0")
 
-    def replay(what: str) -> str:
-        program = [sys.executable, "benchmarks/history.py", what, str(project.repo.root), "--commits=3"]
+    def replay(what: str, *options: str) -> str:
+        clone = str(project.repo.root)
+        program = [sys.executable, "benchmarks/history.py", what, clone, "--commits=3", *options]
         done = subprocess.run(program, cwd=ROOT, capture_output=True, check=False, text=True)
         assert done.returncode == 0, done.stderr
         return done.stdout
@@ -330,6 +333,11 @@ def test_the_replay_of_a_clone_tells_what_failed_and_what_auto_would_have_chosen
     )
     assert "fix: forgotten (#1) | web 1.0.0 | conflict | 1.0.1 | +values.yaml |" in pushes
     levels = replay("levels")
-    assert levels.startswith("3 commits: 1 of 3 levels agree\n")
+    assert levels.startswith("3 commits: 1 of 3 levels agree, 1 of 1 of charts below 1.0.0\n")
     assert "fix: forgotten (#1) | web | none | patch |" in levels
     assert "chore: raised (#3) | web | minor | patch |" in levels
+
+    rules = tmp_path / "rules.yaml"
+    rules.write_text("commit-types:\n  'raised .#3.$': minor\n")
+    levels = replay("levels", f"--settings={rules}")
+    assert levels.startswith("3 commits: 2 of 3 levels agree, 1 of 1 of charts below 1.0.0\n")

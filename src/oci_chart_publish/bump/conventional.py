@@ -37,13 +37,15 @@ class Rules:
 
     ``patterns`` are tried first, in order, over the subject; a breaking change is major whatever they say.
     ``untyped`` is the level of everything that is neither matched nor feat, fix or breaking: what touched a chart's
-    files has to be released to reach anybody, so it is patch unless told otherwise. With ``squash`` the commits listed
+    files has to be released to reach anybody, so it is patch unless told otherwise, and ``because`` is what tells, for
+    people. With ``squash`` the commits listed
     in a body count too. Below 1.0.0 a breaking change is minor, as a feature is: nobody gets to 1.0.0 by a mark in a
     subject; ``initial_development`` off treats 0.x as any other version.
     """
 
     patterns: tuple[tuple[re.Pattern[str], Level], ...] = ()
     untyped: Level = "patch"
+    because: str = ""
     squash: bool = False
     initial_development: bool = True
     types: Mapping[str, Level] = field(default_factory=lambda: TYPES)
@@ -54,6 +56,7 @@ class Rules:
         patterns: Mapping[str, Level],
         *,
         untyped: Level = "patch",
+        because: str = "",
         squash: bool = False,
         initial_development: bool = True,
     ) -> Rules:
@@ -67,6 +70,7 @@ class Rules:
         return cls(
             patterns=tuple(compiled),
             untyped=untyped,
+            because=because,
             squash=squash,
             initial_development=initial_development,
         )
@@ -74,10 +78,14 @@ class Rules:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Meaning:
-    """What one commit asks for, and the subject that says so; ``release_as`` is a version it names outright."""
+    """What one commit asks for, and the subject that says so; ``release_as`` is a version it names outright.
+
+    ``because`` is what decided the level where no word of the commit did.
+    """
 
     level: Level
     subject: str
+    because: str = ""
     release_as: str = ""
 
 
@@ -85,10 +93,11 @@ def meaning(message: str, rules: Rules) -> Meaning:
     """Return what a commit message asks for: the highest of its subject, footers and squashed commits."""
     subject, _, body = _lines(message).strip("\n").partition("\n")
     subject = subject.strip()
-    found = [_of_subject(subject, rules)]
+    stated = _stated(subject, rules)
+    found = [stated or rules.untyped]
     if rules.squash:
         squashed = [line.strip() for line in _SQUASHED.findall(body)]
-        found += [_of_subject(line, rules) for line in squashed if _is_typed(line, rules)]
+        found += [_stated(line, rules) or rules.untyped for line in squashed if _is_typed(line, rules)]
         body = "\n".join(line.strip() for line in body.split("\n"))
     release_as = ""
     for token, value in footers(body):
@@ -97,7 +106,9 @@ def meaning(message: str, rules: Rules) -> Meaning:
             found.append("major")
         elif token.lower() == "release-as" and is_strict(version):
             release_as = version
-    return Meaning(level=highest(found), subject=subject, release_as=release_as)
+    level = highest(found)
+    because = rules.because if stated is None and level == rules.untyped else ""
+    return Meaning(level=level, subject=subject, because=because, release_as=release_as)
 
 
 def _lines(message: str) -> str:
@@ -108,7 +119,8 @@ def _is_typed(line: str, rules: Rules) -> bool:
     return bool(_HEADER.match(line)) or any(pattern.search(line) for pattern, _ in rules.patterns)
 
 
-def _of_subject(subject: str, rules: Rules) -> Level:
+def _stated(subject: str, rules: Rules) -> Level | None:
+    """Return the level that a subject asks for in words that the rules know, None where there are none."""
     header = _HEADER.match(subject)
     # The specification: all is read without regard to case, except for BREAKING CHANGE.
     if subject.startswith(tuple(f"{token}: " for token in _BREAKING)) or (header and header["bang"]):
@@ -116,7 +128,7 @@ def _of_subject(subject: str, rules: Rules) -> Level:
     for pattern, level in rules.patterns:
         if pattern.search(subject):
             return level
-    return rules.types.get(header["type"].lower(), rules.untyped) if header else rules.untyped
+    return rules.types.get(header["type"].lower()) if header else None
 
 
 def footers(body: str) -> list[tuple[str, str]]:

@@ -11,7 +11,9 @@ from oci_chart_publish.bump.policy import History
 from oci_chart_publish.bump.previews import preview_of
 from oci_chart_publish.bump.reverts import unreverted
 from oci_chart_publish.bump.tags import TagTemplate
+from oci_chart_publish.chart.metadata import REQUIREMENTS, ChartMetadata, decode_metadata
 from oci_chart_publish.chart.version import ChartVersion
+from oci_chart_publish.errors import ChartError
 from oci_chart_publish.forge.git import GitRepository
 from oci_chart_publish.forge.history import Commit
 
@@ -47,28 +49,39 @@ class Releases:
         held = {version for version in published() if self._counts(version)}
         base = max(reachable, default=None)
         counted = frozenset(reachable) | (held - tagged.keys())
+        since, commits = self._commits("" if base is None else self._tags[tagged[base]], belonging, counted)
         return History(
             base=base,
             counted=counted,
             taken=frozenset(tagged) | held,
-            messages=tuple(commit.message for commit in self._commits(base, tagged, belonging, counted)),
+            messages=tuple(commit.message for commit in unreverted(commits)),
+            since=since,
         )
+
+    def metadata(self, rev: str, folder: str) -> ChartMetadata | None:
+        """Return what Chart.yaml says at a revision; None where there is none, or none that can be read."""
+        below = f"{folder}/" if folder else ""
+        data = self._repository.read(rev, f"{below}Chart.yaml")
+        if data is None:
+            return None
+        try:
+            return decode_metadata(data, requirements=self._repository.read(rev, f"{below}{REQUIREMENTS}"))
+        except ChartError:
+            return None
 
     def _counts(self, version: ChartVersion) -> bool:
         return preview_of(self._preview, str(version)) is None
 
     def _commits(
-        self,
-        base: ChartVersion | None,
-        tagged: Mapping[ChartVersion, str],
-        belonging: Belonging,
-        counted: frozenset[ChartVersion],
-    ) -> Sequence[Commit]:
-        since = self._rev if base is None else f"{self._tags[tagged[base]]}..{self._rev}"
-        found = [c for c in self._repository.log([since], belonging.paths) if touches(c, belonging)]
-        if base is None and counted:
-            found = found[: self._version_set(found, belonging.folder)]
-        return unreverted(found)
+        self, base: str, belonging: Belonging, counted: frozenset[ChartVersion]
+    ) -> tuple[str, Sequence[Commit]]:
+        """Return the commit where the changes since the last release begin, and those changes, newest first."""
+        revs = [f"{base}..{self._rev}" if base else self._rev]
+        found = [c for c in self._repository.log(revs, belonging.paths) if touches(c, belonging)]
+        if base or not counted:
+            return base, found
+        newer = self._version_set(found, belonging.folder)
+        return found[newer].sha if newer < len(found) else "", found[:newer]
 
     def _version_set(self, commits: Sequence[Commit], folder: str) -> int:
         """Return how many commits are newer than the one that last set the version in Chart.yaml.

@@ -27,13 +27,15 @@ class History:
 
     ``base`` is the highest release reachable from HEAD by its own tag; ``counted`` are the versions that count: by
     reachable tags, and in registries without any tag; ``taken`` are all versions that exist anywhere, those of other
-    branches too; ``messages`` are the commits since the base that touched the chart's files, newest first.
+    branches too; ``messages`` are the commits since the base that touched the chart's files, newest first; ``since`` is
+    the commit where they begin, empty where nothing says which.
     """
 
     base: ChartVersion | None = None
     counted: frozenset[ChartVersion] = frozenset()
     taken: frozenset[ChartVersion] = frozenset()
     messages: tuple[str, ...] = ()
+    since: str = ""
 
     @property
     def top(self) -> ChartVersion | None:
@@ -165,12 +167,12 @@ def _from_commits(meanings: Sequence[Meaning], *, base: ChartVersion, rules: Rul
     level = highest(one.level for one in meanings)
     if not meanings:
         return "none", "no commit touched it since its last release"
-    because = next(one.subject for one in meanings if one.level == level)
+    asks = next(one for one in meanings if one.level == level)
     if level == "none":
-        return level, f"no commit asks for a release, such as {because!r}"
+        return level, f"no commit asks for a release, such as {asks.subject!r}"
     if base.major == 0 and rules.initial_development and level == "major":
         level = "minor"
-    return level, f"{because!r}"
+    return level, f"{asks.subject!r}, {asks.because}" if asks.because else f"{asks.subject!r}"
 
 
 def _free(wanted: ChartVersion, top: ChartVersion, level: str, history: History) -> ChartVersion:
