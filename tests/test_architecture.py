@@ -37,6 +37,7 @@ FLOORS = {
     "versions": 6,
     "previews": 6,
     "details": 6,
+    "recent": 7,
     "superseded": 6,
     "touched": 7,
     "planned": 6,

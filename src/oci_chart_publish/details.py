@@ -6,6 +6,8 @@ nothing here. A registry that does not answer costs detail, never the run.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from msgspec.structs import replace
 
 from oci_chart_publish.bump.policy import proposal
@@ -18,7 +20,7 @@ from oci_chart_publish.chart.yamldoc import line_of
 from oci_chart_publish.errors import PublishError
 from oci_chart_publish.oci.manifest import Manifest
 from oci_chart_publish.oci.store import Source
-from oci_chart_publish.push.previous import previous, published_versions
+from oci_chart_publish.push.previous import Previous, previous, published_versions
 from oci_chart_publish.push.reconcile import Plan, State
 from oci_chart_publish.push.same import chart_layer
 from oci_chart_publish.report import document
@@ -26,24 +28,30 @@ from oci_chart_publish.report import document
 MOVING = frozenset({"published", "would-publish"})
 
 
-def describe(entry: document.Chart, plan: Plan, layout: Source, *, size_budget: int = 0) -> document.Chart:
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Described:
+    """An entry of the report; of a chart that moves also the version before, where there is one, and its registry."""
+
+    entry: document.Chart
+    before: Previous | None = None
+    registry: str = ""
+
+
+def describe(entry: document.Chart, plan: Plan, layout: Source, *, size_budget: int = 0) -> Described:
     """Return the entry with what is known of the versions before it.
 
     A chart whose release secret would be larger than ``size_budget`` bytes (0: no limit) is warned of.
     """
     if entry.status not in MOVING | {"conflict"}:
-        return entry
+        return Described(entry=entry)
     try:
         ours = _load(plan.artifact.manifest, layout)
     except PublishError:
-        return entry
+        return Described(entry=entry)
     size = release_size(ours)
     warnings = (*entry.warnings, _too_large(size)) if 0 < size_budget < size else entry.warnings
     entry = replace(entry, release_size=size, version_line=_version_line(ours), warnings=warnings)
-    try:
-        return _conflict(entry, plan, ours) if entry.status == "conflict" else _moving(entry, plan, ours)
-    except PublishError:
-        return entry
+    return _in_conflict(entry, plan, ours) if entry.status == "conflict" else _moving(entry, plan, ours)
 
 
 def _too_large(size: int) -> str:
@@ -57,11 +65,18 @@ def _version_line(chart: Chart) -> int | None:
     return line_of(chart.file("Chart.yaml") or b"", "version")
 
 
-def _moving(entry: document.Chart, plan: Plan, ours: Chart) -> document.Chart:
-    site = plan.findings[0].site
-    before = previous(site.store, ChartVersion.parse(plan.artifact.version))
-    if before is None:
-        return entry
+def _moving(entry: document.Chart, plan: Plan, ours: Chart) -> Described:
+    version = ChartVersion.parse(plan.artifact.version)
+    for finding in plan.findings:
+        before = previous(finding.site.store, version)
+        if before is not None:
+            return Described(
+                entry=_compared(entry, before, ours), before=before, registry=finding.site.registry
+            )
+    return Described(entry=entry)
+
+
+def _compared(entry: document.Chart, before: Previous, ours: Chart) -> document.Chart:
     layer = chart_layer(before.manifest)
     entry = replace(
         entry,
@@ -69,7 +84,17 @@ def _moving(entry: document.Chart, plan: Plan, ours: Chart) -> document.Chart:
         previous_digest=str(before.manifest.descriptor.digest),
         previous_size=layer.size if layer else None,
     )
-    return _changes(entry, difference(_load(before.manifest, before.store), ours))
+    try:
+        return _changes(entry, difference(_load(before.manifest, before.store), ours))
+    except PublishError:
+        return entry
+
+
+def _in_conflict(entry: document.Chart, plan: Plan, ours: Chart) -> Described:
+    try:
+        return Described(entry=_conflict(entry, plan, ours))
+    except PublishError:
+        return Described(entry=entry)
 
 
 def _conflict(entry: document.Chart, plan: Plan, ours: Chart) -> document.Chart:

@@ -16,6 +16,7 @@ NEVER = {
     "oci_chart_publish.build.dependencies.fetch",
     "oci_chart_publish.cache.verbs",
     "oci_chart_publish.details",
+    "oci_chart_publish.recent",
     "oci_chart_publish.forge.github",
     "oci_chart_publish.layout.gc",
     "oci_chart_publish.promote",

@@ -86,3 +86,16 @@ def test_required_keys_of_the_contract_are_all_there() -> None:
         "release_url",
         "targets",
     } <= written["charts"][0].keys()
+
+
+def test_recent_sizes_read_back_and_none_is_negative() -> None:
+    sizes = (document.Size(version="1.2.0", size=90), document.Size(version="1.3.0", size=100))
+    written = document.encode(msgspec.structs.replace(REPORT, charts=(_sized(sizes),)))
+    jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text())).validate(json.loads(written))
+    assert document.decode(written).charts[0].recent_sizes == sizes
+    with pytest.raises(msgspec.ValidationError, match=r"recent_sizes\[0\]\.size"):
+        document.decode(written.replace(b'"size": 90', b'"size": -90'))
+
+
+def _sized(sizes: tuple[document.Size, ...]) -> document.Chart:
+    return msgspec.structs.replace(CHARTS[0], recent_sizes=sizes)

@@ -43,6 +43,10 @@ WEB = document.Chart(
     digest=DIGEST,
     size=10871,
     previous_size=10000,
+    recent_sizes=tuple(
+        document.Size(version=version, size=size)
+        for version, size in (("1.0.0", 8000), ("1.1.0", 9100), ("1.2.0", 10000), ("1.3.0", 10871))
+    ),
     bump=document.Bump(level="minor", reason="Chart.yaml was raised"),
     changes=document.Changes(added=("templates/hpa.yaml",), changed=("Chart.yaml", "values.yaml")),
     value_changes=(

@@ -22,11 +22,12 @@ class Listing(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Previous:
-    """A published version, its manifest, and the store that has it."""
+    """A published version, its manifest, the store that has it, and its releases up to there, lowest first."""
 
     version: ChartVersion
     manifest: Manifest
     store: Target
+    releases: tuple[ChartVersion, ...] = ()
 
 
 def published_versions(store: Target) -> tuple[ChartVersion, ...]:
@@ -43,12 +44,12 @@ def previous(store: Target, version: ChartVersion) -> Previous | None:
     None where there is nothing, or where the registry does not say: a report without history is still a report.
     """
     try:
-        below = [
-            one
-            for one in published_versions(store)
-            if one < version and (version.prerelease or not one.prerelease)
-        ]
-        manifest = store.manifest(below[-1].tag) if below else None
+        below = [one for one in published_versions(store) if one < version]
+        releases = tuple(one for one in below if not one.prerelease)
+        comparable = below if version.prerelease else releases
+        manifest = store.manifest(comparable[-1].tag) if comparable else None
     except PublishError:
         return None
-    return Previous(version=below[-1], manifest=manifest, store=store) if manifest else None
+    if manifest is None:
+        return None
+    return Previous(version=comparable[-1], manifest=manifest, store=store, releases=releases)

@@ -60,6 +60,13 @@ class ValueChange(Struct, frozen=True, kw_only=True):
     new: str | None = None
 
 
+class Size(Struct, frozen=True, kw_only=True):
+    """What a version of the chart weighs: bytes of its layer."""
+
+    version: str
+    size: Annotated[int, Meta(ge=0)]
+
+
 class Target(Struct, frozen=True, kw_only=True):
     """One chart at one registry."""
 
@@ -75,7 +82,8 @@ class Chart(Struct, frozen=True, kw_only=True):
 
     ``digest`` is of the manifest that the registries hold, or would hold; null where they disagree or where
     nothing could be built. ``built_digest`` is of the manifest that this tree builds. ``size`` is of the layer,
-    the ``.tgz`` that users download.
+    the ``.tgz`` that users download. ``recent_sizes`` are those of the releases before this version, oldest first, and
+    of this version, last; empty where they were not asked for, or a registry did not say.
     """
 
     name: str
@@ -90,6 +98,7 @@ class Chart(Struct, frozen=True, kw_only=True):
     size: int | None = None
     previous_size: int | None = None
     previous_digest: str | None = None
+    recent_sizes: tuple[Size, ...] = ()
     release_size: int | None = None
     config: Descriptor | None = None
     layer: Descriptor | None = None

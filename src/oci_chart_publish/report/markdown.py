@@ -1,14 +1,16 @@
 """The report as Markdown for comments, step summaries and files: what went wrong first, then what moved, then detail.
 
-Everything that comes from a chart, a registry or a commit is escaped. A limit is kept by dropping detail, then rows,
-never by cutting markup.
+Everything that comes from a chart, a registry or a commit is escaped. A limit is kept by dropping diagrams, then
+detail, then rows, never by cutting markup.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
 from oci_chart_publish.report.document import Chart, Problem, Report, Target
+from oci_chart_publish.report.sizes import diagram, worth_drawing
 from oci_chart_publish.report.text import change, code, escaped, markup, plain, short, size
 
 LABELS = {
@@ -39,7 +41,8 @@ _LISTED = 20
 def render(report: Report, *, limit: int = 60_000, footer: str = "") -> str:
     """Return the report as Markdown of at most ``limit`` UTF-16 units (how GitHub counts)."""
     moved = [chart for chart in ordered(report) if chart.status != "unchanged"]
-    for detail in (_full, _digests, _nothing):
+    drawn = tuple(worth_drawing(moved))
+    for detail in (partial(_full, drawn=drawn), _full, _digests, _nothing):
         text = _document(report, moved, len(moved), detail, footer)
         if units(text) <= limit:
             return text
@@ -157,12 +160,13 @@ def _digests(chart: Chart) -> list[str]:
     return _details(chart, _where(chart))
 
 
-def _full(chart: Chart) -> list[str]:
+def _full(chart: Chart, drawn: Sequence[Chart] = ()) -> list[str]:
     inside = [
         *_bump(chart),
         *_where(chart),
         *_files(chart),
         *_values(chart),
+        *([diagram(chart)] if chart in drawn else []),
         *(f"⚠️ {escaped(warning, 1000)}" for warning in chart.warnings),
     ]
     return _details(chart, inside)
@@ -227,7 +231,8 @@ def _word(text: str) -> str:
 def _files(chart: Chart) -> list[str]:
     if chart.changes is None:
         return []
-    marks = (("+", chart.changes.added), ("\u2212", chart.changes.removed), ("±", chart.changes.changed))
+    # A bare plus would begin a list inside the list.
+    marks = (("\\+", chart.changes.added), ("\u2212", chart.changes.removed), ("±", chart.changes.changed))
     lines = [f"- {mark} {code(path)}" for mark, paths in marks for path in paths]
     return _listed("Files", lines)
 
