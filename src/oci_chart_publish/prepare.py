@@ -220,6 +220,7 @@ def _vendored(one: Surveyed) -> frozenset[str]:
 
 def decide_versions(surveyed: Sequence[Surveyed], run: Run, workers: Workers) -> Decisions:
     """Decide the version of every chart, dependencies first: a chart may have to follow them."""
+    run.refuse([one.metadata.name for one in surveyed])
     versions = run.versions
     if versions is None:
         return Decisions()

@@ -105,6 +105,7 @@ class Run:
     jobs: int = 32
     overwrite: bool = False
     check: Callable[[Plan], None] = lambda _: None
+    refuse: Callable[[Sequence[str]], None] = lambda _: None
     versions: VersionPolicy | None = None
     details: bool = True
     size_budget: int = 0

@@ -158,6 +158,7 @@ class Session:
             recipe=self.recipe(),
             registries=settings.registries,
             own_registries=partial(self.versions(()).own, value=lambda one: one.registries),
+            refuse=self.versions(sources).refuse,
             jobs=settings.jobs,
             size_budget=settings.size_budget,
             overwrite=settings.overwrite,

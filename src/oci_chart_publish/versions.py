@@ -14,7 +14,7 @@ from oci_chart_publish.bump.paths import Belonging, nested_in
 from oci_chart_publish.bump.policy import History
 from oci_chart_publish.bump.previews import preview_version
 from oci_chart_publish.bump.subjects import subjects_since
-from oci_chart_publish.bump.tags import TagTemplate
+from oci_chart_publish.bump.tags import SETTING, TagTemplate, refuse_collisions
 from oci_chart_publish.bump.upgrade import Upgrade, upgrade
 from oci_chart_publish.chart.metadata import ChartMetadata
 from oci_chart_publish.chart.version import ChartVersion
@@ -145,10 +145,28 @@ class Versions:
 
     def template(self, name: str) -> TagTemplate:
         """Return the tag template of a chart."""
-        own = self.own(name, lambda one: one.tag_template)
-        return TagTemplate.parse(
-            own or self.settings.tag_template, several=own is None and len(self.folders) > 1
-        )
+        settings = self.settings
+        keys = [
+            key
+            for key in matching(name, settings.chart_settings)
+            if settings.chart_settings[key].tag_template
+        ]
+        if not keys:
+            return TagTemplate.parse(settings.tag_template, several=len(self.folders) > 1)
+        own = settings.chart_settings[keys[-1]].tag_template or ""
+        return TagTemplate.parse(own, several=False, origin=f"chart-settings: {keys[-1]}: {SETTING}")
+
+    def refuse(self, names: Sequence[str]) -> None:
+        """Refuse charts (by name) of one run whose tags could be taken for each other's; ConfigError."""
+        settings = self.settings
+        if settings.bump == "chart" and settings.release == "off":
+            return  # no tag is read or written
+        several = any(one.tag_template for one in settings.chart_settings.values())
+        # By one template with the name in it, only a chart called as another one's version can be in the way.
+        if several or any("." in name for name in names):
+            refuse_collisions({name: self.template(name) for name in names})
+        elif names:
+            self.template(names[0])
 
     def belonging(self, name: str, folder: str, related: Sequence[str] = ()) -> Belonging:
         """Return which files belong to a chart, those of the charts in ``related`` folders included."""

@@ -25,8 +25,12 @@ class Work:
     """A repository with the charts web and db, and a registry."""
 
     repo: GitRepo
-    registry: str
+    server: FakeRegistry
     home: Path
+
+    @property
+    def registry(self) -> str:
+        return f"{self.server.host}/charts"
 
     def run(self, *arguments: str, code: int = 0) -> str:
         done = subprocess.run(
@@ -63,8 +67,8 @@ def work(tmp_path: Path) -> Iterator[Work]:
         repo.write({f"charts/{name}/Chart.yaml": CHART.format(name=name, version=version)})
     repo.commit("feat: begin")
     (tmp_path / "home").mkdir()
-    with closing(FakeRegistry()) as registry:
-        yield Work(repo, f"{registry.host}/charts", tmp_path / "home")
+    with closing(FakeRegistry()) as server:
+        yield Work(repo, server, tmp_path / "home")
 
 
 def test_each_chart_goes_on_from_its_own_release(work: Work) -> None:
@@ -121,7 +125,7 @@ def test_missing_history_is_fetched(work: Work, tmp_path: Path) -> None:
     work.change("charts/web/values.yaml", "feat: ingress")
     work.change("charts/db/values.yaml", "docs: last")
     shallow = GitRepo.clone(work.repo.root, tmp_path / "shallow", "--depth=1", "--no-tags")
-    there = Work(shallow, work.registry, work.home)
+    there = Work(shallow, work.server, work.home)
     assert there.next() == {"db": ("0.3.1", "patch"), "web": ("1.3.0", "minor")}
 
 
@@ -149,7 +153,7 @@ def test_the_step_of_the_application_decides_for_commits_that_do_not_say_it(
     wanted = "'[web] Update the application again', appVersion v1.2 -> v1.3"
     assert wanted in work.run("bump", "--registry", work.registry, *options)
     shallow = GitRepo.clone(work.repo.root, tmp_path / "shallow", "--depth=1", "--no-tags")
-    assert Work(shallow, work.registry, work.home).next(*options)["web"] == ("1.3.0", "minor")
+    assert Work(shallow, work.server, work.home).next(*options)["web"] == ("1.3.0", "minor")
     declare("v1.2", "18.0.*", "[web] Go back")
     assert "dependency redis 17.0.* -> 18.0.*" in work.run("bump", "--registry", work.registry, *options)
 
@@ -171,6 +175,48 @@ def test_a_chart_follows_what_it_embeds_from_the_repository(work: Work) -> None:
     assert work.next() == {"db": ("0.3.1", "patch"), "web": ("1.2.1", "patch")}
     # The link makes it part of what is packed: without another version it would be a conflict.
     assert work.next("--no-bump-dependents")["web"] == ("1.2.1", "patch")
+
+
+COLLIDING = """charts:
+  web: {tag-template: 'v{version}'}
+  d*: {tag-template: 'v{version}'}
+"""
+
+
+@pytest.mark.parametrize("command", ["publish", "plan"])
+@pytest.mark.parametrize("bump", ["chart", "auto", "minor"])
+def test_charts_whose_tags_collide_are_refused_before_anything_is_written(
+    work: Work, command: str, bump: str
+) -> None:
+    work.repo.write({".oci-chart-publish.yaml": COLLIDING})
+    said = work.run(command, "--bump", bump, "--registry", work.registry, code=2)
+    assert (
+        "tag-template: 'v1.0.0' would be a tag of 'db' by 'v{version}' (chart-settings: d*: tag-template)"
+        in said
+    )
+    assert "and of 'web' by 'v{version}' (chart-settings: web: tag-template)" in said
+    assert [line for line in work.server.lines() if not line.startswith(("GET", "HEAD"))] == []
+
+    work.repo.write({".oci-chart-publish.yaml": "tag-template: 'v{version}'\n"})
+    said = work.run(command, "--bump", bump, "--registry", work.registry, code=2)
+    assert "tag-template: 'v{version}' would give all charts the same tags" in said
+    assert [line for line in work.server.lines() if not line.startswith(("GET", "HEAD"))] == []
+
+
+def test_templates_do_not_matter_where_nothing_is_tagged(work: Work) -> None:
+    work.repo.write({".oci-chart-publish.yaml": COLLIDING + "release: 'off'\n"})
+    work.run("publish", "--registry", work.registry)
+    assert "would be a tag of" in work.run("bump", "--registry", work.registry, code=2)
+
+
+def test_a_chart_that_is_called_as_a_version_of_another_one_is_refused(work: Work) -> None:
+    work.repo.write({"charts/db-1.0.0/Chart.yaml": CHART.format(name="db-1.0.0", version="1.0.0")})
+    work.repo.commit("feat: a copy")
+    said = work.run("publish", "--registry", work.registry, code=2)
+    assert (
+        "tag-template: 'db-1.0.0-1.0.0' would be a tag of 'db-1.0.0' by '{name}-{version}' (tag-template)"
+        in said
+    )
 
 
 def test_a_channel_makes_prereleases_that_count_up(work: Work) -> None:

@@ -81,14 +81,28 @@ def test_a_single_chart_needs_no_name_in_its_tags() -> None:
 
 def test_charts_that_would_share_tags_are_refused() -> None:
     plain = TagTemplate.parse("{name}-{version}")
-    bare = TagTemplate.parse("v{version}", several=False)
+    bare = TagTemplate.parse("v{version}", several=False, origin="chart-settings: a*: tag-template")
     refuse_collisions({"foo": plain, "foo-bar": plain, "foo-1": plain, "baz": bare})
-    with pytest.raises(ConfigError, match=r"^tag-template: 'a' and 'b' would both be tagged 'v1\.0\.0'\n"):
-        refuse_collisions({"a": bare, "b": bare, "c": plain})
-    with pytest.raises(
-        ConfigError, match=r"'foo-1\.0\.0-1\.0\.0' would be a tag of 'foo-1\.0\.0' and of 'foo'"
-    ):
+    with pytest.raises(ConfigError) as raised:
+        refuse_collisions({"a": bare, "ab": bare, "c": plain})
+    assert str(raised.value) == (
+        "tag-template: 'v1.0.0' would be a tag of 'a' by 'v{version}' (chart-settings: a*: tag-template) "
+        "and of 'ab' by 'v{version}' (chart-settings: a*: tag-template)\n"
+        "give one of them another tag-template, with {name} in it, under chart-settings in the settings file"
+    )
+    with pytest.raises(ConfigError) as raised:
         refuse_collisions({"foo": plain, "foo-1.0.0": plain})
+    assert str(raised.value).startswith(
+        "tag-template: 'foo-1.0.0-1.0.0' would be a tag of 'foo-1.0.0' by '{name}-{version}' (tag-template) "
+        "and of 'foo' by '{name}-{version}' (tag-template)\n"
+    )
+
+
+def test_a_template_that_cannot_work_is_named_by_its_setting() -> None:
+    with pytest.raises(
+        ConfigError, match=r"^chart-settings: web: tag-template: '\{name\}' needs \{version\} once"
+    ):
+        TagTemplate.parse("{name}", several=False, origin="chart-settings: web: tag-template")
 
 
 NAME = st.from_regex(r"[a-z][a-z0-9]*(-[a-z0-9]+){0,2}", fullmatch=True)

@@ -9,13 +9,15 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 
 from oci_chart_publish.chart.version import ChartVersion, is_strict
 from oci_chart_publish.errors import ConfigError
 
 _FIELD = re.compile(r"\{(\w*)\}")
 _FIELDS = frozenset({"name", "version"})
+SETTING = "tag-template"
 _EXAMPLE = "for example {name}-{version}"
 # git-check-ref-format(1): what no ref may hold, for a template whose fields are filled in.
 _ILLEGAL = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|^[/-]|[/.]$|(?:^|/)\.|\.lock(?:/|$)")
@@ -23,30 +25,30 @@ _ILLEGAL = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|^[/-]|[/.]$|(?:^|/)
 
 @dataclass(frozen=True, slots=True)
 class TagTemplate:
-    """A template such as ``{name}-{version}``; made by ``parse``."""
+    """A template such as ``{name}-{version}``; made by ``parse``. ``origin`` is the setting that it comes from."""
 
     text: str
+    origin: str = field(default=SETTING, compare=False)
 
     @classmethod
-    def parse(cls, text: str, *, several: bool = True) -> TagTemplate:
+    def parse(cls, text: str, *, several: bool = True, origin: str = SETTING) -> TagTemplate:
         """Check a template; with ``several`` charts in the repository it has to hold the name. ConfigError."""
+        refused = partial(_refused, origin, text)
         unknown = sorted(set(_FIELD.findall(text)) - _FIELDS)
         rest = text.replace("{version}", "").replace("{name}", "")
         if "{{" in text:
-            raise _refused(
-                text, "has doubled braces", "write {name}-{version} for {{ .Name }}-{{ .Version }}"
-            )
+            raise refused("has doubled braces", "write {name}-{version} for {{ .Name }}-{{ .Version }}")
         if unknown:
-            raise _refused(text, f"has an unknown field {{{unknown[0]}}}", "known: {name}, {version}")
+            raise refused(f"has an unknown field {{{unknown[0]}}}", "known: {name}, {version}")
         if "{" in rest or "}" in rest:
-            raise _refused(text, "has a brace that belongs to no field")
+            raise refused("has a brace that belongs to no field")
         if text.count("{version}") != 1:
-            raise _refused(text, "needs {version} once")
+            raise refused("needs {version} once")
         if several and "{name}" not in text:
-            raise _refused(text, "would give all charts the same tags")
+            raise refused("would give all charts the same tags")
         if _ILLEGAL.search(text.replace("{version}", "1.0.0").replace("{name}", "x")):
-            raise _refused(text, "makes no legal git tags")
-        return cls(text)
+            raise refused("makes no legal git tags")
+        return cls(text, origin)
 
     def tag(self, name: str, version: str) -> str:
         """Return the tag of a version of a chart."""
@@ -77,8 +79,8 @@ def _between(tag: str, before: str, after: str) -> ChartVersion | None:
     return ChartVersion.parse(text) if is_strict(text) else None
 
 
-def _refused(text: str, problem: str, hint: str = _EXAMPLE) -> ConfigError:
-    return ConfigError(f"tag-template: {text!r} {problem}", hint=hint)
+def _refused(origin: str, text: str, problem: str, hint: str = _EXAMPLE) -> ConfigError:
+    return ConfigError(f"{origin}: {text!r} {problem}", hint=hint)
 
 
 def refuse_collisions(templates: Mapping[str, TagTemplate]) -> None:
@@ -87,10 +89,7 @@ def refuse_collisions(templates: Mapping[str, TagTemplate]) -> None:
     for name, template in templates.items():
         tag = template.tag(name, "1.0.0")
         if tag in seen:
-            raise ConfigError(
-                f"tag-template: {seen[tag]!r} and {name!r} would both be tagged {tag!r}",
-                hint="put {name} into the template of one of them",
-            )
+            raise _collision(templates, seen[tag], name, tag)
         seen[tag] = name
     ordered = sorted(seen)
     for name, template in templates.items():
@@ -99,7 +98,12 @@ def refuse_collisions(templates: Mapping[str, TagTemplate]) -> None:
             if not tag.startswith(before):
                 break
             if seen[tag] != name and template.version(name, tag) is not None:
-                raise ConfigError(
-                    f"tag-template: {tag!r} would be a tag of {seen[tag]!r} and of {name!r}",
-                    hint="give one of them another tag-template under charts: in the settings file",
-                )
+                raise _collision(templates, seen[tag], name, tag)
+
+
+def _collision(templates: Mapping[str, TagTemplate], one: str, other: str, tag: str) -> ConfigError:
+    named = (f"{name!r} by {templates[name].text!r} ({templates[name].origin})" for name in (one, other))
+    return ConfigError(
+        f"tag-template: {tag!r} would be a tag of {' and of '.join(named)}",
+        hint="give one of them another tag-template, with {name} in it, under chart-settings in the settings file",
+    )
