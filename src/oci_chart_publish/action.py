@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from oci_chart_publish import pipeline
-from oci_chart_publish.announcing import announced, previewed
+from oci_chart_publish.announcing import announced, for_pull_request, previewed
 from oci_chart_publish.cli.main import run as run_command
 from oci_chart_publish.cli.main import show, show_several
 from oci_chart_publish.discover.source import ChartSource
@@ -73,6 +73,8 @@ def _run(environment: Mapping[str, str], interruption: Interruption) -> int:
         on_secret=lambda secret: mask([secret], sys.stdout),
     )
     try:
+        if session.planned and session.planned.of_pull_request:
+            session, command = for_pull_request(session), "plan"
         sources = session.sources()
         run = replace(session.run(sources), stopping=interruption.stopping)
         report = session.report(command, _charts(command, session, sources, run))
@@ -133,6 +135,7 @@ def refuse_untrusted(event: Event) -> None:
 def publish_report(report: document.Report, session: Session, environment: Mapping[str, str]) -> None:
     """Write files, outputs, annotations and the step summary of a report."""
     folder = Path(environment.get("RUNNER_TEMP") or session.layout.root.parent) / "oci-chart-publish"
+    session.keep(report)
     written = _files(report, session, folder)
     show_table(report, sys.stdout)
     annotate(annotations_of(report), sys.stdout)

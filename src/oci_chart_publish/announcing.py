@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from oci_chart_publish import pipeline
 from oci_chart_publish.discover.source import ChartSource
 from oci_chart_publish.errors import ConfigError
+from oci_chart_publish.forge.event import PullRequestEvent
 from oci_chart_publish.previews import PreviewVersions, listed
 from oci_chart_publish.report import document
 from oci_chart_publish.session import Session
@@ -76,6 +77,48 @@ def previewed(session: Session, report: document.Report, sources: Sequence[Chart
     )
     made = pipeline.publish([source for source in sources if source.path in moving], run)
     return listed(report, made)
+
+
+def for_pull_request(session: Session) -> Session:
+    """Return the session for a saved plan of a pull request: it makes previews, and writes nothing else.
+
+    What is not merged never becomes a release. Which pull request it is comes from the event, and for a
+    ``workflow_run`` from the code host. ConfigError where no previews are asked for, or nothing says which it is.
+    """
+    event, settings = session.event, session.settings
+    if not settings.preview:
+        raise ConfigError(
+            f"{settings.from_plan} is the plan of a pull request, of which only previews are published",
+            hint="name a repository for them with preview:, or publish once it is merged",
+        )
+    pull_request = event.pull_request or _of_workflow_run(session)
+    if pull_request is None:
+        raise ConfigError(
+            f"{settings.from_plan} is the plan of a pull request, and this event is of none",
+            hint="run on workflow_run, with github-token, so that the event says which one it is",
+        )
+    return replace(session, event=replace(event, pull_request=pull_request), writes=False)
+
+
+def _of_workflow_run(session: Session) -> PullRequestEvent | None:
+    github = session.github()
+    if github is None or session.event.workflow_run is None:
+        return None
+    with github:
+        found = github.pulls.of_workflow_run(session.event.workflow_run)
+    if found is None:
+        return None
+    return PullRequestEvent(
+        number=found.number,
+        head=found.head,
+        head_ref=found.head_ref,
+        head_repository=found.head_repository,
+        base=found.base,
+        base_ref=found.base_ref,
+        merged=found.merged,
+        closed=not found.open,
+        labels=found.labels,
+    )
 
 
 def committed(session: Session, files: Mapping[str, bytes], message: str) -> str:

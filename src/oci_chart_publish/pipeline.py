@@ -32,7 +32,7 @@ def plan(sources: Iterable[ChartSource], run: Run) -> tuple[document.Chart, ...]
     surveyed, broken = survey(sources, run.dependencies)
     run.progress.start(len(surveyed))
     with Workers(run.jobs) as workers:
-        outcomes = _each_in_order(prepare, surveyed, run, workers)
+        outcomes = _each_in_order(_prepare_as_promised, surveyed, run, workers)
         entries = _entries([*broken, *outcomes], run, workers, wrote=False)
     run.progress.stop()
     return entries
@@ -138,15 +138,26 @@ def _each_in_order(
     return list(workers.in_order(graph, prepare_one).values())
 
 
-def _prepare_and_upload(
+def _prepare_as_promised(
     one: Surveyed, decisions: Decisions, shelf: Shelf, run: Run, workers: Workers
 ) -> Outcome:
     outcome = prepare(one, decisions, shelf, run, workers)
+    if isinstance(outcome, Plan) and outcome.going:
+        try:
+            run.check(outcome)
+        except PublishError as error:
+            return failure(one, error)
+    return outcome
+
+
+def _prepare_and_upload(
+    one: Surveyed, decisions: Decisions, shelf: Shelf, run: Run, workers: Workers
+) -> Outcome:
+    outcome = _prepare_as_promised(one, decisions, shelf, run, workers)
     if isinstance(outcome, Failure):
         return outcome
     if outcome.going:
         try:
-            run.check(outcome)
             check_remembered(outcome.artifact, run.layout)
         except PublishError as error:
             return failure(one, error)

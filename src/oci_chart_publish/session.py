@@ -39,6 +39,7 @@ from oci_chart_publish.registry.connect import PULL, PULL_PUSH, Registries
 from oci_chart_publish.registry.credentials import Credentials
 from oci_chart_publish.registry.once import Once
 from oci_chart_publish.report import compose, document, drift
+from oci_chart_publish.report.saved import REPORT
 from oci_chart_publish.run import DependencyPolicy, Run
 from oci_chart_publish.settings import Layer, Settings, from_environment, from_file, resolve
 from oci_chart_publish.touched import Touched
@@ -47,7 +48,7 @@ from oci_chart_publish.versions import Versions
 if TYPE_CHECKING:
     from oci_chart_publish.build.dependencies.fetch import Fetcher
     from oci_chart_publish.forge.github import GitHub
-    from oci_chart_publish.push.reconcile import Plan
+    from oci_chart_publish.planned import Planned
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,25 +129,59 @@ class Session:
 
     @cached_property
     def files(self) -> Files | None:
-        """What git tracks; None outside a work tree."""
-        if self.repository is None or self.repository.bare:
+        """What git tracks, in the work tree, or in the commit of a saved plan; None outside a work tree."""
+        if self.repository is None:
             return None
-        return WorkTreeFiles(self.repository)
+        if self.planned is not None:
+            from oci_chart_publish.forge.committree import CommitFiles  # noqa: PLC0415  (start-up: rarely asked for)
+
+            return CommitFiles(self.repository, self.revision)
+        return None if self.repository.bare else WorkTreeFiles(self.repository)
+
+    @cached_property
+    def planned(self) -> Planned | None:
+        """The saved plan that this run keeps to; None where the settings name none."""
+        place = self.settings.from_plan
+        if not place:
+            return None
+        from oci_chart_publish.planned import check_commit, read_plan  # noqa: PLC0415  (start-up: rarely asked for)
+
+        if (
+            self.event.name
+            and Path(place).resolve() == layout_path(self.settings, self.environment).resolve()
+        ):
+            raise ConfigError(
+                f"{place} is the layout of another job and must not be the cache of this one",
+                hint="name another folder with layout:",
+            )
+        planned = read_plan(Path(place), self.event, self.repository)
+        if self.repository is not None:
+            if self.repository.commit(planned.revision) is None:
+                self.repository.fetch_commit(
+                    planned.revision, self.settings.github_token, server=self.server_url
+                )
+            check_commit(planned, self.event, self.repository)
+        return planned
 
     @property
     def revision(self) -> str:
-        """The commit that this run is about."""
-        return "HEAD"
+        """The commit that this run is about: that of a saved plan, or what is checked out."""
+        return (self.planned.revision if self.planned else "") or "HEAD"
 
     def sources(self) -> tuple[ChartSource, ...]:
         """Discover the charts that the settings name."""
         found = find.charts(self.settings.charts, base=self.folder, files=self.files)
         since = self.settings.changed_since
-        if not since:
-            return found
-        if self.repository is None or self.files is None:
-            raise ConfigError(f"--changed-since {since} needs a git work tree, and {self.folder} is in none")
-        return changed_since(found, since, repository=self.repository, files=self.files)
+        if since:
+            if self.repository is None or self.files is None:
+                raise ConfigError(
+                    f"--changed-since {since} needs a git work tree, and {self.folder} is in none"
+                )
+            head = self.revision if self.planned else None
+            found = changed_since(found, since, repository=self.repository, files=self.files, head=head)
+        if self.planned:
+            self.planned.check_charts([source.path for source in found])
+        return found
 
     def run(self, sources: Sequence[ChartSource] = ()) -> Run:
         """Return what the pipeline needs for these charts."""
@@ -162,22 +197,12 @@ class Session:
             jobs=settings.jobs,
             size_budget=settings.size_budget,
             overwrite=settings.overwrite,
-            check=self.promise(),
+            check=self.planned.check if self.planned else lambda _: None,
             versions=self.versions(sources) if settings.bump != "chart" else None,
             details=self.details,
             dependencies=self.dependencies(),
             progress=self.progress,
         )
-
-    def promise(self) -> Callable[[Plan], None]:
-        """Return what stops a chart that a saved plan does not show."""
-        if not self.settings.from_plan:
-            return lambda _: None
-        from oci_chart_publish.planned import check_planned, planned  # noqa: PLC0415  (start-up: rarely asked for)
-
-        head = self.repository.head() if self.repository else None
-        digests = planned(Path(self.settings.from_plan), self.event, head)
-        return partial(check_planned, digests=digests)
 
     def dependencies(self) -> DependencyPolicy:
         """Return where missing dependencies come from."""
@@ -209,12 +234,11 @@ class Session:
         write_file(self.root / path, data, create=True)
 
     def _tree(self, folder: str) -> Tree | None:
-        if not (self.root / folder / "Chart.yaml").is_file():
+        path = f"{folder}/Chart.yaml" if folder else "Chart.yaml"
+        if self.files is not None and self.files.is_tracked(path):
+            return self.files.tree(folder) if self.files.is_file(path) else None
+        if self.planned or not (self.root / path).is_file():
             return None
-        if self.files is not None and self.files.is_tracked(
-            f"{folder}/Chart.yaml" if folder else "Chart.yaml"
-        ):
-            return self.files.tree(folder)
         return FolderTree(self.root / folder, boundary=self.root)
 
     def versions(self, sources: Sequence[ChartSource]) -> Versions:
@@ -224,6 +248,7 @@ class Session:
             settings=self.settings,
             event=self.event,
             repository=self.repository,
+            revision=self.revision,
             server_url=self.server_url,
             labels=pull_request.labels if pull_request else (),
             folders=tuple(source.path for source in sources),
@@ -268,7 +293,7 @@ class Session:
             )
 
         def recipe(path: str) -> Recipe:
-            change = repository.last_change([path])
+            change = repository.last_change([path], self.revision)
             if change is None:
                 return plain
             return replace(plain, created=rfc3339(change.time), revision=change.sha)
@@ -328,11 +353,21 @@ class Session:
                 layout=str(self.layout.root),
             ),
             repository=self.event.repository or None,
-            revision=self.event.revision or (self.repository.head() if self.repository else None),
+            revision=self._commit(),
             ref=self.event.ref or None,
             pull_request=_pull_request(self.event),
             notes=(*notes, *replaced),
         )
+
+    def _commit(self) -> str | None:
+        if self.planned and self.planned.revision:
+            return self.planned.revision
+        return self.event.revision or (self.repository.head() if self.repository else None)
+
+    def keep(self, report: document.Report) -> None:
+        """Leave the report of a plan in the layout that was named, so that the folder is all that ``--from`` needs."""
+        if report.command == "plan" and self.settings.layout:
+            write_file(self.layout.root / REPORT, document.encode(report), create=True)
 
     def close(self) -> None:
         """End connections and child processes."""

@@ -33,13 +33,14 @@ IsSame = Callable[[ChartVersion], bool]
 class Versions:
     """Decides versions by the settings.
 
-    ``folders`` are those of all charts of the run; ``links`` tells where the symbolic links below a folder lead: what
-    is there is packed with the chart, and belongs to it.
+    ``revision`` is the commit whose versions are decided. ``folders`` are those of all charts of the run; ``links``
+    tells where the symbolic links below a folder lead: what is there is packed with the chart, and belongs to it.
     """
 
     settings: Settings
     event: Event
     repository: GitRepository | None
+    revision: str = "HEAD"
     server_url: str = "https://github.com"
     labels: tuple[str, ...] = ()
     folders: tuple[str, ...] = ()
@@ -103,7 +104,9 @@ class Versions:
     @cached_property
     def releases(self) -> Releases:
         """The tags of the repository; missing history is fetched first."""
-        return Releases(self._whole_repository(), preview_template=self.settings.preview_template)
+        return Releases(
+            self._whole_repository(), preview_template=self.settings.preview_template, rev=self.revision
+        )
 
     def _whole_repository(self) -> GitRepository:
         repository = self.repository
@@ -126,6 +129,7 @@ class Versions:
             return subjects_since(
                 repository,
                 repository.tags(),
+                self.revision,
                 self.template(name),
                 name,
                 ChartVersion.parse(version),

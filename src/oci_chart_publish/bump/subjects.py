@@ -14,6 +14,7 @@ from oci_chart_publish.forge.git import GitRepository
 def subjects_since(
     repository: GitRepository,
     tags: Mapping[str, str],
+    revision: str,
     template: TagTemplate,
     name: str,
     version: ChartVersion,
@@ -27,5 +28,5 @@ def subjects_since(
     if not before:
         return ()
     since = tags[template.versions(name, tags)[max(before)]]
-    commits = repository.log([f"{since}..HEAD"], belonging.paths)
+    commits = repository.log([f"{since}..{revision}"], belonging.paths)
     return tuple(commit.subject for commit in commits if touches(commit, belonging))

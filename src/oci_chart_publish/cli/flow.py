@@ -115,6 +115,11 @@ def _flow(name: str, stages: Stages, environment: Mapping[str, str], options: di
     interruption = Interruption()
     interruption.listen()
     try:
+        if session.planned and session.planned.of_pull_request:
+            raise ConfigError(
+                f"{session.settings.from_plan} is the plan of a pull request, which is not merged",
+                hint="publish once it is; previews of it are made by the action, with preview:",
+            )
         sources = session.sources()
         run = replace(session.run(sources), stopping=interruption.stopping)
         report = session.report(name, stages(sources, run))
@@ -129,6 +134,7 @@ def _flow(name: str, stages: Stages, environment: Mapping[str, str], options: di
 
 def _emit(report: document.Report, session: Session, *, as_json: bool, quiet: bool) -> None:
     """Write the report to the files asked for, and to stdout; what went wrong to stderr."""
+    session.keep(report)
     encoded = document.encode(report)
     write(session.settings.report, encoded)
     write(session.settings.markdown, render(report).encode())

@@ -182,6 +182,22 @@ class GitRepository:
         done = self._git.run("merge-base", self.require(one), self.require(other))
         return done.stdout.decode().strip() or None if done.returncode == 0 else None
 
+    def is_ancestor(self, one: str, other: str) -> bool:
+        """Tell whether a commit is an ancestor of another, or the same (as far as this clone knows)."""
+        return (
+            self._git.run("merge-base", "--is-ancestor", self.require(one), self.require(other)).returncode
+            == 0
+        )
+
+    def parents(self, rev: str) -> tuple[str, ...]:
+        """Return the parents that a commit names, those that a shallow clone lacks too."""
+        head = (
+            self._git.output("cat-file", "commit", self.require(rev))
+            .partition(b"\n\n")[0]
+            .decode("utf-8", "replace")
+        )
+        return tuple(line.removeprefix("parent ") for line in head.splitlines() if line.startswith("parent "))
+
     # -- history
 
     def log(

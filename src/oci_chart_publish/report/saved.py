@@ -9,6 +9,8 @@ import msgspec
 from oci_chart_publish.errors import ConfigError
 from oci_chart_publish.report import document
 
+REPORT = "report.json"
+"""The name of a plan's report in its layout."""
 REPORT_LIMIT = 16 * 1024 * 1024
 """Bytes of the largest report that is read."""
 
