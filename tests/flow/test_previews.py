@@ -255,3 +255,111 @@ def test_template_without_the_number_is_refused(project: Project) -> None:
     step = project.look(head)
     assert step.code == 2, step.errors + step.log
     assert "needs {number}" in step.errors
+
+
+@dataclass(frozen=True)
+class TwoPhases:
+    """A job of a pull request that may write nothing, and one of the default branch that takes its layout."""
+
+    project: Project
+    layout: Path
+    head: str
+    merge: str
+    privileged: Runner
+
+    def plan(self) -> Step:
+        payload = pull_request(7, self.head, self.project.base)
+        return self.project.runner.step(
+            "pull_request", payload, ref="refs/pull/7/merge", sha=self.merge,
+            registries=self.project.releases, layout=str(self.layout), github_token="", comment="off",
+        )  # fmt: skip
+
+    def publish(self, *, source: str = "acme/charts", **inputs: str) -> Step:
+        run = {
+            "event": "pull_request",
+            "head_sha": self.head,
+            "pull_requests": [{"number": 7}] if source == "acme/charts" else [],
+            "head_repository": {"full_name": source},
+        }
+        payload = {"action": "completed", "workflow_run": run}
+        given = {"registries": self.project.releases, "preview": self.project.previews, **inputs}
+        return self.privileged.step(
+            "workflow_run", payload, ref="refs/heads/main", sha=self.project.base,
+            command="publish", from_plan=str(self.layout), **given,
+        )  # fmt: skip
+
+    def change_report(self, **fields: object) -> None:
+        file = self.layout / "report.json"
+        file.write_text(json.dumps(json.loads(file.read_text()) | fields))
+
+
+@pytest.fixture
+def phases(project: Project, tmp_path: Path) -> TwoPhases:
+    """Pull request 7 changes a chart; the second job has the default branch, and not the pull request, checked out."""
+    project.release()
+    project.repo.branch("topic")
+    head = project.change({"charts/web/Chart.yaml": "apiVersion: v2\nname: web\nversion: 1.1.0\n"})
+    project.repo.switch("main")
+    project.repo.git("switch", "--quiet", "--detach")
+    merge = project.repo.merge("topic")
+    project.repo.git("config", "uploadpack.allowAnySHA1InWant", "true")
+    project.repo.git("config", "uploadpack.allowFilter", "true")
+    checkout = GitRepo.clone(project.repo.root, tmp_path / "checkout", "--depth=1", "--branch=main")
+    privileged = Runner(workspace=checkout.root, temp=tmp_path / "two", api_url=project.github.api_url)
+    return TwoPhases(project, tmp_path / "plan", head, merge, privileged)
+
+
+def test_layout_of_a_job_without_rights_becomes_a_preview_in_one_that_has_them(phases: TwoPhases) -> None:
+    assert phases.plan().code == 0
+    step = phases.publish()
+    assert step.code == 0, step.errors + step.log
+    project = phases.project
+    assert project.held("web") == [preview(phases.head)]
+    assert packed(project.registry, f"{project.path}/previews/web", preview(phases.head)) == {
+        "web/Chart.yaml": f"apiVersion: v2\nname: web\nversion: {preview(phases.head)}\n"
+    }
+    assert tags(project.registry, f"{project.path}/charts/web") == ["1.0.0"]
+    (comment,) = project.github.state.comments.values()
+    assert comment.issue == 7
+    assert f"oci://{project.previews}/web --version {preview(phases.head)}" in comment.body
+    assert project.github.state.releases == {}
+
+
+def test_other_content_than_the_plan_shows_becomes_no_preview(phases: TwoPhases) -> None:
+    assert phases.plan().code == 0
+    report = json.loads((phases.layout / "report.json").read_text())
+    for chart_ in report["charts"]:
+        chart_["digest"] = "sha256:" + "0" * 64
+    phases.change_report(charts=report["charts"])
+    step = phases.publish()
+    assert step.code == 8, step.errors + step.log
+    assert phases.project.held("web") == []
+
+
+def test_plan_of_another_pull_request_than_the_events_is_refused(phases: TwoPhases) -> None:
+    assert phases.plan().code == 0
+    project = phases.project
+    project.repo.branch("elsewhere", project.base)
+    project.repo.write({"charts/web/values.yaml": "evil: true\n"})
+    phases.change_report(revision=project.repo.commit("something else"))
+    step = phases.publish()
+    assert step.code == 2, step.errors + step.log
+    assert "not what this run is about" in step.errors
+    assert project.held("web") == []
+
+
+def test_layout_from_a_fork_is_refused_whatever_it_says(phases: TwoPhases) -> None:
+    assert phases.plan().code == 0
+    step = phases.publish(source="someone/charts")
+    assert step.code == 2, step.errors + step.log
+    assert "comes from someone/charts" in step.errors
+    assert phases.project.held("web") == []
+
+
+def test_plan_of_a_pull_request_is_never_released(phases: TwoPhases) -> None:
+    assert phases.plan().code == 0
+    phases.change_report(pull_request=None)
+    step = phases.publish(preview="")
+    assert step.code == 2, step.errors + step.log
+    assert "of which only previews are published" in step.errors
+    assert tags(phases.project.registry, f"{phases.project.path}/charts/web") == ["1.0.0"]
