@@ -139,10 +139,14 @@ class TargetResult:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class PushResult:
-    """One chart at all its registries. ``published`` is the manifest that the registries hold, where they agree."""
+    """One chart at all its registries. ``published`` is the manifest that the registries hold, where they agree.
+
+    ``ignored`` are files in which that differs from this tree, and whose change needs no new version.
+    """
 
     artifact: ChartArtifact
     targets: tuple[TargetResult, ...] = ()
     published: Manifest | None = None
     error: PublishError | None = None
     warnings: tuple[str, ...] = field(default=())
+    ignored: tuple[str, ...] = ()

@@ -56,7 +56,9 @@ def publish(sources: Iterable[ChartSource], run: Run) -> tuple[document.Chart, .
 
 def verify(sources: Iterable[ChartSource], run: Run) -> tuple[document.Chart, ...]:
     """Rebuild everything and demand that every registry holds just that, whole."""
-    run = replace(run, details=False, dependencies=replace(run.dependencies, always=True))
+    run = replace(
+        run, details=False, ignored=lambda _: None, dependencies=replace(run.dependencies, always=True)
+    )
     surveyed, broken = survey(sources, run.dependencies)
     run.progress.start(len(surveyed))
     with Workers(run.jobs) as workers:

@@ -105,9 +105,12 @@ def _new_lock(one: Surveyed, files: Mapping[str, bytes], run: Run) -> dict[str, 
 
 
 def _look(artifact: ChartArtifact, sites: Sequence[Site], run: Run, workers: Workers) -> Plan:
-    findings = workers.gather([partial(look_up, artifact, site, run.layout, run.memo) for site in sites])
     # Names in the layout move freely: a cache never conflicts.
-    return decide(artifact, tuple(findings), overwrite=run.overwrite or not run.places(artifact.name))
+    overwrite = run.overwrite or not run.places(artifact.name)
+    ignored = None if overwrite else run.ignored(artifact.name)
+    look = partial(look_up, artifact, here=run.layout, verdicts=run.memo, ignored=ignored)
+    findings = workers.gather([partial(look, site=site) for site in sites])
+    return decide(artifact, tuple(findings), overwrite=overwrite)
 
 
 def _as_published(needs: Sequence[Need], plan: Plan) -> tuple[Need, ...]:

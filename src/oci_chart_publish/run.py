@@ -94,7 +94,11 @@ class DependencyPolicy:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Run:
-    """All that a run needs: where to, with what, and how."""
+    """All that a run needs: where to, with what, and how.
+
+    ``check`` stops a chart that is about to be published, ``refuse`` a run by the names of its charts; ``ignored``
+    gives by a chart's name what tells which of its files may change without a new version (None: none).
+    """
 
     layout: NamedTarget
     memo: Memo
@@ -106,6 +110,7 @@ class Run:
     overwrite: bool = False
     check: Callable[[Plan], None] = lambda _: None
     refuse: Callable[[Sequence[str]], None] = lambda _: None
+    ignored: Callable[[str], Callable[[str], bool] | None] = lambda _: None
     versions: VersionPolicy | None = None
     details: bool = True
     size_budget: int = 0

@@ -194,6 +194,7 @@ class Session:
             registries=settings.registries,
             own_registries=partial(self.versions(()).own, value=lambda one: one.registries),
             refuse=self.versions(sources).refuse,
+            ignored=self.versions(()).ignored,
             jobs=settings.jobs,
             size_budget=settings.size_budget,
             overwrite=settings.overwrite,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TypeVar
 
 from oci_chart_publish.bump import policy
 from oci_chart_publish.bump.conventional import Rules
 from oci_chart_publish.bump.history import Releases, matching
-from oci_chart_publish.bump.paths import Belonging, nested_in
+from oci_chart_publish.bump.paths import Belonging, ignored, nested_in
 from oci_chart_publish.bump.policy import History
 from oci_chart_publish.bump.previews import preview_version
 from oci_chart_publish.bump.subjects import subjects_since
@@ -175,12 +175,11 @@ class Versions:
     def belonging(self, name: str, folder: str, related: Sequence[str] = ()) -> Belonging:
         """Return which files belong to a chart, those of the charts in ``related`` folders included."""
         extra = self.own(name, lambda one: one.extra_paths) or ()
-        ignored = (*self.settings.ignore_changes, *(self.own(name, lambda one: one.ignore_changes) or ()))
         return Belonging(
             folder=folder,
             nested=nested_in(folder, self.folders),
             extra=(*extra, *self.links(folder)),
-            ignore=ignored,
+            ignore=self._ignore(name),
             dependencies=tuple(
                 Belonging(
                     folder=other, nested=nested_in(other, self.folders), ignore=self.settings.ignore_changes
@@ -188,6 +187,14 @@ class Versions:
                 for other in related
             ),
         )
+
+    def _ignore(self, name: str) -> tuple[str, ...]:
+        return (*self.settings.ignore_changes, *(self.own(name, lambda one: one.ignore_changes) or ()))
+
+    def ignored(self, name: str) -> Callable[[str], bool] | None:
+        """Return what tells whether the change of a file inside a chart needs no new version; None: every one does."""
+        globs = self._ignore(name)
+        return partial(ignored, globs=globs) if globs else None
 
     def own(self, name: str, value: Callable[[ChartSettings], T]) -> T | None:
         """Return a setting of a chart alone, the plainest name that fits first; None where there is none."""

@@ -15,6 +15,7 @@ import pytest
 from tests.action.minirunner import ROOT, Runner, Step
 from tests.fakes.git import GitRepo, chart_yaml
 from tests.fakes.githttp import serve
+from tests.flow.command import Command
 from tests.real.registries import Registry
 
 MAIN = "refs/heads/main"
@@ -126,13 +127,52 @@ def test_a_version_that_one_push_brought_and_replaced_is_named(project: Project)
     assert f"::notice::{note}" in step.annotations
 
 
-def test_ignored_changes_touch_nothing(project: Project) -> None:
+def test_ignored_changes_need_no_new_version_and_are_named(project: Project, tmp_path: Path) -> None:
     before = project.repo.git("rev-parse", "HEAD")
-    project.repo.write({"charts/web/README.md": "Hello.\n"})
+    (published,) = [chart for chart in report(project.push(NOTHING))["charts"] if chart["name"] == "web"]
+    project.repo.write({"charts/web/README.md": "Hello.\n", "charts/web/docs/a.md": "a\n"})
     project.repo.commit("docs: hello")
     assert project.push(before).code == 4
+    assert project.push(before, ignore_changes="README.md").code == 4  # docs/a.md is no README.md
+
+    globs = "README.md\ndocs/"
+    for step in (
+        project.push(before, ignore_changes=globs),
+        project.pull_request(before, ignore_changes=globs),
+    ):
+        (web,) = [chart for chart in report(step)["charts"] if chart["name"] == "web"]
+        assert (step.code, web["status"], step.annotations) == (0, "unchanged", [])
+        assert web["ignored"] == ["README.md", "docs/a.md"]
+        assert (web["digest"], web["size"]) == (published["digest"], published["size"])
+        assert web["built_digest"] != published["digest"]
+        assert r"web 1.0.0 \(but for README.md, docs/a.md\)" in Path(step.outputs["markdown"]).read_text()
+
+    step = project.push(before, bump="auto", ignore_changes=globs)
+    assert (step.code, statuses(step)["web 1.0.0"]) == (0, "unchanged")
+
+    project.repo.write({".oci-chart-publish.yaml": "charts:\n  w*:\n    ignore-changes: [docs/**]\n"})
     step = project.push(before, ignore_changes="README.md")
-    assert (step.code, statuses(step)["web 1.0.0"]) == (0, "drift")
+    assert (step.code, statuses(step)["web 1.0.0"]) == (0, "unchanged")
+
+    # What is ignored is still not equal, and what is overwritten is asked for.
+    command = Command(project.repo.root, tmp_path / "home", {"OCI_CHART_PUBLISH_IGNORE_CHANGES": globs})
+    plan = command.run("plan", "--registry", project.registry)
+    said = "note: web: differs from what is published in what is ignored: README.md, docs/a.md"
+    assert (plan.code, said in plan.err) == (0, True)
+    verify = command.run("verify", "--registry", project.registry, "--json")
+    assert (verify.code, verify.statuses()) == (8, {"web": "failed", "db": "unchanged"})
+    overwritten = command.publish(project.registry, options=["--overwrite"])
+    assert overwritten.statuses() == {"web": "published", "db": "unchanged"}
+
+
+def test_ignored_changes_hide_no_others(project: Project) -> None:
+    before = project.repo.git("rev-parse", "HEAD")
+    project.repo.write({"charts/web/README.md": "Hello.\n", "charts/web/values.yaml": "a: 1\n"})
+    project.repo.commit("docs: hello")
+    step = project.push(before, ignore_changes="README.md")
+    (web,) = [chart for chart in report(step)["charts"] if chart["name"] == "web"]
+    assert (step.code, web["status"], web["ignored"]) == (4, "conflict", [])
+    assert web["changes"]["added"] == ["README.md", "values.yaml"]
 
 
 def test_what_a_link_leads_to_belongs_to_the_chart(project: Project) -> None:

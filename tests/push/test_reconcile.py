@@ -93,6 +93,39 @@ def test_other_packing_is_read_once_and_then_known_by_its_digest(
     assert fake.lines() == ["HEAD /v2/charts/web/manifests/1.0.0"]
 
 
+def test_what_differs_in_ignored_files_alone_is_the_same_and_named(
+    fake: FakeRegistry, remote: Site, here: ImageLayout, there: ImageLayout, memo: Memo
+) -> None:
+    theirs = stored(archive({**WEB, "README.md": b"old\n", "LICENSE": b""}), there)
+    copy(there, remote.store, theirs, name="1.0.0")
+    artifact = built({**WEB, "README.md": b"new\n"}, here)
+    assert look_up(artifact, remote, here, memo).state is State.DIFFERENT
+    assert (
+        look_up(artifact, remote, here, memo, ignored=lambda path: path == "LICENSE").state is State.DIFFERENT
+    )
+    found = look_up(artifact, remote, here, memo, ignored=lambda path: path in {"LICENSE", "README.md"})
+    assert (found.state, found.manifest, found.ignored) == (State.SAME, theirs, ("LICENSE", "README.md"))
+
+    fake.seen.clear()
+    again = look_up(artifact, remote, here, Memo(memo.folder), ignored=lambda _: True)
+    assert (again.state, again.ignored) == (State.SAME, ("LICENSE", "README.md"))
+    assert fake.lines() == ["HEAD /v2/charts/web/manifests/1.0.0"]
+
+    plan = decide(artifact, (found, Finding(site=site(there, "b"), state=State.ABSENT)))
+    assert (plan.action, plan.manifest, plan.origin) == (Action.PUBLISH, theirs, remote)
+
+
+def test_what_files_do_not_tell_is_never_ignored(here: ImageLayout, there: ImageLayout, memo: Memo) -> None:
+    sub = {
+        f"charts/sub/{path}": data
+        for path, data in {**WEB, "Chart.yaml": b"name: sub\nversion: 1.0.0\n"}.items()
+    }
+    stored(archive({**WEB, **sub}), there, name="1.0.0")
+    assert look_up(built(WEB, here), site(there), here, memo, ignored=lambda _: True).state is State.DIFFERENT
+    again = look_up(built(WEB, here), site(there), here, Memo(memo.folder), ignored=lambda _: True)
+    assert again.state is State.DIFFERENT
+
+
 def test_other_content_is_different(here: ImageLayout, there: ImageLayout, memo: Memo) -> None:
     theirs = stored(archive({**WEB, "values.yaml": b"replicas: 2\n"}), there, name="1.0.0")
     found = look_up(built(WEB, here), site(there), here, memo)

@@ -11,7 +11,7 @@ from oci_chart_publish.errors import VerificationError
 from oci_chart_publish.handover import Need
 from oci_chart_publish.layout.layout import ImageLayout
 from oci_chart_publish.oci.manifest import Manifest
-from oci_chart_publish.push.same import same
+from oci_chart_publish.push.same import differing, same
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "helm"
 BOM = b"\xef\xbb\xbf"
@@ -102,6 +102,34 @@ def test_charts_that_helm_loads_otherwise_are_different(
 ) -> None:
     ours, theirs = DIFFERENT[case]
     assert not same(built(ours, here).manifest, here, stored(archive(theirs), there), there)
+
+
+DIFFERING: dict[str, tuple[str, ...] | None] = {
+    "a byte of a template": ("templates/cm.yaml",),
+    "a file more": ("README.md",),
+    "a file less": ("README.md",),
+    "an appVersion": ("Chart.yaml",),
+    "line ends": ("values.yaml",),
+    "a file of a subchart": ("charts/sub/values.yaml",),
+    "a subchart more": None,
+    "a lock that locks another version": ("Chart.lock",),
+    "a lock that they lack": ("Chart.lock",),
+}
+
+
+@pytest.mark.parametrize("case", DIFFERENT)
+def test_what_differs_is_named_by_its_files(here: ImageLayout, there: ImageLayout, case: str) -> None:
+    ours, theirs = DIFFERENT[case]
+    found = differing(built(ours, here).manifest, here, stored(archive(theirs), there), there)
+    assert found == DIFFERING[case]
+
+
+def test_a_config_that_is_not_of_these_files_is_no_difference_of_files(
+    here: ImageLayout, there: ImageLayout
+) -> None:
+    config = b'{"name":"web","version":"1.0.0","apiVersion":"v2","description":"another"}'
+    theirs = stored(archive({**WEB, "README.md": b""}), there, config=config)
+    assert differing(built(WEB, here).manifest, here, theirs, there) is None
 
 
 @pytest.mark.parametrize(("last", "expected"), [(b"replicas: 1\n", True), (b"replicas: 9\n", False)])

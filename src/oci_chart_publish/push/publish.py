@@ -148,7 +148,12 @@ def result(plan: Plan, *, wrote: bool) -> PushResult:
     targets = tuple(_target(plan, finding, wrote=wrote) for finding in plan.findings)
     held = {target.digest for target in targets if target.digest is not None}
     agreed = len(held) <= 1 and plan.action in {Action.PUBLISH, Action.NOTHING}
-    return PushResult(artifact=plan.artifact, targets=targets, published=plan.manifest if agreed else None)
+    return PushResult(
+        artifact=plan.artifact,
+        targets=targets,
+        published=plan.manifest if agreed else None,
+        ignored=tuple(dict.fromkeys(path for finding in plan.findings for path in finding.ignored)),
+    )
 
 
 def _target(plan: Plan, finding: Finding, *, wrote: bool) -> TargetResult:

@@ -6,6 +6,7 @@ Looking up is one request; deciding is a pure function of what was found.
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Protocol
@@ -14,7 +15,10 @@ from oci_chart_publish.errors import AuthError, ConflictError, NotFoundError, Pu
 from oci_chart_publish.handover import ChartArtifact
 from oci_chart_publish.oci.manifest import Manifest
 from oci_chart_publish.oci.store import Source, Target
-from oci_chart_publish.push.same import chart_layer, same
+from oci_chart_publish.push.same import chart_layer, differing, same
+
+Ignored = Callable[[str], bool]
+"""Whether a change of a file of the chart needs no new version."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -43,12 +47,16 @@ class State(StrEnum):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Finding:
-    """The state of one site, the manifest found there, and when (monotonic seconds) it was looked up."""
+    """The state of one site, the manifest found there, and when (monotonic seconds) it was looked up.
+
+    ``ignored`` are files that differ in what is the same but for them, and whose change needs no new version.
+    """
 
     site: Site
     state: State
     manifest: Manifest | None = None
     error: PublishError | None = None
+    ignored: tuple[str, ...] = ()
     looked_up: float = field(default_factory=time.monotonic)
 
 
@@ -100,17 +108,29 @@ class Plan:
         return replace(self, failures=(*self.failures, (site.reference, error)))
 
 
-def look_up(artifact: ChartArtifact, site: Site, here: Target, verdicts: Verdicts) -> Finding:
-    """Ask ``site`` what it holds under the chart's tag. Never raises: every error is a finding."""
+def look_up(
+    artifact: ChartArtifact,
+    site: Site,
+    here: Target,
+    verdicts: Verdicts,
+    *,
+    ignored: Ignored | None = None,
+) -> Finding:
+    """Ask ``site`` what it holds under the chart's tag. Never raises: every error is a finding.
+
+    What differs in nothing but files that are ``ignored`` is the same, and the finding names them.
+    """
     try:
-        return _found(artifact, site, here, verdicts)
+        return _found(artifact, site, here, verdicts, ignored)
     except AuthError as error:
         return Finding(site=site, state=State.UNKNOWN, error=error)
     except PublishError as error:
         return Finding(site=site, state=State.FAILED, error=error)
 
 
-def _found(artifact: ChartArtifact, site: Site, here: Target, verdicts: Verdicts) -> Finding:
+def _found(
+    artifact: ChartArtifact, site: Site, here: Target, verdicts: Verdicts, ignored: Ignored | None
+) -> Finding:
     found = site.store.resolve(site.name)
     if found is None:
         return Finding(site=site, state=State.ABSENT)
@@ -125,19 +145,39 @@ def _found(artifact: ChartArtifact, site: Site, here: Target, verdicts: Verdicts
                 f"{site.reference} names {found.digest}, and no manifest of that digest is there"
             )
         here.put_manifest(theirs)
-    state = State.SAME if _verdict(artifact, theirs, site, here, verdicts) else State.DIFFERENT
-    return Finding(site=site, state=state, manifest=theirs)
+    if _verdict(artifact, theirs, site, here, verdicts):
+        return Finding(site=site, state=State.SAME, manifest=theirs)
+    files = _differing(artifact, theirs, site, here, verdicts) if ignored else None
+    if ignored and files and all(ignored(path) for path in files):
+        return Finding(site=site, state=State.SAME, manifest=theirs, ignored=files)
+    return Finding(site=site, state=State.DIFFERENT, manifest=theirs)
+
+
+def _key(artifact: ChartArtifact, theirs: Manifest) -> str:
+    wanted = "".join(f"-{one.name}@{one.version}" for one in artifact.unresolved)
+    return f"{artifact.digest.hex}-{theirs.descriptor.digest.hex}{wanted}"
 
 
 def _verdict(artifact: ChartArtifact, theirs: Manifest, site: Site, here: Source, verdicts: Verdicts) -> bool:
-    wanted = "".join(f"-{one.name}@{one.version}" for one in artifact.unresolved)
-    key = f"{artifact.digest.hex}-{theirs.descriptor.digest.hex}{wanted}"
+    key = _key(artifact, theirs)
     known = verdicts.get("same", key)
     if isinstance(known, bool):
         return known
     verdict = same(artifact.manifest, here, theirs, site.store, unresolved=artifact.unresolved)
     verdicts.put("same", key, verdict)
     return verdict
+
+
+def _differing(
+    artifact: ChartArtifact, theirs: Manifest, site: Site, here: Source, verdicts: Verdicts
+) -> tuple[str, ...] | None:
+    key = _key(artifact, theirs)
+    known = verdicts.get("differing", key)
+    if isinstance(known, list):
+        return tuple(map(str, known)) or None
+    found = differing(artifact.manifest, here, theirs, site.store, unresolved=artifact.unresolved)
+    verdicts.put("differing", key, list(found or ()))
+    return found
 
 
 def decide(artifact: ChartArtifact, findings: tuple[Finding, ...], *, overwrite: bool = False) -> Plan:

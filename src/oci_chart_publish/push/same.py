@@ -59,27 +59,54 @@ def same(
         published = load_archive(there.blob(their_layer), title=f"{there.title}@{theirs.descriptor.digest}")
     except ChartError:
         return False  # what is published there is no chart that Helm would load
-    return same_files(load_archive(here.blob(our_layer), title="this build"), published, unresolved)
+    return (
+        differing_files(load_archive(here.blob(our_layer), title="this build"), published, unresolved) == ()
+    )
 
 
-def same_files(ours: Chart, theirs: Chart, unresolved: Sequence[Need] = ()) -> bool:
-    """Compare two charts as Helm loads them; see ``same`` for ``unresolved``."""
-    if ours.metadata != theirs.metadata:
-        return False
+def differing(
+    ours: Manifest, here: Source, theirs: Manifest, there: Source, *, unresolved: Sequence[Need] = ()
+) -> tuple[str, ...] | None:
+    """Return the files, by path inside the chart, in which two artifacts that are not the same differ.
+
+    None where files do not tell it all: another set of subcharts, a config that is not of these files, no chart.
+    """
+    our_layer, their_layer = chart_layer(ours), chart_layer(theirs)
+    if not our_layer or not their_layer or not ours.config or not theirs.config:
+        return None
+    try:
+        published = load_archive(there.blob(their_layer), title=f"{there.title}@{theirs.descriptor.digest}")
+    except ChartError:
+        return None
+    found = differing_files(load_archive(here.blob(our_layer), title="this build"), published, unresolved)
+    if found is None or "Chart.yaml" in found:
+        return found
+    return found if _same_config(here.blob(ours.config), there.blob(theirs.config)) else None
+
+
+def differing_files(ours: Chart, theirs: Chart, unresolved: Sequence[Need] = ()) -> tuple[str, ...] | None:
+    """Return the files in which two charts differ as Helm loads them, those of subcharts below ``charts/NAME/``.
+
+    None where they have other subcharts, or what is published does not meet a need in ``unresolved``.
+    """
+    found = ["Chart.yaml"] if ours.metadata != theirs.metadata else []
     our_lock, their_lock = _lock(ours), _lock(theirs)
     if our_lock is not None and our_lock != their_lock:
-        return False
-    if _files(ours) != _files(theirs):
-        return False
+        found.append("Chart.lock" if ours.file("Chart.lock") is not None else "requirements.lock")
+    our_files, their_files = _files(ours), _files(theirs)
+    found += sorted(path for path in our_files | their_files if our_files.get(path) != their_files.get(path))
     missing = {need.name for need in unresolved}
     resolved = [chart for chart in theirs.subcharts if chart.name in missing]
     our_subcharts = _by_version(ours.subcharts)
     their_subcharts = _by_version(chart for chart in theirs.subcharts if chart.name not in missing)
-    return (
-        _resolves(unresolved, resolved)
-        and our_subcharts.keys() == their_subcharts.keys()
-        and all(same_files(chart, their_subcharts[key]) for key, chart in our_subcharts.items())
-    )
+    if not _resolves(unresolved, resolved) or our_subcharts.keys() != their_subcharts.keys():
+        return None
+    for key, chart in our_subcharts.items():
+        below = differing_files(chart, their_subcharts[key])
+        if below is None:
+            return None
+        found += [f"charts/{chart.name}/{path}" for path in below]
+    return tuple(found)
 
 
 def _by_version(charts: Iterable[Chart]) -> dict[tuple[str, str], Chart]:

@@ -71,6 +71,7 @@ def pushed(result: PushResult) -> document.Chart:
         layer=_blob(layer),
         dependencies=artifact.dependencies,
         targets=tuple(_target(target) for target in result.targets if target.registry),
+        ignored=result.ignored,
         warnings=(*artifact.warnings, *result.warnings),
         error=problem(result.error) if result.error else _first_problem(result.targets),
     )

@@ -83,7 +83,8 @@ class Chart(Struct, frozen=True, kw_only=True):
     ``digest`` is of the manifest that the registries hold, or would hold; null where they disagree or where
     nothing could be built. ``built_digest`` is of the manifest that this tree builds. ``size`` is of the layer,
     the ``.tgz`` that users download. ``recent_sizes`` are those of the releases before this version, oldest first, and
-    of this version, last; empty where they were not asked for, or a registry did not say.
+    of this version, last; empty where they were not asked for, or a registry did not say. ``ignored`` are
+    files of an unchanged chart that differ from what is published and whose change needs no new version.
     """
 
     name: str
@@ -103,6 +104,7 @@ class Chart(Struct, frozen=True, kw_only=True):
     config: Descriptor | None = None
     layer: Descriptor | None = None
     changes: Changes | None = None
+    ignored: tuple[str, ...] = ()
     value_changes: tuple[ValueChange, ...] = ()
     next_version: str | None = None
     version_line: int | None = None

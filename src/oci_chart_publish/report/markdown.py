@@ -139,13 +139,22 @@ def _size_change(chart: Chart) -> str:
 
 
 def _unchanged(report: Report) -> str:
-    names = sorted(f"{chart.name} {chart.version}" for chart in report.charts if chart.status == "unchanged")
+    names = sorted(
+        f"{chart.name} {chart.version}{_ignored(chart)}"
+        for chart in report.charts
+        if chart.status == "unchanged"
+    )
     if not names:
         return ""
     if len(names) <= 3:
         return "Unchanged: " + ", ".join(escaped(name) for name in names)
     listed = ", ".join(escaped(name) for name in names[:200]) + (" …" if len(names) > 200 else "")
     return f"<details><summary>{len(names)} unchanged</summary>\n\n{listed}\n\n</details>"
+
+
+def _ignored(chart: Chart) -> str:
+    more = f" and {len(chart.ignored) - 3} more" if len(chart.ignored) > 3 else ""
+    return f" (but for {', '.join(chart.ignored[:3])}{more})" if chart.ignored else ""
 
 
 def _notes(report: Report) -> list[str]:

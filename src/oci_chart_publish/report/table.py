@@ -49,6 +49,9 @@ def problems(report: Report) -> list[str]:
         )
         lines += [_problem(chart, error) for error in dict.fromkeys(found)]
         lines += [f"warning: {chart.name}: {plain(warning, 1000)}" for warning in chart.warnings]
+        if chart.ignored:
+            listed = plain(", ".join(chart.ignored), 1000)
+            lines.append(f"note: {chart.name}: differs from what is published in what is ignored: {listed}")
     return lines + [f"note: {plain(note, 1000)}" for note in report.notes]
 
 
