@@ -18,6 +18,7 @@ from oci_chart_publish.chart.version import ChartVersion
 from oci_chart_publish.errors import AuthError, ConfigError, PublishError
 from oci_chart_publish.handover import VersionDecision
 from oci_chart_publish.oci.digest import Digest
+from oci_chart_publish.oci.mediatype import ANNOTATION
 from oci_chart_publish.oci.reference import SCHEME, Repository
 from oci_chart_publish.oci.store import Target
 from oci_chart_publish.report import document
@@ -87,6 +88,9 @@ class Prunable(Protocol):
     def tags(self) -> tuple[str, ...]:
         """Return all tags."""
 
+    def siblings(self) -> tuple[str, ...] | None:
+        """Return the names beside this repository; None where the registry does not list them."""
+
     def delete(self, target: str | Digest) -> bool:
         """Delete a manifest or tag; False where the registry does not offer it."""
 
@@ -113,6 +117,12 @@ def stale(
         found = store.resolve(tag) if tag not in kept else None
         if number is not None and found is not None and found.digest not in held:
             yield Preview(repository=repository, tag=tag, digest=found.digest, number=number)
+
+
+def is_of(preview: Preview, store: Target, source: str) -> bool:
+    """Tell whether a preview says that it was made from the repository at the URL ``source``."""
+    manifest = store.manifest(preview.digest)
+    return manifest is not None and bool(source) and manifest.annotations.get(f"{ANNOTATION}source") == source
 
 
 def remove(preview: Preview, store: Target) -> str:

@@ -372,6 +372,11 @@ def _register_packages(owner: str, kind: str) -> None:
             raise Refused(404, "Package not found.")
         return name
 
+    def names(call: Call) -> tuple[int, Any]:
+        if call.state.owner_type != kind:
+            raise Refused(404, "Not Found")
+        return 200, [call.answers.package(name) for name in call.page(sorted(call.state.packages))]
+
     def get(call: Call) -> tuple[int, Any]:
         return 200, call.answers.package(check(call))
 
@@ -397,6 +402,7 @@ def _register_packages(owner: str, kind: str) -> None:
         listed.remove(found)
         return 204, None
 
+    route("GET", f"{owner}/packages")(names)
     route("GET", package)(get)
     route("DELETE", package, "packages")(delete)
     route("GET", f"{package}/versions")(versions)

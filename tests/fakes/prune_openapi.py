@@ -42,6 +42,8 @@ OPERATIONS: Mapping[str, tuple[str, ...]] = {
     f"{REPO}/releases/assets/{{asset_id}}": ("get", "delete"),
     f"{REPO}/releases/{{release_id}}": ("get", "patch", "delete"),
     f"{REPO}/releases/{{release_id}}/assets": ("get", "post"),
+    "/orgs/{org}/packages": ("get",),
+    "/users/{username}/packages": ("get",),
     **{
         f"{owner}/packages/{{package_type}}/{{package_name}}{rest}": methods
         for owner in ("/orgs/{org}", "/users/{username}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,12 +16,14 @@ from tests.flow.test_dependencies import chart
 from tests.flow.test_previews import MANIFEST, asked, tags
 from tests.real.registries import Registry
 
-from oci_chart_publish.cli.prune import remove_package
+from oci_chart_publish.cli.prune import Pruning, remove_package
 from oci_chart_publish.forge.github import GitHub
 from oci_chart_publish.forge.github.client import Options
 from oci_chart_publish.oci.digest import Digest
 from oci_chart_publish.oci.reference import Repository
 from oci_chart_publish.previews import Preview
+from oci_chart_publish.session import Session
+from oci_chart_publish.settings import Layer
 
 SEVEN, EIGHT, NINE = "0.0.0-pr.7.g1234567", "0.0.0-pr.8.gabcdef0", "0.0.0-pr.9.g7654321"
 
@@ -160,6 +163,98 @@ def test_credentials_and_authorities_are_for_the_registry_of_the_previews(
     previews.push(SEVEN)
     done = previews.prune("--closed", "7")
     assert (done.code, done.out) == (0, f"{previews.previews}/web:{SEVEN}: deleted\n"), done.err
+
+
+SOURCE = "https://github.com/acme/charts"
+
+
+@pytest.mark.parametrize("fixture", ["plain_registry", "token_registry", "crane_registry"])
+def test_previews_of_a_chart_that_is_gone_from_the_tree_go_too(
+    tmp_path: Path, fixture: str, request: pytest.FixtureRequest
+) -> None:
+    registry: Registry = request.getfixturevalue(fixture)
+    previews = place(tmp_path, registry, OCI_CHART_PUBLISH_SOURCE=SOURCE)
+    chart(previews.command.folder, "old", "0.1.0")
+    previews.push(SEVEN, EIGHT, name="old")
+    shutil.rmtree(previews.command.folder / "charts/old")
+    done = previews.prune("--closed", "7")
+    assert (done.code, done.out, done.err) == (0, f"{previews.previews}/old:{SEVEN}: deleted\n", "")
+    assert (
+        previews.prune("--closed", "7", "--closed", "8").out == f"{previews.previews}/old:{EIGHT}: deleted\n"
+    )
+
+
+def test_previews_of_another_repository_in_the_same_place_stay(
+    tmp_path: Path, plain_registry: Registry
+) -> None:
+    previews = place(tmp_path, plain_registry, OCI_CHART_PUBLISH_SOURCE="https://github.com/acme/other")
+    chart(previews.command.folder, "old", "0.1.0")
+    previews.push(SEVEN, name="old")
+    shutil.rmtree(previews.command.folder / "charts/old")
+    command = Command(
+        folder=previews.command.folder,
+        home=previews.command.home,
+        extra={"OCI_CHART_PUBLISH_SOURCE": SOURCE},
+    )
+    ours = Place(command, previews.registry, previews.path)
+    done = ours.prune("--closed", "7")
+    assert (done.code, done.out) == (0, "")
+    assert f"old:{SEVEN}: remains, it does not say that it is of this repository" in done.err
+    assert ours.held("old") == [SEVEN]
+    done = ours.prune("--closed", "7", "--chart", "old")
+    assert (done.code, done.out) == (0, f"{previews.previews}/old:{SEVEN}: deleted\n")
+
+
+def test_charts_beside_and_below_the_previews_are_not_looked_at(previews: Place) -> None:
+    beside = Place(previews.command, previews.registry, f"{previews.path}-more")
+    below = Place(previews.command, previews.registry, f"{previews.path}/deep")
+    beside.push(SEVEN)
+    below.push(SEVEN)
+    done = previews.prune("--closed", "7")
+    assert (done.code, done.out, done.err) == (0, "", "")
+    assert (beside.held(), below.held()) == ([SEVEN], [SEVEN])
+
+
+def test_chart_is_named_where_the_registry_lists_nothing(tmp_path: Path, olareg: Registry) -> None:
+    previews = place(tmp_path, olareg, OCI_CHART_PUBLISH_SOURCE=SOURCE)
+    chart(previews.command.folder, "old", "0.1.0")
+    previews.push(SEVEN)
+    previews.push(SEVEN, name="old")
+    shutil.rmtree(previews.command.folder / "charts/old")
+    done = previews.prune("--closed", "7")
+    assert (done.code, done.out) == (0, f"{previews.previews}/web:{SEVEN}: deleted\n")
+    assert f"{olareg.host} does not list its repositories: previews of charts that are not" in done.err
+    assert previews.held("old") == [SEVEN]
+    done = previews.prune("--closed", "7", "--chart", "old")
+    assert (done.code, done.out, done.err) == (0, f"{previews.previews}/old:{SEVEN}: deleted\n", "")
+
+
+def pruning(github: FakeGitHub, tmp_path: Path, preview: str) -> Pruning:
+    chart(tmp_path / "repo", "web", "1.0.0")
+    session = Session.open(
+        Layer("test", {"preview": preview}), hosted(github, tmp_path), folder=tmp_path / "repo", quiet=True
+    )
+    return Pruning(session=session, github=session.github(), is_closed=lambda _: True)
+
+
+def test_code_host_lists_the_charts_on_ghcr(tmp_path: Path, github: FakeGitHub) -> None:
+    for name in ("previews/web", "previews/old", "previews/deep/er", "previews", "more/web", "web"):
+        github.state.packages[name] = []
+    run = pruning(github, tmp_path, "ghcr.io/acme/previews")
+    assert run.others(["web"]) == ["old"]
+    assert run.packages is not None
+    assert pruning(github, tmp_path, "ghcr.io/somebody/previews").packages is None
+
+
+def test_code_host_that_may_not_list_is_told_and_nothing_stops(
+    tmp_path: Path, github: FakeGitHub, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = pruning(github, tmp_path, "ghcr.io/acme/previews")
+    github.tokens.clear()
+    assert run.others(["web"]) == []
+    told = capsys.readouterr().err
+    assert told.startswith("ghcr.io does not list its repositories (")
+    assert told.endswith("name such a chart with --chart NAME\n")
 
 
 def test_code_host_says_which_pull_requests_are_closed(

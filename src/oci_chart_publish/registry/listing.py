@@ -29,6 +29,23 @@ def tags(page: Page, first: str) -> tuple[str, ...]:
     return tuple(tag for tag in found if not _REFERRER_TAG.fullmatch(tag))
 
 
+def children(page: Page, path: str) -> tuple[str, ...] | None:
+    """Return the names one level below ``path`` ("" for the top) that the catalog lists; None where there is none.
+
+    The catalog is docker's: the distribution specification has no list of repositories.
+    """
+    prefix = f"{path}/" if path else ""
+    found: set[str] | None = None
+    for answer in pages(page, "/v2/_catalog?n=1000"):
+        found = set() if found is None else found
+        listed = _object(answer).get("repositories") or []
+        if not isinstance(listed, list):
+            raise RegistryError(f"GET {redact(answer.url)}: 'repositories' is not a list")
+        below = [name.removeprefix(prefix) for name in map(str, listed) if name.startswith(prefix)]
+        found.update(name for name in below if name and "/" not in name)
+    return None if found is None else tuple(sorted(found))
+
+
 def pages(page: Page, first: str) -> Iterable[Answer]:
     """Read all pages, by their Link headers: a short page is no end (distribution-spec, listing tags)."""
     seen: set[str] = set()

@@ -29,17 +29,20 @@ Fetch = Callable[[str, str, Mapping[str, str], bytes | None], Answer]
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """A repository and the actions wanted in it, ``pull`` or ``pull,push``."""
+    """A repository and the actions wanted in it, ``pull`` or ``pull,push``; or a thing of another kind."""
 
     name: str
     actions: str
+    kind: str = "repository"
 
     def __str__(self) -> str:
-        return f"repository:{self.name}:{self.actions}"
+        return f"{self.kind}:{self.name}:{self.actions}"
 
 
 NO_SCOPE = Scope("", "")
 """Of a request that belongs to no repository."""
+CATALOG = Scope("catalog", "*", "registry")
+"""Of the list of all repositories."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -72,7 +75,7 @@ class TokenService:
         """
         realm = self._realm(challenge, base)
         # public.ecr.aws wants "aws"; where a registry speaks of repositories, ours says more than it asks.
-        own = not challenge.scope or challenge.scope.startswith("repository:")
+        own = not challenge.scope or challenge.scope.startswith(("repository:", "registry:"))
         answer = self._request(realm, challenge.service, str(scope) if own else challenge.scope)
         return self._read(answer, scope)
 

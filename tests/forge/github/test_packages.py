@@ -33,6 +33,13 @@ def test_all_versions_are_listed_with_tags_and_digests(previews: FakeGitHub, git
     assert len(previews.sent("GET", "/users/acme$")) == 1
 
 
+def test_all_packages_of_the_owner_are_named(previews: FakeGitHub, github: GitHub) -> None:
+    previews.state.packages |= {f"other/{number:03}": [] for number in range(120)}
+    assert github.packages.names() == (PACKAGE, *(f"other/{number:03}" for number in range(120)))
+    owner = {"Organization": "orgs", "User": "users"}[previews.state.owner_type]
+    assert len(previews.sent("GET", f"/{owner}/acme/packages")) == 2
+
+
 def test_a_version_is_deleted_once(previews: FakeGitHub, github: GitHub) -> None:
     first = github.packages.versions(PACKAGE)[0]
     assert github.packages.delete_version(PACKAGE, first)

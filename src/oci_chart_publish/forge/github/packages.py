@@ -31,6 +31,12 @@ class Packages:
         self._owner = owner
         self._path = ""
 
+    def names(self) -> tuple[str, ...]:
+        """Return the names of all container packages of the owner that the token may see."""
+        path = f"{self._owner_path()}/packages"
+        found = self._client.pages(path, {"package_type": "container"}, needs="packages: read")
+        return tuple(answer.text(item, "name") for item in found)
+
     def versions(self, package: str) -> tuple[PackageVersion, ...]:
         """Return all versions, the newest first; none where there is no such package."""
         path = f"{self._package(package)}/versions"
