@@ -73,6 +73,8 @@ def previewed(session: Session, report: document.Report, sources: Sequence[Chart
         registries=(settings.preview,),
         own_registries=lambda _: None,  # those are for releases
         versions=PreviewVersions(version=session.versions(sources).preview(), number=pull_request.number),
+        # A preview is named for the head and built from its merge: once the base went on, the newer one counts.
+        overwrite=True,
         details=False,
         check=lambda _: None,  # a saved plan shows releases, and those have been compared by now
     )

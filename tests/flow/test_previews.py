@@ -164,6 +164,27 @@ def test_each_head_has_a_preview_of_its_own_and_again_nothing_is_pushed(project:
     assert {method for method, _, _ in project.registry.requests()} <= {"GET", "HEAD"}
 
 
+def test_preview_of_one_head_follows_the_base_and_nothing_is_red(project: Project) -> None:
+    project.release()
+    head = project.change({"charts/web/Chart.yaml": "apiVersion: v2\nname: web\nversion: 1.1.0\n"})
+    project.repo.git("checkout", "--quiet", "--detach")  # the merge ref that the runner checks out
+    assert project.look(head).code == 0
+    before = manifest(project.registry, f"{project.path}/previews/web", preview(head))
+
+    project.repo.write({"charts/web/values.yaml": "of: the base\n"})
+    merge = project.repo.commit("the same head, merged into a base that went on")
+    project.github.state.commit("merge", sha=merge)
+    step = project.look(head)
+    assert step.code == 0, step.errors + step.log
+    assert "no preview" not in step.summary
+    assert project.held("web") == [preview(head)]
+    after = manifest(project.registry, f"{project.path}/previews/web", preview(head))
+    assert after["layers"] != before["layers"]
+    (comment,) = project.github.state.comments.values()
+    assert f"oci://{project.previews}/web --version {preview(head)}" in comment.body
+    assert tags(project.registry, f"{project.path}/charts/web") == ["1.0.0"]
+
+
 def test_conflict_has_a_preview_all_the_same_and_stays_a_conflict(project: Project) -> None:
     project.release()
     head = project.change({"charts/web/values.yaml": "a: 1\n"})
