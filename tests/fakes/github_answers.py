@@ -100,7 +100,8 @@ class Answers:
         }
 
     def label(self, name: str) -> dict[str, Any]:
-        return contract().fill("label", {"name": name, "id": _number(name)})
+        # Where GitHub lists pull requests, the description of a label must not be null, as it may be elsewhere.
+        return contract().fill("label", {"name": name, "id": _number(name), "description": ""})
 
     def file(self, path: str) -> dict[str, Any]:
         return contract().fill("diff-entry", {"filename": path, "status": "modified", "sha": "a" * 40})

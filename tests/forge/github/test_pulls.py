@@ -152,3 +152,28 @@ def test_an_open_pull_request_comes_before_a_closed_one(fake: FakeGitHub, github
     found = github.pulls.of_workflow_run(run_of(closed))
     assert found is not None
     assert found.number == 31
+
+
+def test_recently_merged_ones_are_listed_with_their_labels_and_what_they_became(
+    fake: FakeGitHub, github: GitHub
+) -> None:
+    fake.state.pulls.clear()
+    fake.add_pull(1, labels=["release:major"])
+    fake.add_pull(2).state = "closed"
+    fake.add_pull(3)
+    merged = fake.merge(1)
+    fake.forget()
+    (found,) = github.pulls.recently_merged()
+    assert (found.number, found.labels, found.merge_commit) == (1, ("release:major",), merged)
+    assert len(fake.requests) == 1
+
+
+def test_merged_ones_are_looked_for_among_the_last_closed_ones_alone(
+    fake: FakeGitHub, github: GitHub
+) -> None:
+    fake.state.pulls.clear()
+    for number in range(1, 251):
+        fake.add_pull(number).state = "closed"
+    fake.forget()
+    assert github.pulls.recently_merged() == ()
+    assert len(fake.requests) == 2

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
 from oci_chart_publish.errors import ForgeError
@@ -12,6 +13,8 @@ from oci_chart_publish.forge.github.answer import Json
 from oci_chart_publish.forge.github.client import Client
 
 NEEDS = "pull-requests: read"
+RECENT = 200
+"""Closed pull requests that are looked at to find the merged ones."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -77,6 +80,15 @@ class PullRequests:
     def merged_as(self, commit: str) -> PullRequest | None:
         """Return the pull request whose merge is this commit of a branch."""
         return next((pull for pull in self.of_commit(commit) if pull.merged), None)
+
+    def recently_merged(self) -> tuple[PullRequest, ...]:
+        """Return the merged ones among the closed pull requests that changed last, with labels as they are now.
+
+        It is one request for each hundred of them, at most ``RECENT`` in all: enough for what a push brings.
+        """
+        query = {"state": "closed", "sort": "updated", "direction": "desc"}
+        listed = self._client.pages(f"{self._path}/pulls", query, needs=NEEDS)
+        return tuple(pull for item in islice(listed, RECENT) if (pull := _pull(item)).merged)
 
     def of_workflow_run(self, run: Mapping[str, Any]) -> PullRequest | None:
         """Return the pull request that a ``workflow_run`` (of the event's payload) is about, None where there is none.
