@@ -131,7 +131,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbid
     )
 
     from_plan: Annotated[
-        str, _about("Layout (or report) of a plan: publish what it shows, digest for digest, from its commit.")
+        str,
+        _about("Layout (or report) of a plan: publish what it shows, digest for digest, from its commit."),
     ] = ""
     overwrite: Annotated[bool, _about("Overwrite versions that hold something else. Dangerous.")] = False
     dry_run: Annotated[bool, _about("Read and build everything, write nothing.")] = False
