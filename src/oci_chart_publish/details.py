@@ -42,7 +42,7 @@ def describe(entry: document.Chart, plan: Plan, layout: Source, *, size_budget: 
 
     A chart whose release secret would be larger than ``size_budget`` bytes (0: no limit) is warned of.
     """
-    if entry.status not in MOVING | {"conflict"}:
+    if entry.status not in MOVING | {"conflict", "drift"}:
         return Described(entry=entry)
     try:
         ours = _load(plan.artifact.manifest, layout)
@@ -51,7 +51,7 @@ def describe(entry: document.Chart, plan: Plan, layout: Source, *, size_budget: 
     size = release_size(ours)
     warnings = (*entry.warnings, _too_large(size)) if 0 < size_budget < size else entry.warnings
     entry = replace(entry, release_size=size, version_line=_version_line(ours), warnings=warnings)
-    return _in_conflict(entry, plan, ours) if entry.status == "conflict" else _moving(entry, plan, ours)
+    return _moving(entry, plan, ours) if entry.status in MOVING else _in_conflict(entry, plan, ours)
 
 
 def _too_large(size: int) -> str:
@@ -101,11 +101,11 @@ def _conflict(entry: document.Chart, plan: Plan, ours: Chart) -> document.Chart:
     finding = next((one for one in plan.findings if one.state is State.DIFFERENT), None)
     if finding is None or finding.manifest is None:
         return entry
-    versions = published_versions(finding.site.store)
-    wanted = proposal(plan.artifact.version, versions)
-    targets = tuple(_advised(target, entry.path, wanted) for target in entry.targets)
-    error = next((target.error for target in targets if target.status == "conflict"), entry.error)
-    entry = replace(entry, next_version=wanted, targets=targets, error=error)
+    if entry.status == "conflict":  # what is held is not to be released, so no version is wanted
+        wanted = proposal(plan.artifact.version, published_versions(finding.site.store))
+        targets = tuple(_advised(target, entry.path, wanted) for target in entry.targets)
+        error = next((target.error for target in targets if target.status == "conflict"), entry.error)
+        entry = replace(entry, next_version=wanted, targets=targets, error=error)
     layer = chart_layer(finding.manifest)
     if layer is None:
         return entry

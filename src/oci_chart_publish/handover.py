@@ -29,8 +29,8 @@ BumpLevel = Literal["none", "major", "minor", "patch", "explicit"]
 class VersionDecision:
     """The version of a chart in this run.
 
-    ``previous`` is the base; ``stamped`` tells that Chart.yaml says something else and has to be stamped; ``reason``
-    is a sentence for people.
+    ``previous`` is the base; ``stamped`` tells that Chart.yaml says something else and has to be stamped; ``held`` that
+    what changed is not to be released now; ``reason`` is a sentence for people.
     """
 
     version: str
@@ -38,6 +38,7 @@ class VersionDecision:
     reason: str
     previous: str | None = None
     stamped: bool = False
+    held: bool = False
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -121,6 +122,7 @@ class TargetStatus(StrEnum):
     WOULD_PUBLISH = "would-publish"
     UNCHANGED = "unchanged"
     CONFLICT = "conflict"
+    DRIFT = "drift"
     FAILED = "failed"
     SKIPPED = "skipped"
     UNKNOWN = "unknown"

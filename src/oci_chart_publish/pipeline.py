@@ -176,7 +176,7 @@ def _tag_in_order(
     def tag(name: str) -> Outcome:
         outcome = _tag(_unless_blocked(by_name[name], bad), run, workers)
         # A dependency in conflict is published, if with other content: that must not hold up what depends on it.
-        if _failed(outcome) and by_name[name].action is not Action.CONFLICT:
+        if _failed(outcome) and by_name[name].action not in {Action.CONFLICT, Action.HOLD}:
             bad.add(name)
         return outcome
 

@@ -116,6 +116,25 @@ def test_the_version_follows_from_history(
 
 
 @pytest.mark.parametrize(
+    ("known", "labels", "held"),
+    [
+        (history("1.2.3", messages=("docs: x",)), (), True),
+        (history("1.2.3", messages=("fix: x",)), ("release:skip",), True),
+        (history("1.2.3"), ("release:skip",), True),
+        (history("1.2.3"), (), False),
+        (history("1.2.3", messages=("fix: x",)), (), False),
+        (history("1.2.0", messages=("docs: x",)), ("release:skip",), False),
+        (history(), ("release:skip",), False),
+    ],
+)
+def test_what_was_decided_not_to_be_released_is_held(
+    known: History, labels: tuple[str, ...], *, held: bool
+) -> None:
+    rules = Rules(untyped="none")
+    assert automatic("1.2.3", known, labels=labels, rules=rules).held is held
+
+
+@pytest.mark.parametrize(
     ("labels", "expected"),
     [
         (["release:major"], ("2.0.0", "major", "label release:major")),

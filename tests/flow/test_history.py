@@ -20,6 +20,7 @@ from tests.real.registries import Registry
 
 MAIN = "refs/heads/main"
 NOTHING = "0" * 40
+NEEDS_WEB = "dependencies:\n- name: web\n  version: 1.x\n  repository: file://../web\n"
 
 
 @dataclass
@@ -44,7 +45,7 @@ class Project:
         payload = {"before": before, "commits": [{"message": "change"}] * commits}
         return self.runner.step("push", payload, ref=ref, sha=sha, **{**given, **inputs})
 
-    def pull_request(self, base: str, **inputs: str) -> Step:
+    def pull_request(self, base: str, *labels: str, **inputs: str) -> Step:
         """Run for a pull request whose head is checked out."""
         head = self.repo.git("rev-parse", "HEAD")
         payload = {
@@ -54,7 +55,7 @@ class Project:
                 "state": "open",
                 "head": {"sha": head, "ref": "topic", "repo": {"full_name": "acme/charts"}},
                 "base": {"sha": base, "ref": "main"},
-                "labels": [],
+                "labels": [{"name": label} for label in labels],
             },
         }
         given = {"registries": self.registry, "github_token": "", **inputs}
@@ -334,6 +335,50 @@ def test_a_version_that_was_taken_back_is_what_it_was_before(project: Project) -
     step = project.push(reverted)
     assert (step.code, statuses(step)["web 1.0.0"]) == (4, "conflict")
     assert "set 'version: 1.0.1' in charts/web/Chart.yaml" in step.annotations[0]
+
+
+@pytest.mark.parametrize("conflicts", ["touched", "all"])
+def test_what_no_commit_wants_released_is_held_and_fails_no_push(project: Project, conflicts: str) -> None:
+    repo = project.repo
+    repo.write(
+        {".oci-chart-publish.yaml": "untyped: none\n", "charts/app/Chart.yaml": chart_yaml("app") + NEEDS_WEB}
+    )
+    begin = repo.commit("feat: begin")
+    inputs: dict[str, Any] = {"bump": "auto", "conflicts": conflicts}
+    assert statuses(project.push(begin, **inputs))["app 1.0.0"] == "published"
+    for tag in ("web-1.0.0", "db-0.3.0", "app-1.0.0"):
+        repo.tag(tag)
+    before = repo.git("rev-parse", "HEAD")
+    project.change("web", "docs", message="docs: a comment")
+    repo.write({"charts/app/values.yaml": "a: 1\n"})
+    repo.commit("fix: app")
+    step = project.push(before, **inputs)
+    assert (step.code, statuses(step)) == (
+        0,
+        {"web 1.0.0": "drift", "db 0.3.0": "unchanged", "app 1.0.1": "published"},
+    )
+    (web,) = [chart for chart in report(step)["charts"] if chart["name"] == "web"]
+    assert web["error"]["message"].startswith(
+        "not released: no commit asks for a release, such as 'docs: a comment'; "
+    )
+    assert (web["next_version"], web["changes"]["added"]) == (None, ["values.yaml"])
+    assert [line for line in step.annotations if line.startswith(("::error", "::warning"))] == []
+    assert [line for line in step.annotations if line.startswith("::notice")] != []
+    assert project.push(before, bump="auto", command="verify").code == 8
+
+    project.change("web", "fixed", message="fix: port")
+    assert statuses(project.push(before, **inputs))["web 1.0.1"] == "published"
+
+
+def test_a_pull_request_that_skips_its_release_is_green(project: Project) -> None:
+    for tag in ("web-1.0.0", "db-0.3.0"):
+        project.repo.tag(tag)
+    base = project.repo.git("rev-parse", "HEAD")
+    project.change("web", "later", message="feat: later")
+    assert statuses(project.pull_request(base, bump="auto"))["web 1.1.0"] == "would-publish"
+    step = project.pull_request(base, "release:skip", bump="auto")
+    assert (step.code, statuses(step)) == (0, {"web 1.0.0": "drift", "db 0.3.0": "unchanged"})
+    assert "not released: label release:skip; " in Path(step.outputs["markdown"]).read_text()
 
 
 def test_a_release_that_was_reverted_becomes_the_next_one(project: Project) -> None:

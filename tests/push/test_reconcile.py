@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from tests.push.packed import WEB, archive, built, stored
 from tests.registry.conftest import quick
 
 from oci_chart_publish.errors import AuthError, ConflictError, NotFoundError, RegistryError
+from oci_chart_publish.handover import VersionDecision
 from oci_chart_publish.layout.layout import ImageLayout
 from oci_chart_publish.layout.memo import Memo
 from oci_chart_publish.oci.reference import Repository
@@ -124,6 +126,18 @@ def test_what_files_do_not_tell_is_never_ignored(here: ImageLayout, there: Image
     assert look_up(built(WEB, here), site(there), here, memo, ignored=lambda _: True).state is State.DIFFERENT
     again = look_up(built(WEB, here), site(there), here, Memo(memo.folder), ignored=lambda _: True)
     assert again.state is State.DIFFERENT
+
+
+def test_what_is_held_is_no_conflict(here: ImageLayout, there: ImageLayout, memo: Memo) -> None:
+    stored(archive({**WEB, "values.yaml": b"replicas: 2\n"}), there, name="1.0.0")
+    decision = VersionDecision(version="1.0.0", level="none", reason="label release:skip", held=True)
+    artifact = replace(built(WEB, here), decision=decision)
+    found = look_up(artifact, site(there), here, memo)
+    assert decide(artifact, (found,)).action is Action.HOLD
+    assert decide(artifact, (found,), overwrite=True).action is Action.PUBLISH
+    said = str(conflict(artifact, found))
+    assert said.startswith("not released: label release:skip; a/web:1.0.0 holds sha256:")
+    assert said.endswith(f", this tree builds {artifact.digest}\nthe next release takes it along")
 
 
 def test_other_content_is_different(here: ImageLayout, there: ImageLayout, memo: Memo) -> None:

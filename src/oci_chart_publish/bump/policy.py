@@ -7,7 +7,7 @@ then. The number comes from the highest version that counts, in tags and registr
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from oci_chart_publish.bump.conventional import Level, Meaning, Rules, highest, meaning
@@ -131,7 +131,9 @@ def _next(
         if level == "none" and bumped_dependency:
             level, reason = "patch", f"its dependency {bumped_dependency} changed"
     if level == "none":
-        return _decision(top, level, reason, history, current)
+        # Without a commit, whatever differs was not meant to.
+        held = labelled is not None or bool(meanings)
+        return replace(_decision(top, level, reason, history, current), held=held)
     stable = max((one for one in history.counted if not one.prerelease), default=None)
     wanted = next_version(top, level, stable=stable, channel=channel)
     return _decision(_free(wanted, top, level, history), level, reason, history, current)

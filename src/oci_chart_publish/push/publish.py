@@ -180,8 +180,9 @@ def _status(plan: Plan, finding: Finding, *, wrote: bool) -> tuple[TargetStatus,
         return TargetStatus.FAILED, finding.error
     if finding.state is State.UNKNOWN:
         return TargetStatus.FAILED if wrote else TargetStatus.UNKNOWN, finding.error
-    if plan.action is Action.CONFLICT and finding.state is State.DIFFERENT:
-        return TargetStatus.CONFLICT, conflict(plan.artifact, finding)
+    if plan.action in {Action.CONFLICT, Action.HOLD} and finding.state is State.DIFFERENT:
+        status = TargetStatus.DRIFT if plan.action is Action.HOLD else TargetStatus.CONFLICT
+        return status, conflict(plan.artifact, finding)
     if finding.site.reference in plan.done:
         return TargetStatus.PUBLISHED, None
     if finding.site in plan.missing and plan.action is Action.PUBLISH and not wrote:

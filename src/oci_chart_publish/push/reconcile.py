@@ -76,6 +76,7 @@ class Action(StrEnum):
     PUBLISH = "publish"
     NOTHING = "nothing"
     CONFLICT = "conflict"
+    HOLD = "hold"
     FAIL = "fail"
     UNKNOWN = "unknown"
 
@@ -195,7 +196,8 @@ def decide(artifact: ChartArtifact, findings: tuple[Finding, ...], *, overwrite:
         wrong = tuple(f.site for f in findings if f.state is not State.SAME)
         return plan(Action.PUBLISH if wrong else Action.NOTHING, missing=wrong)
     if State.DIFFERENT in states:
-        return plan(Action.CONFLICT)
+        held = artifact.decision is not None and artifact.decision.held
+        return plan(Action.HOLD if held else Action.CONFLICT)
     published = next((finding for finding in findings if finding.state is State.SAME), None)
     missing = tuple(finding.site for finding in findings if finding.state is State.ABSENT)
     if published is None or published.manifest is None:
@@ -220,6 +222,11 @@ def conflict(artifact: ChartArtifact, finding: Finding) -> ConflictError:
             hint="an image and a chart must not share repository and tag: publish charts below a path of their own",
         )
     held = manifest.descriptor.digest if manifest else "something else"
+    if artifact.decision is not None and artifact.decision.held:
+        return ConflictError(
+            f"not released: {artifact.decision.reason}; {where} holds {held}, this tree builds {artifact.digest}",
+            hint="the next release takes it along",
+        )
     return ConflictError(
         f"{where} is published with other content: it holds {held}, this tree builds {artifact.digest}",
         hint=f"raise 'version' in {artifact.path or '.'}/Chart.yaml, or restore what was published",

@@ -18,6 +18,7 @@ _ORDER: tuple[document.Status, ...] = (
     "unknown",
     "would-publish",
     "published",
+    "drift",
     "unchanged",
     "skipped",
 )
