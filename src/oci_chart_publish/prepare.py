@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from oci_chart_publish.build.build import Needs, build, check_dependencies
-from oci_chart_publish.build.dependencies.need import Surroundings, left_alone, needs, renewed_lock
+from oci_chart_publish.build.dependencies.need import FILE, Surroundings, left_alone, needs, renewed_lock
 from oci_chart_publish.build.dependencies.resolve import archives
 from oci_chart_publish.chart import package
 from oci_chart_publish.chart.archive import load_archive
@@ -43,13 +43,17 @@ class Shelf:
         """Remember what became of the chart in a folder."""
         self.outcomes[folder] = outcome
 
-    def archive(self, folder: str) -> tuple[str, bytes]:
-        """Return version and archive of the chart in a folder of this repository."""
+    def archive(self, need: Need) -> tuple[str, bytes]:
+        """Return version and archive of a chart of this repository that another one needs.
+
+        As it was built in this run; but where it is declared by URL and that URL has other content, what is there.
+        """
+        folder = need.folder or ""
         outcome = self.outcomes.get(folder)
         if isinstance(outcome, Failure):
             raise SkippedError(f"not built, because its dependency {outcome.name or folder} was not")
         if outcome is not None:
-            return outcome.artifact.version, self._layer(outcome)
+            return outcome.artifact.version, self._layer(outcome, by_url=not need.repository.startswith(FILE))
         tree = self.run.dependencies.tree(folder) if self.run.dependencies.tree else None
         if tree is None:
             raise ChartError(f"there is no chart in {folder or '.'}")
@@ -60,16 +64,24 @@ class Shelf:
             raise error.within(folder or ".") from error
         return chart.version, package.gzip(package.tar(package.entries(chart)))
 
-    def _layer(self, plan: Plan) -> bytes:
+    def _layer(self, plan: Plan, *, by_url: bool) -> bytes:
         artifact = plan.artifact
-        if not artifact.unresolved:
-            return self.run.layout.blob(artifact.layer)
-        # It was found to be published and never resolved here: what is published is what others embed.
-        for finding in plan.findings:
-            layer = chart_layer(finding.manifest) if finding.manifest else None
-            if layer is not None:
-                return finding.site.store.blob(layer)
-        raise ChartError(f"{artifact.name} {artifact.version} could not be resolved")
+        # One that was found to be published is never resolved here: what is published is what others embed.
+        if artifact.unresolved or (by_url and _published_otherwise(plan)):
+            for finding in plan.findings:
+                layer = chart_layer(finding.manifest) if finding.manifest else None
+                if layer is not None:
+                    return finding.site.store.blob(layer)
+        if artifact.unresolved:
+            raise ChartError(f"{artifact.name} {artifact.version} could not be resolved")
+        return self.run.layout.blob(artifact.layer)
+
+
+def _published_otherwise(plan: Plan) -> bool:
+    """Tell whether a chart's version is published with other content and stays so, wherever it is published."""
+    if plan.action is Action.CONFLICT:
+        return not any(finding.state is State.SAME for finding in plan.findings)
+    return any(finding.ignored for finding in plan.findings)
 
 
 def prepare(one: Surveyed, decisions: Decisions, shelf: Shelf, run: Run, workers: Workers) -> Outcome:

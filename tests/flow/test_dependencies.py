@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.fakes.git import GitRepo
@@ -102,6 +103,67 @@ def test_published_chart_stays_unchanged_when_the_host_of_its_dependency_is_gone
     assert done.statuses() == {"top": "unchanged"}
     (top / "values.yaml").write_text("other: true\n")
     assert run.publish(f"{plain_registry.host}/gone").statuses() == {"top": "conflict"}
+
+
+def embedded(run: Command, report: dict[str, Any], name: str = "top") -> bytes:
+    """Return the values.yaml of `base` as it is embedded in what was published."""
+    entry = next(c for c in report["charts"] if c["name"] == name)
+    return dict(files(load_archive(layer(run, entry), title=name)))["charts/base/values.yaml"]
+
+
+def test_dependency_by_url_is_embedded_as_published_and_by_file_as_in_the_tree(
+    tmp_path: Path, plain_registry: Registry
+) -> None:
+    folder = tmp_path / "repo"
+    place = f"{plain_registry.host}/drifted"
+    base = chart(folder, "base", "0.1.0")
+    run = command(tmp_path, folder)
+    assert run.publish(place).code == 0
+    (base / "values.yaml").write_text("drifted: true\n")
+    by_url = chart(folder, "top", "1.0.0", {"base": "^0.1.0"}, repository=f"oci://{place}")
+    chart(folder, "near", "1.0.0", {"base": "^0.1.0"})
+    done = run.publish(place)
+    assert done.statuses() == {"base": "conflict", "near": "published", "top": "published"}
+    assert embedded(run, done.report) == b"name: base\n"
+    assert embedded(run, done.report, "near") == b"drifted: true\n"
+
+    client = helm(tmp_path / "helm")
+    client.run("dependency", "update", by_url, "--plain-http")
+    client.run("package", by_url, "--destination", tmp_path)
+    theirs = dict(files(load_archive((tmp_path / "top-1.0.0.tgz").read_bytes(), title="theirs")))
+    assert theirs["charts/base/values.yaml"] == embedded(run, done.report)
+
+
+def test_overwritten_dependency_by_url_is_embedded_as_it_is_written(
+    tmp_path: Path, plain_registry: Registry
+) -> None:
+    folder = tmp_path / "repo"
+    place = f"{plain_registry.host}/overwritten"
+    base = chart(folder, "base", "0.1.0")
+    run = command(tmp_path, folder)
+    assert run.publish(place).code == 0
+    (base / "values.yaml").write_text("drifted: true\n")
+    chart(folder, "top", "1.0.0", {"base": "^0.1.0"}, repository=f"oci://{place}")
+    done = run.publish(place, options=["--overwrite"])
+    assert done.statuses() == {"base": "published", "top": "published"}
+    assert embedded(run, done.report) == b"drifted: true\n"
+
+
+def test_dependency_by_url_that_differs_in_ignored_files_is_embedded_as_published(
+    tmp_path: Path, plain_registry: Registry
+) -> None:
+    folder = tmp_path / "repo"
+    place = f"{plain_registry.host}/ignored"
+    settings = tmp_path / "settings.yaml"
+    settings.write_text("ignore-changes: [values.yaml]\n")
+    base = chart(folder, "base", "0.1.0")
+    run = command(tmp_path, folder)
+    assert run.publish(place).code == 0
+    (base / "values.yaml").write_text("drifted: true\n")
+    chart(folder, "top", "1.0.0", {"base": "^0.1.0"}, repository=f"oci://{place}")
+    done = run.publish(place, options=["--config", str(settings)])
+    assert done.statuses() == {"base": "unchanged", "top": "published"}
+    assert embedded(run, done.report) == b"name: base\n"
 
 
 def test_dependent_of_a_broken_chart_is_left_alone_with_the_reason(

@@ -24,8 +24,8 @@ class Fetcher(Protocol):
         """Return the archive of one version."""
 
 
-Built = Callable[[str], tuple[str, bytes]]
-"""Gives version and archive of the chart in a folder of this repository, as built in this run."""
+Built = Callable[[Need], tuple[str, bytes]]
+"""Gives version and archive of the chart in the need's folder of this repository, as built in this run."""
 
 
 Archive = tuple[str, bytes]
@@ -57,7 +57,7 @@ def _archive(need: Need, built: Built, fetcher: Fetcher | None) -> Archive:
 
 
 def _from_tree(need: Need, built: Built) -> Archive:
-    version, data = built(need.folder or "")
+    version, data = built(need)
     if not need.allows(version) and need.locked:
         raise ChartError(
             f"{need.name} is {version} in this repository, the lock names {need.version}",
