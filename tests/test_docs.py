@@ -38,6 +38,16 @@ def test_pictures_are_small() -> None:
     assert all(picture.stat().st_size < 200_000 for picture in pictures)
 
 
+def test_readme_names_the_image_that_the_release_pushes_and_the_command_that_is_installed() -> None:
+    readme = (ROOT / "README.md").read_text()
+    (repository,) = set(re.findall(r"uses: ([a-z-]+/[a-z-]+)@v1", readme))
+    release = (ROOT / ".github/workflows/release.yml").read_text()
+    assert 'name="ghcr.io/${GITHUB_REPOSITORY,,}"' in release
+    assert f" ghcr.io/{repository}:VERSION plan\n" in readme
+    assert set(re.findall(r"git\+https://github\.com/(\S+?)@v1", readme)) == {repository}
+    assert f"[project.scripts]\n{repository.partition('/')[2]} = " in (ROOT / "pyproject.toml").read_text()
+
+
 def test_readme_shows_what_the_demo_prints(tmp_path: Path) -> None:
     readme = (ROOT / "README.md").read_text()
     shown = re.findall(r"\$ make demo\n(.+?)\n```", readme, re.DOTALL)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from tests.fakes.git import GitRepo
 from tests.flow.command import ROOT, Command, credentials, repository
 from tests.real.helm import Helm, helm
 from tests.real.registries import Registry
@@ -128,6 +129,26 @@ def test_helm_push_of_our_archive_gives_our_manifest(
     client = helm(tmp_path / "helm")
     said = client.run("push", str(archive), f"oci://{plain_registry.host}/parity-helm", "--plain-http")
     assert f"Digest: {chart['digest']}" in said
+
+
+def test_clone_that_rewrites_line_ends_has_another_digest_and_attributes_prevent_it(tmp_path: Path) -> None:
+    (tmp_path / "home").mkdir()
+    origin = GitRepo(repository(tmp_path / "origin", 1))
+    origin.commit("charts")
+
+    def digest(*options: str) -> str:
+        clone = GitRepo.clone(origin.root, tmp_path / f"clone-{len(list(tmp_path.iterdir()))}", *options)
+        done = Command(folder=clone.root, home=tmp_path / "home").run("plan", "--json")
+        assert done.code == 0, done.err
+        return done.digests()["chart-0"]
+
+    crlf = ("--config", "core.autocrlf=true")
+    before = digest()
+    assert digest() == before
+    assert digest(*crlf) != before
+    origin.write({".gitattributes": "* -text\n"})
+    origin.commit("bytes as they are")
+    assert (digest(), digest(*crlf)) == (before, before)
 
 
 def test_without_a_registry_the_charts_end_in_the_layout(command: Command) -> None:
