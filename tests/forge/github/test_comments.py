@@ -8,7 +8,7 @@ from tests.fakes.github import Comment, FakeGitHub, Token
 from oci_chart_publish.errors import ForgeError, ReadOnlyError
 from oci_chart_publish.forge.github import GitHub
 from oci_chart_publish.forge.github.client import Options
-from oci_chart_publish.forge.github.comments import CommentOutcome, CommentStatus, RunMark
+from oci_chart_publish.forge.github.comments import CommentOutcome, CommentStatus, RunMark, Stage
 
 BOT = "github-actions[bot]"
 PAGE = "/acme/charts/pull/7#issuecomment-"
@@ -67,6 +67,39 @@ def test_a_slow_old_run_does_not_overwrite_a_newer_one(
     outcome = github.comments.upsert(7, "report", "mine", RunMark(10, 2))
     assert outcome.status is (CommentStatus.UPDATED if writes else CommentStatus.SUPERSEDED)
     assert (comment.body == marked("mine", run=10, attempt=2)) is writes
+
+
+@pytest.mark.parametrize(
+    ("found", "mine", "writes"),
+    [
+        (Stage.PUBLISHED, Stage.PLANNED, False),
+        (Stage.RAN, Stage.PLANNED, False),
+        (Stage.PUBLISHED, Stage.RAN, False),
+        (Stage.PLANNED, Stage.RAN, True),
+        (Stage.RAN, Stage.PUBLISHED, True),
+    ],
+)
+def test_a_plan_does_not_overwrite_what_a_publish_said_however_new_either_is(
+    fake: FakeGitHub, github: GitHub, found: Stage, mine: Stage, *, writes: bool
+) -> None:
+    # What publishes the merge may begin before the run of the event "closed", and end after it.
+    older, newer = (1, 9) if writes else (9, 1)
+    github.comments.upsert(7, "report", "there", RunMark(newer, 1, found))
+    outcome = github.comments.upsert(7, "report", "mine", RunMark(older, 1, mine), revision="abc")
+    assert outcome.status is (CommentStatus.UPDATED if writes else CommentStatus.SUPERSEDED)
+    (comment,) = fake.state.comments.values()
+    assert comment.body.endswith("mine" if writes else "there")
+    if writes:
+        assert f' attempt="1" state="{mine.name.lower()}" revision="abc" -->' in comment.body
+
+
+def test_a_stage_of_a_later_version_of_this_tool_is_more_than_a_plan(
+    fake: FakeGitHub, github: GitHub
+) -> None:
+    body = marked("there").replace(" -->", ' state="signed" -->')
+    comment = fake.state.comment(7, body, BOT)
+    assert github.comments.upsert(7, "report", "x", RunMark(9, 1)).status is CommentStatus.SUPERSEDED
+    assert comment.body == body
 
 
 @pytest.mark.parametrize("login", ["mallory", "github-actions", "dependabot[bot]"])

@@ -2,15 +2,16 @@
 
 It is found by a marker in its first line **and** its author, since anybody can paste a marker. Listing and creating
 are not one step, so two runs may both create one: whoever finds several keeps the oldest and deletes its own others,
-which makes all runs agree without a lock. The marker names the run, and an older run does not overwrite what a newer
-one wrote; only between our look and our edit it might, because GitHub has no conditional edit.
+which makes all runs agree without a lock. The marker names the run and what it was for: an older run does not
+overwrite what a newer one wrote, nor a plan what a publish did; only between our look and our edit it might, because
+GitHub has no conditional edit.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 
 from oci_chart_publish.errors import ForgeError, ReadOnlyError
 from oci_chart_publish.forge.github import answer
@@ -22,18 +23,34 @@ ACTIONS = "github-actions[bot]"
 """Who a job's own token is."""
 KEY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/-]{0,63}")
 _MARKER = re.compile(
-    r'\A<!-- oci-chart-publish key="([^"]*)" run="(\d+)" attempt="(\d+)"(?: revision="([0-9a-f]*)")? -->'
+    r'\A<!-- oci-chart-publish key="([^"]*)" run="(\d+)" attempt="(\d+)"(?: state="(\w+)")?'
+    r'(?: revision="([0-9a-f]*)")? -->'
 )
 _ROUNDS = 3
 """How often we begin again when another run deletes a comment under our hands."""
 
 
-@dataclass(frozen=True, order=True, slots=True)
+class Stage(IntEnum):
+    """How far the run that writes a comment has come. What a later stage wrote is never overwritten by an earlier one."""
+
+    PLANNED = 0
+    RAN = 1
+    """It was to publish, and failed or had nothing left to do."""
+    PUBLISHED = 2
+
+
+@dataclass(frozen=True, slots=True)
 class RunMark:
-    """Which run wrote a comment: ``GITHUB_RUN_ID`` and ``GITHUB_RUN_ATTEMPT``; later runs are greater."""
+    """Which run wrote a comment: ``GITHUB_RUN_ID`` and ``GITHUB_RUN_ATTEMPT``, and what it came to."""
 
     run: int = 0
     attempt: int = 0
+    stage: Stage = Stage.PLANNED
+
+    @property
+    def rank(self) -> tuple[int, int, int]:
+        """What of two marks decides: the greater one is what the comment has to say."""
+        return self.stage, self.run, self.attempt
 
 
 class CommentStatus(StrEnum):
@@ -43,7 +60,7 @@ class CommentStatus(StrEnum):
     UPDATED = "updated"
     UNCHANGED = "unchanged"
     SUPERSEDED = "superseded"
-    """A newer run has written it already."""
+    """A newer run, or one that published, has written it already."""
     ABSENT = "absent"
     """There is none, and none was to be created."""
 
@@ -126,10 +143,10 @@ class Comments:
     def _settle(self, found: list[Comment], body: str, mark: RunMark) -> CommentOutcome | None:
         """Write the oldest comment, then delete the others; None where it is gone meanwhile."""
         winner, *others = found
-        newest = max(comment.mark for comment in found)
-        if newest > mark:
+        newest = max(comment.mark.rank for comment in found)
+        if newest > mark.rank:
             # Whoever created a later comment sees the earlier ones, so the newest text reaches the oldest comment.
-            extra = [comment for comment in others if comment.mark < newest] if winner.mark == newest else []
+            extra = [one for one in others if one.mark.rank < newest] if winner.mark.rank == newest else []
             deleted = sum(self._delete(comment) for comment in extra)
             return CommentOutcome(status=CommentStatus.SUPERSEDED, url=winner.url, duplicates=deleted)
         status = CommentStatus.UNCHANGED
@@ -175,17 +192,23 @@ class Comments:
 
 def _marker(key: str, mark: RunMark, revision: str) -> str:
     commit = f' revision="{revision}"' if re.fullmatch(r"[0-9a-f]+", revision) else ""
-    return f'<!-- oci-chart-publish key="{key}" run="{mark.run}" attempt="{mark.attempt}"{commit} -->'
+    state = f' state="{mark.stage.name.lower()}"' if mark.stage else ""
+    return f'<!-- oci-chart-publish key="{key}" run="{mark.run}" attempt="{mark.attempt}"{state}{commit} -->'
 
 
 def _comment(item: Json, match: re.Match[str]) -> Comment:
     return Comment(
         id=answer.integer(item, "id"),
         key=match[1],
-        mark=RunMark(int(match[2]), int(match[3])),
+        mark=RunMark(int(match[2]), int(match[3]), _stage(match[4] or "")),
         body=answer.text(item, "body", ""),
         url=answer.text(item, "html_url"),
     )
+
+
+def _stage(name: str) -> Stage:
+    """Return the stage of a marker; one that a later version of this tool knows is more than a plan."""
+    return Stage.__members__.get(name.upper(), Stage.RAN) if name else Stage.PLANNED
 
 
 def _lines(body: str) -> list[str]:
