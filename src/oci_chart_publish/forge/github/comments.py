@@ -31,7 +31,7 @@ _ROUNDS = 3
 
 
 class Stage(IntEnum):
-    """How far the run that writes a comment has come. What a later stage wrote is never overwritten by an earlier one."""
+    """How far the run that writes a comment has come; an earlier stage never overwrites what a later one wrote."""
 
     PLANNED = 0
     RAN = 1
