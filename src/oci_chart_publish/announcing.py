@@ -115,6 +115,7 @@ def _of_workflow_run(session: Session) -> PullRequestEvent | None:
         number=found.number,
         head=found.head,
         head_ref=found.head_ref,
+        title=found.title,
         head_repository=found.head_repository,
         base=found.base,
         base_ref=found.base_ref,

@@ -30,7 +30,8 @@ class VersionDecision:
     """The version of a chart in this run.
 
     ``previous`` is the base; ``stamped`` tells that Chart.yaml says something else and has to be stamped; ``held`` that
-    what changed is not to be released now; ``reason`` is a sentence for people.
+    what changed is not to be released now; ``reason`` is a sentence for people, as is ``warning``, which says what
+    would decide otherwise.
     """
 
     version: str
@@ -39,6 +40,7 @@ class VersionDecision:
     previous: str | None = None
     stamped: bool = False
     held: bool = False
+    warning: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

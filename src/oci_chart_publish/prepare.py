@@ -91,7 +91,10 @@ def prepare(one: Surveyed, decisions: Decisions, shelf: Shelf, run: Run, workers
         moved = decisions.moved(one)
         lacks = _lacks(one, moved, shelf.surveyed, run)
         artifact, sites = _build(one, decisions.version(one), moved, run, workers, lacks=lacks)
-        artifact = replace(artifact, dependencies=one.dependencies, decision=decision)
+        warnings = (
+            (*artifact.warnings, decision.warning) if decision and decision.warning else artifact.warnings
+        )
+        artifact = replace(artifact, dependencies=one.dependencies, decision=decision, warnings=warnings)
         if run.dependencies.update:
             artifact = replace(artifact, warnings=(*artifact.warnings, *left_alone(artifact)))
         plan = _look(artifact, sites, run, workers)

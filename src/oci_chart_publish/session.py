@@ -244,16 +244,28 @@ class Session:
 
     def versions(self, sources: Sequence[ChartSource]) -> Versions:
         """Return the bump stage for these charts."""
-        pull_request = self.event.pull_request
         return Versions(
             settings=self.settings,
             event=self.event,
             repository=self.repository,
             revision=self.revision,
             server_url=self.server_url,
-            labels=pull_request.labels if pull_request else (),
+            labels=self._labels(),
             folders=tuple(source.path for source in sources),
             links=self.files.links_below if self.files else lambda _: (),
+        )
+
+    def _labels(self) -> Callable[[str], Sequence[str]]:
+        if self.repository is None or self.settings.bump != "auto":
+            return lambda _: ()
+        from oci_chart_publish.labels import Labels  # noqa: PLC0415  (start-up: only where versions are decided)
+
+        return Labels(
+            event=self.event,
+            repository=self.repository,
+            revision=self.revision,
+            github=self.github,
+            say=self.progress.say,
         )
 
     @property

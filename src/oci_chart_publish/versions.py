@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property, partial
 from typing import TypeVar
 
@@ -11,7 +11,7 @@ from oci_chart_publish.bump import policy
 from oci_chart_publish.bump.conventional import Rules
 from oci_chart_publish.bump.history import Releases, matching
 from oci_chart_publish.bump.paths import Belonging, ignored, nested_in
-from oci_chart_publish.bump.policy import History
+from oci_chart_publish.bump.policy import Change, History
 from oci_chart_publish.bump.previews import preview_version
 from oci_chart_publish.bump.subjects import subjects_since
 from oci_chart_publish.bump.tags import SETTING, TagTemplate, refuse_collisions
@@ -22,6 +22,7 @@ from oci_chart_publish.errors import ConfigError, PublishError
 from oci_chart_publish.forge.event import Event
 from oci_chart_publish.forge.git import GitRepository
 from oci_chart_publish.handover import VersionDecision
+from oci_chart_publish.labels import commits_of
 from oci_chart_publish.settings import ChartSettings, Settings
 
 T = TypeVar("T")
@@ -42,7 +43,7 @@ class Versions:
     repository: GitRepository | None
     revision: str = "HEAD"
     server_url: str = "https://github.com"
-    labels: tuple[str, ...] = ()
+    labels: policy.Labels = lambda _: ()
     folders: tuple[str, ...] = ()
     links: Callable[[str], Sequence[str]] = lambda _: ()
 
@@ -68,22 +69,61 @@ class Versions:
         history = self.releases.history(metadata.name, self.template(metadata.name), belonging, published)
         if settings.bump != "auto":
             return policy.explicit(settings.bump, metadata.version, history, is_same=is_same)
-        return policy.automatic(
+        decide = partial(
+            policy.automatic,
             metadata.version,
-            history,
             labels=self.labels,
             rules=self._rules(metadata, folder, history),
-            is_same=is_same,
             bumped_dependency=bumped,
             channel=settings.channel,
         )
+        decision = decide(history, is_same=is_same)
+        return decision if decision.level == "none" else self._squashed(decision, history, decide)
+
+    def _squashed(
+        self, decision: VersionDecision, history: History, decide: Callable[[History], VersionDecision]
+    ) -> VersionDecision:
+        """Warn where a squash merge, whose commit has the title of the pull request, would make another version.
+
+        Of one commit GitHub keeps the message; of several it takes the title.
+        """
+        pull_request = self.event.pull_request
+        if pull_request is None or not pull_request.title or len(self._arriving) < 2:
+            return decision
+        arriving = [change for change in history.changes if change.sha in self._arriving]
+        if not arriving:
+            return decision
+        squashed = Change(
+            message=f"{pull_request.title} (#{pull_request.number})",
+            sha=arriving[0].sha,
+            own=any(change.own for change in arriving),
+        )
+        others = tuple(change for change in history.changes if change not in arriving)
+        try:
+            after = decide(replace(history, changes=(squashed, *others)))
+        except PublishError as error:
+            return replace(
+                decision, warning=f"a squash merge as {pull_request.title!r} would fail: {error.message}"
+            )
+        if after.version == decision.version:
+            return decision
+        warning = f"a squash merge as {pull_request.title!r} makes it {after.version}"
+        return replace(decision, warning=warning)
+
+    @cached_property
+    def _arriving(self) -> frozenset[str]:
+        """The commits that the pull request of the event brings, without merges."""
+        if self.repository is None:
+            return frozenset()
+        found = commits_of(self.event, self.repository, self.revision)
+        return frozenset(commit.sha for commit in found if len(commit.parents) < 2)
 
     def _rules(self, metadata: ChartMetadata, folder: str, history: History) -> Rules:
         """Return how the commits since a chart's last release become levels."""
         settings = self.settings
         untyped, because = settings.untyped, ""
         if untyped == "app-version":
-            asked = history.since and history.messages  # in a clone without old files, each read is a request
+            asked = history.since and history.changes  # in a clone without old files, each read is a request
             before = self.releases.metadata(history.since, folder) if asked else None
             moved = upgrade(before, metadata) if before else Upgrade()
             untyped, because = moved.level, moved.reason

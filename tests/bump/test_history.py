@@ -48,7 +48,7 @@ def known(
 
 
 def messages(found: History) -> tuple[str, ...]:
-    return tuple(one.rstrip("\n") for one in found.messages)
+    return tuple(one.rstrip("\n") for one in (change.message for change in found.changes))
 
 
 def texts(versions: Iterable[ChartVersion]) -> list[str]:

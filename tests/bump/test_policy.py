@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from oci_chart_publish.bump import policy
 from oci_chart_publish.bump.conventional import Rules
-from oci_chart_publish.bump.policy import History, automatic, explicit, proposal
+from oci_chart_publish.bump.policy import Change, History, automatic, explicit, proposal
 from oci_chart_publish.chart.version import ChartVersion
 from oci_chart_publish.errors import ConflictError
 from oci_chart_publish.handover import BumpLevel, VersionDecision
@@ -18,7 +20,7 @@ def history(base: str = "", counted: str = "", taken: str = "", messages: tuple[
         base=own,
         counted=frozenset(versions),
         taken=frozenset(versions | {ChartVersion.parse(one) for one in taken.split()}),
-        messages=messages,
+        changes=tuple(Change(message=message, sha=message) for message in messages),
     )
 
 
@@ -120,7 +122,7 @@ def test_the_version_follows_from_history(
     [
         (history("1.2.3", messages=("docs: x",)), (), True),
         (history("1.2.3", messages=("fix: x",)), ("release:skip",), True),
-        (history("1.2.3"), ("release:skip",), True),
+        (history("1.2.3"), ("release:skip",), False),
         (history("1.2.3"), (), False),
         (history("1.2.3", messages=("fix: x",)), (), False),
         (history("1.2.0", messages=("docs: x",)), ("release:skip",), False),
@@ -131,7 +133,7 @@ def test_what_was_decided_not_to_be_released_is_held(
     known: History, labels: tuple[str, ...], *, held: bool
 ) -> None:
     rules = Rules(untyped="none")
-    assert automatic("1.2.3", known, labels=labels, rules=rules).held is held
+    assert automatic("1.2.3", known, labels=lambda _: labels, rules=rules).held is held
 
 
 @pytest.mark.parametrize(
@@ -145,17 +147,48 @@ def test_what_was_decided_not_to_be_released_is_held(
 )
 def test_labels_come_before_commits(labels: list[str], expected: tuple[str, BumpLevel, str]) -> None:
     known = history("1.2.3", messages=("fix: x",))
-    assert outcome(automatic("1.2.3", known, labels=labels)) == expected
+    assert outcome(automatic("1.2.3", known, labels=lambda _: labels)) == expected
 
 
 def test_labels_come_before_footers_and_after_a_raised_version() -> None:
     known = history("1.2.3", messages=("x\n\nRelease-As: 3.0.0",))
-    assert automatic("1.2.3", known, labels=["release:patch"]).version == "1.2.4"
-    assert automatic("1.9.0", known, labels=["release:patch"]).version == "1.9.0"
+    assert automatic("1.2.3", known, labels=lambda _: ["release:patch"]).version == "1.2.4"
+    assert automatic("1.9.0", known, labels=lambda _: ["release:patch"]).version == "1.9.0"
 
 
 def test_a_label_counts_in_full_below_one() -> None:
-    assert automatic("0.2.3", history("0.2.3"), labels=["release:major"]).version == "1.0.0"
+    known = history("0.2.3", messages=("fix: x",))
+    assert automatic("0.2.3", known, labels=lambda _: ["release:major"]).version == "1.0.0"
+
+
+def test_a_label_is_of_the_commits_that_came_with_its_pull_request() -> None:
+    known = history("1.2.3", messages=("feat: a", "fix: b"))
+    labels = {"fix: b": ["release:major"], "feat: a": ["release:skip"]}
+    assert outcome(automatic("1.2.3", known, labels=lambda sha: labels[sha])) == (
+        "2.0.0",
+        "major",
+        "label release:major",
+    )
+    labels["fix: b"] = []
+    assert outcome(automatic("1.2.3", known, labels=lambda sha: labels[sha])) == (
+        "1.2.4",
+        "patch",
+        "'fix: b'",
+    )
+
+
+def test_a_version_that_is_named_stands_beside_a_label_of_another_pull_request() -> None:
+    known = history("1.2.3", messages=("feat: a", "x\n\nRelease-As: 1.5.0"))
+    named = known.changes[1].sha
+    for label, version in (("release:minor", "1.5.0"), ("release:major", "2.0.0"), ("release:skip", "1.5.0")):
+        labels = {named: [], known.changes[0].sha: [label]}
+        assert automatic("1.2.3", known, labels=labels.__getitem__).version == version
+
+
+def test_a_version_that_is_named_for_a_dependency_is_not_taken_by_what_embeds_it() -> None:
+    changes = (Change(message="fix: x\n\nRelease-As: 1.5.0", own=False),)
+    known = replace(history("1.0.0"), changes=changes)
+    assert outcome(automatic("1.0.0", known, bumped_dependency="lib")) == ("1.0.1", "patch", "'fix: x'")
 
 
 def test_content_that_is_published_keeps_its_version_so_that_a_crash_burns_no_number() -> None:

@@ -189,7 +189,7 @@ def _commit_pulls(call: Call) -> tuple[int, Any]:
     listed = [
         pull
         for pull in call.state.pulls.values()
-        if sha in (pull.head_sha, pull.merge_sha)
+        if sha in (pull.head_sha, pull.merge_sha, *pull.commits)
         and (
             call.state.commit_pulls_sees_forks or pull.merged or pull.head_repository == call.state.full_name
         )

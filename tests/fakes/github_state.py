@@ -61,6 +61,7 @@ class Pull:
     merge_sha: str | None = None
     labels: list[str] = field(default_factory=list)
     files: tuple[str, ...] = ()
+    commits: tuple[str, ...] = ()
     title: str = "A change"
     author: str = "monalisa"
 

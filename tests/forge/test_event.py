@@ -38,7 +38,20 @@ def test_push_knows_the_commit_before_and_the_default_branch(tmp_path: Path) -> 
 
 
 def test_first_push_of_a_branch_has_no_commit_before(tmp_path: Path) -> None:
-    assert read_event(environment(tmp_path, {"before": "0" * 40})).before == ""
+    event = read_event(environment(tmp_path, {"before": "0" * 40}))
+    assert (event.before, event.created) == ("", True)
+
+
+def test_push_lists_its_commits(tmp_path: Path) -> None:
+    commits = [{"id": "a" * 40}, {"id": "b" * 40}, {}, "odd"]
+    event = read_event(environment(tmp_path, {"before": "c" * 40, "commits": commits}))
+    assert (event.pushed, event.commits, event.created) == (("a" * 40, "b" * 40), 3, False)
+
+
+def test_merge_group_begins_after_its_base(tmp_path: Path) -> None:
+    group = {"base_sha": "a" * 40, "head_sha": "b" * 40, "base_ref": "refs/heads/main"}
+    event = read_event(environment(tmp_path, {"action": "checks_requested", "merge_group": group}))
+    assert (event.before, event.created, event.pull_request) == ("a" * 40, False, None)
 
 
 PULL_REQUEST = {

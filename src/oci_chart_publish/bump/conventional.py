@@ -38,9 +38,8 @@ class Rules:
     ``patterns`` are tried first, in order, over the subject; a breaking change is major whatever they say.
     ``untyped`` is the level of everything that is neither matched nor feat, fix or breaking: what touched a chart's
     files has to be released to reach anybody, so it is patch unless told otherwise, and ``because`` is what tells, for
-    people. With ``squash`` the commits listed
-    in a body count too. Below 1.0.0 a breaking change is minor, as a feature is: nobody gets to 1.0.0 by a mark in a
-    subject; ``initial_development`` off treats 0.x as any other version.
+    people. With ``squash`` the commits listed in a body count too. Below 1.0.0 a breaking change is minor, as a feature
+    is: nobody gets to 1.0.0 by a mark in a subject; ``initial_development`` off treats 0.x as any other version.
     """
 
     patterns: tuple[tuple[re.Pattern[str], Level], ...] = ()
@@ -80,12 +79,13 @@ class Rules:
 class Meaning:
     """What one commit asks for, and the subject that says so; ``release_as`` is a version it names outright.
 
-    ``because`` is what decided the level where no word of the commit did.
+    ``because`` is what decided the level where no word of the commit did, ``label`` the label that did.
     """
 
     level: Level
     subject: str
     because: str = ""
+    label: str = ""
     release_as: str = ""
 
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 import fnmatch
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 
 from oci_chart_publish.bump.paths import Belonging
-from oci_chart_publish.bump.policy import History
+from oci_chart_publish.bump.policy import Change, History
 from oci_chart_publish.bump.previews import preview_of
 from oci_chart_publish.bump.reverts import unreverted
 from oci_chart_publish.bump.tags import TagTemplate
@@ -54,7 +55,14 @@ class Releases:
             base=base,
             counted=counted,
             taken=frozenset(tagged) | held,
-            messages=tuple(commit.message for commit in unreverted(commits)),
+            changes=tuple(
+                Change(
+                    message=commit.message,
+                    sha=commit.sha,
+                    own=touches(commit, replace(belonging, dependencies=())),
+                )
+                for commit in unreverted(commits)
+            ),
             since=since,
         )
 

@@ -19,6 +19,21 @@ from oci_chart_publish.handover import BumpLevel, VersionDecision
 LABEL = "release:"
 _LEVELS: dict[str, Level] = {"major": "major", "minor": "minor", "patch": "patch", "skip": "none"}
 IsSame = Callable[[ChartVersion], bool]
+Labels = Callable[[str], Sequence[str]]
+"""The labels of the pull request that a commit (its sha) came with."""
+
+
+def _unlabelled(_: str) -> Sequence[str]:
+    return ()
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Change:
+    """A commit that counts for a chart; with ``own`` off it changed only files of charts that it embeds."""
+
+    message: str
+    sha: str = ""
+    own: bool = True
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -27,14 +42,14 @@ class History:
 
     ``base`` is the highest release reachable from HEAD by its own tag; ``counted`` are the versions that count: by
     reachable tags, and in registries without any tag; ``taken`` are all versions that exist anywhere, those of other
-    branches too; ``messages`` are the commits since the base that touched the chart's files, newest first; ``since`` is
+    branches too; ``changes`` are the commits since the base that touched the chart's files, newest first; ``since`` is
     the commit where they begin, empty where nothing says which.
     """
 
     base: ChartVersion | None = None
     counted: frozenset[ChartVersion] = frozenset()
     taken: frozenset[ChartVersion] = frozenset()
-    messages: tuple[str, ...] = ()
+    changes: tuple[Change, ...] = ()
     since: str = ""
 
     @property
@@ -74,7 +89,7 @@ def automatic(
     version: str,
     history: History,
     *,
-    labels: Iterable[str] = (),
+    labels: Labels = _unlabelled,
     rules: Rules | None = None,
     is_same: IsSame = lambda _: False,
     bumped_dependency: str = "",
@@ -83,15 +98,19 @@ def automatic(
     """Decide by policy ``auto``.
 
     In this order: a raised Chart.yaml; HEAD built at a counted version is that version's content, then it is that
-    version (a crash between registry and tag must not burn a number); labels; ``Release-As``; the commits.
-    ``is_same`` tells whether HEAD built at a version is what is published; it is asked for the highest version first
-    and for none below the base. ``channel`` makes prereleases of that name ("rc": 1.3.0-rc.1, 1.3.0-rc.2).
+    version (a crash between registry and tag must not burn a number); then the commits. A label of the pull request
+    that a commit came with says its level whatever the commit says; ``Release-As`` names a version for the chart whose
+    own files its commit changed. ``is_same`` tells whether HEAD built at a version is what is published; it is asked
+    for the highest version first and for none below the base. ``channel`` makes prereleases of that name ("rc":
+    1.3.0-rc.1, 1.3.0-rc.2).
     """
     current = ChartVersion.parse(version)
     settled = _settled(current, history, is_same)
     if settled is not None:
         return settled
-    return _next(current, history, labels, rules or Rules(), bumped_dependency, channel)
+    rules = rules or Rules()
+    meanings = [_asked(change, rules, labels(change.sha), history) for change in history.changes]
+    return _next(current, history, meanings, bumped_dependency, channel)
 
 
 def _settled(current: ChartVersion, history: History, is_same: IsSame) -> VersionDecision | None:
@@ -113,30 +132,42 @@ def _settled(current: ChartVersion, history: History, is_same: IsSame) -> Versio
 def _next(
     current: ChartVersion,
     history: History,
-    labels: Iterable[str],
-    rules: Rules,
+    meanings: Sequence[Meaning],
     bumped_dependency: str,
     channel: str,
 ) -> VersionDecision:
     top = history.top or current
-    meanings = [meaning(message, rules) for message in history.messages]
-    labelled = _label(labels)
+    level, reason = _from_commits(meanings)
+    if level == "none" and bumped_dependency:
+        level, reason = "patch", f"its dependency {bumped_dependency} changed"
+    stable = max((one for one in history.counted if not one.prerelease), default=None)
+    wanted = top if level == "none" else next_version(top, level, stable=stable, channel=channel)
     named = next((one for one in meanings if _is_pending(one, history)), None)
-    if labelled is not None:
-        level, reason = labelled, f"label {LABEL}{'skip' if labelled == 'none' else labelled}"
-    elif named is not None:
+    if named is not None and (level == "none" or not _is_above(wanted, named, meanings)):
         return _release_as(named, top, history, current)
-    else:
-        level, reason = _from_commits(meanings, base=history.base or top, rules=rules)
-        if level == "none" and bumped_dependency:
-            level, reason = "patch", f"its dependency {bumped_dependency} changed"
     if level == "none":
         # Without a commit, whatever differs was not meant to.
-        held = labelled is not None or bool(meanings)
-        return replace(_decision(top, level, reason, history, current), held=held)
-    stable = max((one for one in history.counted if not one.prerelease), default=None)
-    wanted = next_version(top, level, stable=stable, channel=channel)
+        return replace(_decision(top, level, reason, history, current), held=bool(meanings))
     return _decision(_free(wanted, top, level, history), level, reason, history, current)
+
+
+def _is_above(wanted: ChartVersion, named: Meaning, meanings: Sequence[Meaning]) -> bool:
+    """Tell whether a label asks for more than the version that a commit of another pull request names."""
+    return any(one.label for one in meanings) and wanted > ChartVersion.parse(named.release_as)
+
+
+def _asked(change: Change, rules: Rules, labels: Iterable[str], history: History) -> Meaning:
+    """Return what one commit asks for."""
+    found = meaning(change.message, rules)
+    labelled = _label(labels)
+    if labelled is not None:
+        label = f"{LABEL}{'skip' if labelled == 'none' else labelled}"
+        return Meaning(level=labelled, subject=found.subject, label=label)
+    begun = history.base or history.top
+    level = found.level
+    if level == "major" and rules.initial_development and begun is not None and begun.major == 0:
+        level = "minor"
+    return replace(found, level=level, release_as=found.release_as if change.own else "")
 
 
 def _is_pending(named: Meaning, history: History) -> bool:
@@ -165,15 +196,16 @@ def _release_as(
     return _decision(wanted, "explicit", f"Release-As in {named.subject!r}", history, current)
 
 
-def _from_commits(meanings: Sequence[Meaning], *, base: ChartVersion, rules: Rules) -> tuple[Level, str]:
-    level = highest(one.level for one in meanings)
+def _from_commits(meanings: Sequence[Meaning]) -> tuple[Level, str]:
     if not meanings:
         return "none", "no commit touched it since its last release"
-    asks = next(one for one in meanings if one.level == level)
+    level = highest(one.level for one in meanings)
+    asks = next((one for one in meanings if one.level == level and one.label), None)
+    asks = asks or next(one for one in meanings if one.level == level)
+    if asks.label:
+        return level, f"label {asks.label}"
     if level == "none":
         return level, f"no commit asks for a release, such as {asks.subject!r}"
-    if base.major == 0 and rules.initial_development and level == "major":
-        level = "minor"
     return level, f"{asks.subject!r}, {asks.because}" if asks.because else f"{asks.subject!r}"
 
 

@@ -85,11 +85,6 @@ def replace_scalars(data: bytes, changes: Mapping[str, str], *, path: str) -> by
     return bom + edited.encode()
 
 
-def set_version(data: bytes, version: str, *, path: str = "Chart.yaml") -> bytes:
-    """Return a ``Chart.yaml`` with another ``version``."""
-    return replace_scalars(data, {"version": version}, path=path)
-
-
 def write_file(path: Path, data: bytes, *, create: bool = False) -> None:
     """Replace a regular file by ``data`` in one step, keeping its mode and, where permitted, its owner.
 

@@ -27,6 +27,7 @@ class PullRequestEvent:
     action: str = ""
     head: str = ""
     head_ref: str = ""
+    title: str = ""
     head_repository: str = ""
     base: str = ""
     base_ref: str = ""
@@ -37,7 +38,11 @@ class PullRequestEvent:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Event:
-    """The event: ``before`` is the commit before a push of ``commits`` commits, ``url`` the repository's page."""
+    """The event: ``before`` is the commit before a push of ``commits`` commits, ``url`` the repository's page.
+
+    For a merge group ``before`` is its base. ``pushed`` are the commits of a push, as far as the event lists them, and
+    ``created`` says that the push made the branch, which has nothing before.
+    """
 
     name: str = ""
     repository: str = ""
@@ -46,6 +51,8 @@ class Event:
     default_branch: str = ""
     before: str = ""
     commits: int = 0
+    pushed: tuple[str, ...] = ()
+    created: bool = False
     url: str = ""
     api_url: str = ""
     run_id: str = ""
@@ -70,8 +77,9 @@ def read_event(environment: Mapping[str, str]) -> Event:
     repository = environment.get("GITHUB_REPOSITORY", "")
     server = environment.get("GITHUB_SERVER_URL", "").rstrip("/")
     pull_request = _mapping(document, "pull_request")
-    before = _text(document, "before")
-    commits = document.get("commits")
+    before = _text(document, "before") or _text(_mapping(document, "merge_group"), "base_sha")
+    listed = document.get("commits")
+    commits = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
     return Event(
         name=environment.get("GITHUB_EVENT_NAME", ""),
         repository=repository,
@@ -79,7 +87,9 @@ def read_event(environment: Mapping[str, str]) -> Event:
         ref=environment.get("GITHUB_REF", ""),
         default_branch=_text(_mapping(document, "repository"), "default_branch"),
         before="" if before == _NO_COMMIT else before,
-        commits=len(commits) if isinstance(commits, list) else 0,
+        commits=len(commits),
+        pushed=tuple(_text(one, "id") for one in commits if _text(one, "id")),
+        created=before == _NO_COMMIT,
         url=f"{server}/{repository}" if server and repository else "",
         api_url=environment.get("GITHUB_API_URL", ""),
         run_id=environment.get("GITHUB_RUN_ID", ""),
@@ -114,6 +124,7 @@ def _pull_request(document: Mapping[str, Any], pull_request: Mapping[str, Any]) 
         action=_text(document, "action"),
         head=_text(head, "sha"),
         head_ref=_text(head, "ref"),
+        title=_text(pull_request, "title"),
         head_repository=_text(_mapping(head, "repo"), "full_name"),
         base=_text(base, "sha"),
         base_ref=_text(base, "ref"),
