@@ -35,13 +35,6 @@ def test_workflow_command_escapes_data_and_properties() -> None:
     assert line == "::error file=a%2Cb%3Ac::50%25 of%0D%0Alines"
 
 
-@pytest.mark.parametrize("foreign", ["::error::x", "  ::add-mask::y", "text ##[error]z"])
-def test_foreign_lines_are_no_commands(foreign: str) -> None:
-    line = runner.harmless(foreign)
-    assert not line.lstrip().startswith("::")
-    assert "##[" not in line
-
-
 def test_ten_annotations_of_a_level_are_shown_and_the_rest_is_counted() -> None:
     stream = io.StringIO()
     runner.annotate([Annotation(level="error", message=f"m{i}") for i in range(12)], stream)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 
 
 def main() -> None:
@@ -10,13 +11,26 @@ def main() -> None:
     import os  # noqa: PLC0415
 
     environment = dict(os.environ)  # noqa: TID251  (one of the two places that read the environment)
+    if environment.get("GITHUB_ACTIONS") != "true":
+        sys.exit(_run(environment))
+    from oci_chart_publish.runnerlog import finish, guard  # noqa: PLC0415  (start-up: only what is used)
+
+    guard()
+    try:
+        code = _run(environment)
+    finally:
+        finish()
+    sys.exit(code)
+
+
+def _run(environment: Mapping[str, str]) -> int:
     if environment.get("GITHUB_ACTIONS") == "true" and len(sys.argv) == 1:
         from oci_chart_publish.action import run_action  # noqa: PLC0415  (start-up: only what is used)
 
-        sys.exit(run_action(environment))
+        return run_action(environment)
     from oci_chart_publish.cli.main import run  # noqa: PLC0415
 
-    sys.exit(run(sys.argv[1:], environment))
+    return run(sys.argv[1:], environment)
 
 
 if __name__ == "__main__":

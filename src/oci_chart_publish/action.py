@@ -29,6 +29,7 @@ from oci_chart_publish.report.outputs import artifacts, checksums, outputs
 from oci_chart_publish.report.table import show as show_table
 from oci_chart_publish.run import Run
 from oci_chart_publish.runner import SUMMARY_LIMIT, annotate, append, mask, write_outputs
+from oci_chart_publish.runnerlog import print_command
 from oci_chart_publish.session import Session
 from oci_chart_publish.settings import Layer, fields, suggestion, variable
 
@@ -79,7 +80,7 @@ def _run(environment: Mapping[str, str], interruption: Interruption) -> int:
         run = replace(session.run(sources), stopping=interruption.stopping)
         report = session.report(command, _charts(command, session, sources, run))
         if interruption.stopping.is_set():
-            print(f"::error::{SAID}", flush=True)
+            print_command(f"::error::{SAID}", sys.stdout)
             report = interrupted(report)
         else:
             report = announced(session, previewed(session, report, sources) if command == "plan" else report)

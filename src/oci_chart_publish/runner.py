@@ -1,6 +1,7 @@
 """The runner's side of an action: file commands, workflow commands, masking (actions/runner, actions/toolkit).
 
-Untrusted text reaches the log only escaped, and outputs only between random delimiters.
+Untrusted text gets into commands only escaped, and into outputs only between random delimiters; what else is printed
+is made harmless in ``runnerlog``.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import TextIO
 
 from oci_chart_publish.report.annotations import Annotation
+from oci_chart_publish.runnerlog import print_command
 
 SUMMARY_LIMIT = 900 * 1024
 """Bytes; the runner drops a summary of more than 1 MiB."""
@@ -34,12 +36,6 @@ def _property(text: str) -> str:
     return _data(text).replace(":", "%3A").replace(",", "%2C")
 
 
-def harmless(line: str) -> str:
-    """Return a line of foreign text that the runner cannot take for a command: both forms are broken."""
-    broken = line.replace("##[", "##\u200b[")
-    return "\u200b" + broken if broken.lstrip().startswith("::") else broken
-
-
 def annotate(annotations: Iterable[Annotation], stream: TextIO) -> None:
     """Print annotations, at most ten of each level; the last one says how many more there are."""
     by_level: dict[str, list[Annotation]] = {}
@@ -51,7 +47,7 @@ def annotate(annotations: Iterable[Annotation], stream: TextIO) -> None:
             _print(one, stream)
         if len(found) > len(shown):
             more = f"… and {len(found) - len(shown)} more; the step summary has them all."
-            print(command(level, more, {}), file=stream)
+            print_command(command(level, more, {}), stream)
 
 
 def _print(annotation: Annotation, stream: TextIO) -> None:
@@ -60,14 +56,14 @@ def _print(annotation: Annotation, stream: TextIO) -> None:
         "line": str(annotation.line or ""),
         "title": annotation.title,
     }
-    print(command(annotation.level, annotation.message[:MESSAGE_LIMIT], properties), file=stream)
+    print_command(command(annotation.level, annotation.message[:MESSAGE_LIMIT], properties), stream)
 
 
 def mask(secrets: Iterable[str], stream: TextIO) -> None:
     """Tell the runner to hide secrets that it does not know, line by line; short ones would hide innocent text."""
     lines = {line.strip() for secret in secrets for line in secret.splitlines()}
     for line in sorted(line for line in lines if len(line) >= 8):
-        print(command("add-mask", line, {}), file=stream)
+        print_command(command("add-mask", line, {}), stream)
 
 
 def heredoc(name: str, value: str) -> str:

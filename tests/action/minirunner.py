@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
+import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,6 +39,11 @@ class Step:
         return [
             line for line in self.log.splitlines() if line.startswith(("::error", "::warning", "::notice"))
         ]
+
+    @property
+    def commands(self) -> list[str]:
+        """All lines, of stdout and stderr, that the runner takes for commands."""
+        return [line for text in (self.log, self.errors) for line in command_lines(text)]
 
 
 @dataclass
@@ -112,6 +119,31 @@ class Runner:
     def _default(self, name: str) -> str:
         default = str(INPUTS[name].get("default", ""))
         return self.token if default == "${{ github.token }}" else default
+
+
+# ActionCommandManager.cs and its extensions.
+_REGISTERED = re.compile(
+    r"(internal-set-repo-path|set-env|set-output|save-state|add-path|add-mask|add-matcher|remove-matcher"
+    r"|warning|error|notice|debug|group|endgroup|echo|stop-commands)( .*)?",
+    re.IGNORECASE,
+)
+
+
+def command_lines(text: str) -> list[str]:
+    """Return the lines that are commands (``ActionCommand.cs``): ``::name`` after blanks, ``##[name]`` anywhere.
+
+    The runner compares by culture, which passes over characters of format: so does this.
+    """
+    found = []
+    for line in re.split(r"\r\n|\r|\n", text):
+        seen = "".join(
+            char for char in line if unicodedata.category(char) not in {"Cf", "Cc"} or char == "\t"
+        )
+        second = re.match(r"\s*::(.*?)::", seen)
+        legacy = re.search(r"##\[(.*?)\]", seen)
+        if any(match and _REGISTERED.fullmatch(match[1]) for match in (second, legacy)):
+            found.append(line)
+    return found
 
 
 def parse_file_command(text: str) -> dict[str, str]:

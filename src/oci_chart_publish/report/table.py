@@ -48,16 +48,18 @@ def problems(report: Report) -> list[str]:
             else [t.error for t in chart.targets if t.error is not None]
         )
         lines += [_problem(chart, error) for error in dict.fromkeys(found)]
-        lines += [f"warning: {chart.name}: {plain(warning, 1000)}" for warning in chart.warnings]
+        name = plain(chart.name)
+        lines += [f"warning: {name}: {plain(warning, 1000)}" for warning in chart.warnings]
         if chart.ignored:
             listed = plain(", ".join(chart.ignored), 1000)
-            lines.append(f"note: {chart.name}: differs from what is published in what is ignored: {listed}")
+            lines.append(f"note: {name}: differs from what is published in what is ignored: {listed}")
     return lines + [f"note: {plain(note, 1000)}" for note in report.notes]
 
 
 def _problem(chart: Chart, error: Problem) -> str:
     place = error.path + (f":{error.line}" if error.line else "")
-    text = ": ".join(part for part in (chart.name, place, plain(error.message, 2000)) if part)
+    said = (plain(chart.name), plain(place, 1000), plain(error.message, 2000))
+    text = ": ".join(part for part in said if part)
     hint = f"\n  -> {plain(error.hint, 2000)}" if error.hint else ""
     word = "error" if chart.status in {"failed", "conflict"} else chart.status
     return f"{word}: {text}{hint}"

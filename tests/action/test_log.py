@@ -1,0 +1,101 @@
+"""What charts, commits and saved reports say reaches the log of a step, and never the runner as a command."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.action.minirunner import Runner, command_lines
+from tests.fakes.git import GitRepo
+from tests.fakes.github import FakeGitHub
+
+MAIN = "refs/heads/main"
+EVIL = "::stop-commands::abc"
+LEGACY = "x ##[error]y"
+
+
+@pytest.fixture
+def github() -> Iterator[FakeGitHub]:
+    with FakeGitHub() as fake:
+        yield fake
+
+
+@pytest.fixture
+def repo(tmp_path: Path) -> GitRepo:
+    repo = GitRepo(tmp_path / "origin")
+    repo.write({"charts/web/Chart.yaml": "apiVersion: v2\nname: web\nversion: 1.0.0\n"})
+    repo.commit("feat: first chart")
+    return repo
+
+
+@pytest.fixture
+def runner(repo: GitRepo, tmp_path: Path, github: FakeGitHub) -> Runner:
+    return Runner(workspace=repo.root, temp=tmp_path / "runner", api_url=github.api_url)
+
+
+def test_charts_say_nothing_to_the_runner(repo: GitRepo, runner: Runner) -> None:
+    repo.write(
+        {
+            "charts/evil/Chart.yaml": f"apiVersion: v2\nname: '{EVIL}'\nversion: 1.0.0\n",
+            "charts/worse/Chart.yaml": f"apiVersion: v2\nname: '{LEGACY}'\nversion: 1.0.0\n",
+            f"charts/{EVIL}{LEGACY}/Chart.yaml": "apiVersion: v2\nname: named\nversion: '##[error]z'\n",
+        }
+    )
+    sha = repo.commit("feat: more")
+    step = runner.step("pull_request", {}, ref="refs/pull/1/merge", sha=sha, github_token="")
+    assert step.code == 3, step.errors + step.log
+    assert "stop-commands" in step.log + step.errors
+    assert step.commands
+    assert step.commands == [line for line in step.annotations if line.startswith("::error file=charts/")]
+
+
+def test_commits_say_nothing_to_the_runner(repo: GitRepo, runner: Runner) -> None:
+    repo.tag("web-1.0.0")
+    repo.write({"charts/web/values.yaml": "a: 1\n"})
+    sha = repo.commit(f"feat: {LEGACY}")
+    step = runner.step("push", {}, ref=MAIN, sha=sha, command="bump", github_token="")
+    assert step.code == 0, step.errors + step.log
+    assert "[error]" in step.log
+    assert step.commands == []
+
+
+def test_a_saved_report_says_nothing_to_the_runner(repo: GitRepo, runner: Runner) -> None:
+    chart = {
+        "name": EVIL,
+        "version": LEGACY,
+        "path": f"a\n{EVIL}",
+        "status": "failed",
+        "error": {"kind": "chart", "message": f"m\n{EVIL}", "hint": LEGACY, "path": f"p\n{EVIL}"},
+        "targets": [{"registry": "r", "reference": f"{EVIL}:1", "status": "failed"}],
+        "warnings": [f"w\r{EVIL}", LEGACY],
+    }
+    report = {
+        "command": "plan",
+        "dry_run": True,
+        "conclusion": "success",
+        "exit_code": 0,
+        "charts": [chart],
+        "notes": [f"n\n{EVIL}", LEGACY],
+    }
+    (repo.root / "report.json").write_text(json.dumps(report))
+    for options in ("", " --json"):
+        command = f"report report.json{options}"
+        step = runner.step("workflow_run", {}, ref=MAIN, sha="1" * 40, command=command, github_token="")
+        assert step.code == 0, step.errors + step.log
+        assert "stop-commands" in step.log + step.errors
+        assert step.commands == []
+        assert not options or json.loads(step.log)["notes"] == report["notes"]
+
+
+def test_outside_of_actions_text_stays_as_it_is(repo: GitRepo, runner: Runner) -> None:
+    repo.tag("web-1.0.0")
+    repo.write({"charts/web/values.yaml": "a: 1\n"})
+    sha = repo.commit(f"feat: {LEGACY}")
+    entry = (*runner.entry, "bump")
+    outside = Runner(repo.root, runner.temp, runner.api_url, entry=entry, extra={"GITHUB_ACTIONS": ""})
+    step = outside.step("", {}, ref=MAIN, sha=sha, github_token="")
+    assert step.code == 0, step.errors
+    assert "##[error]y" in step.log
+    assert command_lines(step.log)
