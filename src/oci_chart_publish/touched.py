@@ -40,25 +40,33 @@ class Touched:
     def paths(self) -> frozenset[str] | None:
         """The paths that changed; None where that is not known, which counts as all."""
         event, repository = self.event, self.repository
-        base = event.pull_request.base if event.pull_request else event.before
+        # A push goes on from the commit before; a pull request and a new branch go off somewhere.
+        new = event.created and event.ref.startswith("refs/heads/") and not event.on_default_branch
+        branches, base = new or event.pull_request is not None, event.before
+        if event.pull_request:
+            base = event.pull_request.base
+        elif new and event.default_branch:
+            base = f"refs/remotes/origin/{event.default_branch}"
         if repository is None or not base:
             return None
         try:
-            self._fetch_missing(repository, base)
+            self._fetch_missing(repository, base, branches=branches)
         except PublishError as error:
             # Everything is published by now: what a run did must be told even where this cannot be.
             self.say(f"conflicts count as this run's own: {error}")
             return None
         if repository.commit(base) is None:
             return None  # the history was rewritten: everything may have changed
-        start = repository.merge_base(base, self.revision) if event.pull_request else base
+        start = repository.merge_base(base, self.revision) if branches else base
         return frozenset(repository.changed_files(start or base, self.revision))
 
-    def _fetch_missing(self, repository: GitRepository, base: str) -> None:
+    def _fetch_missing(self, repository: GitRepository, base: str, *, branches: bool) -> None:
         known = repository.commit(base) is not None
-        if self.event.pull_request and repository.is_shallow():
-            if not known or repository.merge_base(base, self.revision) is None:
-                repository.fetch_history("", self.token, server=self.server_url)
+        if branches:
+            named = "" if self.event.pull_request else self.event.default_branch
+            shallow = repository.is_shallow()
+            if (shallow or named) and (not known or repository.merge_base(base, self.revision) is None):
+                repository.fetch_history(named, self.token, server=self.server_url)
         elif not known:
             repository.fetch_commit(base, self.token, server=self.server_url)
 
