@@ -226,11 +226,14 @@ class Decisions:
 
 
 def _vendored(one: Surveyed) -> frozenset[str]:
-    """Return which of its dependencies a chart has in ``charts/``, as a folder or an archive."""
+    """Return which of its dependencies a chart has in ``charts/``, as a folder or an archive.
+
+    What git does not track (``helm dependency build`` leaves archives there) is a copy of something else.
+    """
     tree = one.source.tree
     if not one.dependencies or not any(it.name == "charts" and it.is_dir for it in tree.entries("")):
         return frozenset()
-    held = [(entry.name, entry.is_dir) for entry in tree.entries("charts")]
+    held = [(entry.name, entry.is_dir) for entry in tree.entries("charts") if entry.tracked]
     archive = re.compile(r"(.+?)-v?[0-9]+(?:\..*)?\.tgz")
     archived = {match[1] for name, is_dir in held if not is_dir and (match := archive.fullmatch(name))}
     return frozenset(archived | {name for name, is_dir in held if is_dir})

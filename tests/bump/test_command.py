@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import tarfile
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -175,6 +176,26 @@ def test_a_chart_follows_what_it_embeds_from_the_repository(work: Work) -> None:
     assert work.next() == {"db": ("0.3.1", "patch"), "web": ("1.2.1", "patch")}
     # The link makes it part of what is packed: without another version it would be a conflict.
     assert work.next("--no-bump-dependents")["web"] == ("1.2.1", "patch")
+
+
+def test_archives_that_git_does_not_track_are_no_copy_that_a_chart_embeds(work: Work) -> None:
+    work.repo.write(
+        {
+            "charts/web/Chart.yaml": CHART.format(name="web", version="1.2.0")
+            + "dependencies:\r\n- name: db\r\n  version: 0.3.0\r\n  repository: file://../db\r\n",
+            ".gitignore": "*.tgz\n",
+        }
+    )
+    work.repo.commit("feat: embed")
+    (work.repo.root / "charts/web/charts").mkdir()
+    with tarfile.open(work.repo.root / "charts/web/charts/db-0.3.0.tgz", "w:gz") as archive:
+        archive.add(work.repo.root / "charts/db", "db")
+    work.publish()
+    work.repo.tag("web-1.2.0")
+    work.repo.tag("db-0.3.0")
+    work.change("charts/db/values.yaml", "fix: port")
+    work.run("bump", "--write", "--registry", work.registry)
+    assert "  version: 0.3.1\r\n" in (work.repo.root / "charts/web/Chart.yaml").read_bytes().decode()
 
 
 COLLIDING = """charts:
