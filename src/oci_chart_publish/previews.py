@@ -18,7 +18,7 @@ from oci_chart_publish.chart.version import ChartVersion
 from oci_chart_publish.errors import AuthError, ConfigError, PublishError
 from oci_chart_publish.handover import VersionDecision
 from oci_chart_publish.oci.digest import Digest
-from oci_chart_publish.oci.mediatype import ANNOTATION
+from oci_chart_publish.oci.mediatype import SOURCE
 from oci_chart_publish.oci.reference import SCHEME, Repository
 from oci_chart_publish.oci.store import Target
 from oci_chart_publish.report import document
@@ -122,7 +122,7 @@ def stale(
 def is_of(preview: Preview, store: Target, source: str) -> bool:
     """Tell whether a preview says that it was made from the repository at the URL ``source``."""
     manifest = store.manifest(preview.digest)
-    return manifest is not None and bool(source) and manifest.annotations.get(f"{ANNOTATION}source") == source
+    return manifest is not None and bool(source) and manifest.annotations.get(SOURCE) == source
 
 
 def remove(preview: Preview, store: Target) -> str:

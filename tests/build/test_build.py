@@ -5,9 +5,10 @@ import json
 from pathlib import Path
 
 import pytest
+from tests.fakes.memorytree import MemoryTree
 
 from oci_chart_publish.build.build import Recipe, build
-from oci_chart_publish.chart.tree import Entry, FolderTree, MemoryTree, Tree
+from oci_chart_publish.chart.tree import Entry, FolderTree, Tree
 from oci_chart_publish.errors import ChartError
 from oci_chart_publish.handover import ChartArtifact, Need
 from oci_chart_publish.layout.layout import ImageLayout

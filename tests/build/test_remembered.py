@@ -4,9 +4,9 @@ import json
 from pathlib import Path
 
 import pytest
+from tests.fakes.memorytree import MemoryTree
 
 from oci_chart_publish.build.build import Recipe, build, check_remembered
-from oci_chart_publish.chart.tree import MemoryTree
 from oci_chart_publish.errors import VerificationError
 from oci_chart_publish.layout.layout import ImageLayout
 from oci_chart_publish.layout.memo import Memo

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from tests.fakes.memorytree import MemoryTree
 
 from oci_chart_publish.bump.stamp import redirected_files, stamped_files
 from oci_chart_publish.chart.lock import decode_lock, lock_digest
 from oci_chart_publish.chart.metadata import decode_metadata
-from oci_chart_publish.chart.tree import MemoryTree
 from oci_chart_publish.errors import ChartError
 
 EXACT_1_0 = "sha256:07cebde439abe4ba19bb28e844b7419dab83c7f613886416aaf3ec08e8059144"

@@ -36,7 +36,7 @@ def special(kind: bytes, name: str = "x/link", target: str = "/etc/passwd") -> b
 @pytest.mark.parametrize("name", ["g1-0.1.0.tgz", "c2-0.1.0.tgz", "mychart-1.2.3+build.1.tgz"])
 def test_archives_of_helm_load(name: str) -> None:
     chart = load_archive((VECTORS / name).read_bytes(), title=name)
-    assert name == package.file_name(chart)
+    assert name == f"{chart.name}-{chart.version}.tgz"
 
 
 @pytest.mark.parametrize(

@@ -11,12 +11,13 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.fakes.memorytree import MemoryTree
 
 from oci_chart_publish.chart import package
 from oci_chart_publish.chart.archive import load_archive
 from oci_chart_publish.chart.chart import Chart, from_files, load_chart
 from oci_chart_publish.chart.members import ChartFile, read_members
-from oci_chart_publish.chart.tree import FolderTree, MemoryTree
+from oci_chart_publish.chart.tree import FolderTree
 
 VECTORS = Path(__file__).parents[1] / "vectors" / "helm"
 BOM = b"\xef\xbb\xbf"

@@ -84,15 +84,6 @@ def test_a_whole_clone_gets_missing_tags(tmp_path: Path) -> None:
         assert set(repository.tags()) == {"web-1.0.0", "web-1.1.0", "web-1.2.0"}
 
 
-def test_tags_alone_leave_the_clone_shallow(tmp_path: Path) -> None:
-    upstream(tmp_path / "up").tag("web-1.2.0")
-    clone = GitRepo.clone(tmp_path / "up", tmp_path / "clone", "--depth=1", "--no-tags")
-    with opened(clone.root) as repository:
-        repository.fetch_tags()
-        assert set(repository.tags()) == {"web-1.0.0", "web-1.1.0", "web-1.2.0"}
-        assert subjects(repository) == ["three"]
-
-
 def test_the_token_goes_to_its_server_in_place_of_a_stale_one_and_is_never_stored(tmp_path: Path) -> None:
     upstream(tmp_path / "srv" / "up")
     bare = GitRepo.clone(tmp_path / "srv" / "up", tmp_path / "srv" / "charts.git", "--bare")

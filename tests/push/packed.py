@@ -9,10 +9,12 @@ import tarfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from tests.fakes.memorytree import MemoryTree
+
 from oci_chart_publish.build.build import Recipe, build
 from oci_chart_publish.chart.archive import load_archive
 from oci_chart_publish.chart.metadata import encode_config
-from oci_chart_publish.chart.tree import FolderTree, MemoryTree, Tree
+from oci_chart_publish.chart.tree import FolderTree, Tree
 from oci_chart_publish.handover import ChartArtifact
 from oci_chart_publish.layout.layout import ImageLayout
 from oci_chart_publish.layout.memo import Memo

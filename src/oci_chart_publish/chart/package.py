@@ -42,11 +42,6 @@ def _entries(chart: Chart, folder: str) -> Iterator[tuple[str, bytes]]:
         yield from _entries(subchart, f"{folder}/charts/{place}")
 
 
-def file_name(chart: Chart) -> str:
-    """Return the name of the archive; a ``+`` stays."""
-    return f"{chart.name}-{chart.version}.tgz"
-
-
 def tar(members: Iterable[tuple[str, bytes]], *, mtime: int = EPOCH) -> bytearray:
     """Return a tar of regular files, byte for byte as Go writes it for these names, bytes and time."""
     parts = [(header(name, len(data), mtime), data) for name, data in members]

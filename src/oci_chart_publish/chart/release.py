@@ -16,9 +16,6 @@ from oci_chart_publish.chart.metadata import encode_config
 from oci_chart_publish.chart.yamldoc import load_document
 from oci_chart_publish.errors import ChartError
 
-SECRET_LIMIT = 1024 * 1024
-"""Bytes of the largest secret (Kubernetes ``MaxSecretSize``)."""
-
 _NOT_FILES = frozenset({"Chart.yaml", "Chart.lock", "values.yaml", "values.schema.json"})
 
 

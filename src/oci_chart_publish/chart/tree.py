@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Protocol
@@ -138,38 +138,3 @@ class FolderTree:
             kind = _KINDS.get(stat.S_IFMT(found.st_mode), "no regular file")
             raise ChartError(f"is {kind}, which cannot be packed", path=path, hint="name it in .helmignore")
         return found
-
-
-class MemoryTree:
-    """Files in memory, such as those of an archive."""
-
-    def __init__(self, files: Mapping[str, bytes], title: str) -> None:
-        self._files = files
-        self._title = title
-        self._folders: dict[str, dict[str, Entry]] = {"": {}}
-        for path in files:
-            self._add(path, is_dir=False)
-
-    def _add(self, path: str, *, is_dir: bool) -> None:
-        folder, _, name = path.rpartition("/")
-        if folder not in self._folders:
-            self._folders[folder] = {}
-            self._add(folder, is_dir=True)
-        self._folders[folder][name] = Entry(name, is_dir)
-
-    @property
-    def title(self) -> str:
-        """How messages name the files."""
-        return self._title
-
-    def entries(self, folder: str) -> list[Entry]:
-        """Return what is in a folder."""
-        return in_order(list(self._folders[folder].values()))
-
-    def read(self, path: str) -> bytes:
-        """Return the bytes of a file."""
-        return self._files[path]
-
-    def size(self, path: str) -> int:
-        """Return the size of a file."""
-        return len(self._files[path])

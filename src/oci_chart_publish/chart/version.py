@@ -53,14 +53,6 @@ class ChartVersion:
         return version
 
     @classmethod
-    def parse_strict(cls, text: str) -> ChartVersion:
-        """Read a full semantic version: three numbers, no ``v``, no leading zeros; ChartError for anything else."""
-        version = _parse(text) if Version.is_valid(text) else None
-        if version is None:
-            raise ChartError(f"not a full semantic version: {text[:300]!r}", hint="write it as 1.2.3")
-        return version
-
-    @classmethod
     def from_tag(cls, tag: str) -> ChartVersion | None:
         """Return the version that an OCI tag stands for (``_`` is ``+``), None where it is no full version."""
         text = tag.replace("_", "+")

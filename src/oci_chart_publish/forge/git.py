@@ -312,11 +312,6 @@ class GitRepository:
         depth = ("--depth=1",) if self.is_shallow() else ()  # which would cut a complete history off
         self._fetch(token, *depth, "--no-tags", "origin", sha)
 
-    def fetch_tags(self, token: str = "", *, server: str = GITHUB) -> None:
-        """Fetch the tags of ``origin``, leaving the history of HEAD as deep as it is."""
-        self._authorise(token, server)
-        self._fetch(token, "origin", _ALL_TAGS)
-
     def prefetch(self, files: Iterable[tuple[str, str]]) -> None:
         """Bring the contents of ``(rev, path)`` pairs with one request, where the clone lacks old files.
 

@@ -11,11 +11,8 @@ DOCKER_INDEX = "application/vnd.docker.distribution.manifest.list.v2+json"
 
 # A registry may answer 404 to a request for a manifest that does not accept its type.
 MANIFESTS = (OCI_MANIFEST, OCI_INDEX, DOCKER_MANIFEST, DOCKER_INDEX)
-INDEXES = (OCI_INDEX, DOCKER_INDEX)
 
 # image-spec, annotations.md
 ANNOTATION = "org.opencontainers.image."
 REF_NAME = ANNOTATION + "ref.name"
 SOURCE = ANNOTATION + "source"
-REVISION = ANNOTATION + "revision"
-CREATED = ANNOTATION + "created"

@@ -28,11 +28,6 @@ class Pace:
         """The number of requests that may be under way now."""
         return int(self._limit)
 
-    @property
-    def paused_for(self) -> float:
-        """Seconds until the host may be asked again."""
-        return max(0.0, self._paused_until - time.monotonic())
-
     def enter(self) -> None:
         """Wait until one more request may be under way."""
         with self._condition:
