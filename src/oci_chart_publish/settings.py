@@ -142,6 +142,13 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbid
     comment: Annotated[
         Literal["always", "changes", "failures", "off"], _about("When to comment on the pull request.")
     ] = "always"
+    comment_key: Annotated[
+        str,
+        Meta(
+            pattern=r"^[a-z0-9][a-z0-9-]{0,63}$",
+            description="Name of the comment; runs of different names on a pull request have one each.",
+        ),
+    ] = "charts"
     release: Annotated[
         Literal["release", "tag", "off"],
         _about("After publishing: a GitHub release, only its tag, or nothing."),
