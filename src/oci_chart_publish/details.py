@@ -106,10 +106,8 @@ def _conflict(entry: document.Chart, plan: Plan, ours: Chart) -> document.Chart:
         targets = tuple(_advised(target, entry.path, wanted) for target in entry.targets)
         error = next((target.error for target in targets if target.status == "conflict"), entry.error)
         entry = replace(entry, next_version=wanted, targets=targets, error=error)
-    layer = chart_layer(finding.manifest)
-    if layer is None:
+    if chart_layer(finding.manifest) is None:
         return entry
-    entry = replace(entry, previous_version=entry.version, previous_size=layer.size)
     return _changes(entry, difference(_load(finding.manifest, finding.site.store), ours))
 
 

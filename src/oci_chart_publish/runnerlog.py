@@ -32,6 +32,8 @@ def harmless(line: str) -> str:
 class _Lines(io.RawIOBase):
     """Passes whole lines on, each of them made harmless; what was begun waits for its end."""
 
+    name = "<log>"
+
     def __init__(self, binary: BinaryIO) -> None:
         self._binary = binary
         self._begun = ""

@@ -14,6 +14,7 @@ from typing import TypeVar
 from oci_chart_publish.errors import ConflictError, PublishError, RegistryError, VerificationError
 from oci_chart_publish.handover import ChartArtifact, PushResult, TargetResult, TargetStatus
 from oci_chart_publish.oci.descriptor import Descriptor
+from oci_chart_publish.oci.manifest import Manifest
 from oci_chart_publish.oci.store import Target, copy
 from oci_chart_publish.push.reconcile import Action, Finding, Plan, Site, State, conflict
 
@@ -146,14 +147,22 @@ def _with_failures(plan: Plan, sites: Iterable[Site], outcomes: Iterable[Publish
 def result(plan: Plan, *, wrote: bool) -> PushResult:
     """Sum a plan up, after it was carried out (``wrote``) or only made."""
     targets = tuple(_target(plan, finding, wrote=wrote) for finding in plan.findings)
-    held = {target.digest for target in targets if target.digest is not None}
-    agreed = len(held) <= 1 and plan.action in {Action.PUBLISH, Action.NOTHING}
     return PushResult(
         artifact=plan.artifact,
         targets=targets,
-        published=plan.manifest if agreed else None,
+        published=_published(plan, targets),
         ignored=tuple(dict.fromkeys(path for finding in plan.findings for path in finding.ignored)),
     )
+
+
+def _published(plan: Plan, targets: Sequence[TargetResult]) -> Manifest | None:
+    """Return what the sites hold, or are to hold; None where they do not all hold the same."""
+    held = {target.digest for target in targets if target.digest is not None}
+    if plan.action in {Action.PUBLISH, Action.NOTHING}:
+        return plan.manifest if len(held) <= 1 else None
+    if len(held) != 1 or any(target.digest is None for target in targets):
+        return None
+    return next(finding.manifest for finding in plan.findings if finding.manifest)
 
 
 def _target(plan: Plan, finding: Finding, *, wrote: bool) -> TargetResult:

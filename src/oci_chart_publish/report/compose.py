@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
+from oci_chart_publish.chart.mediatype import CHART_LAYERS
 from oci_chart_publish.errors import ExitCode, PublishError, worst
 from oci_chart_publish.handover import ChartArtifact, Failure, PushResult, TargetResult, TargetStatus
 from oci_chart_publish.oci import descriptor as oci
@@ -49,14 +50,7 @@ def failed(failure: Failure) -> document.Chart:
 def pushed(result: PushResult) -> document.Chart:
     """Return the entry of a chart that was built and compared, and perhaps pushed."""
     artifact = result.artifact
-    manifest = result.published
-    layer = (
-        next((x for x in manifest.layers if x.media_type == artifact.layer.media_type), None)
-        if manifest
-        else None
-    )
-    config = manifest.config if manifest else artifact.config
-    layer = layer or artifact.layer
+    digest, config, layer = _held(result)
     return document.Chart(
         name=artifact.name,
         path=artifact.path,
@@ -65,11 +59,12 @@ def pushed(result: PushResult) -> document.Chart:
         status=_status(result),
         bump=_bump(artifact),
         previous_version=artifact.decision.previous if artifact.decision else None,
-        digest=_digest(result),
+        digest=digest,
         built_digest=str(artifact.digest),
-        size=layer.size,
-        config=_blob(config or artifact.config),
-        layer=_blob(layer),
+        built_size=artifact.layer.size,
+        size=layer.size if layer else None,
+        config=_blob(config) if config else None,
+        layer=_blob(layer) if layer else None,
         dependencies=artifact.dependencies,
         targets=tuple(_target(target) for target in result.targets if target.registry),
         ignored=result.ignored,
@@ -90,13 +85,19 @@ def _status(result: PushResult) -> document.Status:
     return next((status for status in _ORDER if status in found), "unchanged")
 
 
-def _digest(result: PushResult) -> str | None:
-    if result.published is not None:
-        return str(result.published.descriptor.digest)
-    held = {target.digest for target in result.targets if target.digest}
-    if len(held) == 1 and len(result.targets) == 1:
-        return str(next(iter(held)))
-    return None if held else str(result.artifact.digest)
+def _held(result: PushResult) -> tuple[str | None, oci.Descriptor | None, oci.Descriptor | None]:
+    """Return digest, config and chart layer of one manifest: what the registries hold, or where nothing is, ours.
+
+    All None where they disagree; the layer is None where they hold something that is no chart.
+    """
+    manifest = result.published
+    if manifest is None and any(target.digest for target in result.targets):
+        return None, None, None
+    if manifest is None:
+        return str(result.artifact.digest), result.artifact.config, result.artifact.layer
+    # With several Helm takes the last.
+    layers = [layer for layer in manifest.layers if layer.media_type in CHART_LAYERS]
+    return str(manifest.descriptor.digest), manifest.config, layers[-1] if layers else None
 
 
 def _blob(blob: oci.Descriptor) -> document.Descriptor:

@@ -81,10 +81,12 @@ class Chart(Struct, frozen=True, kw_only=True):
     """One chart of the run.
 
     ``digest`` is of the manifest that the registries hold, or would hold; null where they disagree or where
-    nothing could be built. ``built_digest`` is of the manifest that this tree builds. ``size`` is of the layer,
-    the ``.tgz`` that users download. ``recent_sizes`` are those of the releases before this version, oldest first, and
-    of this version, last; empty where they were not asked for, or a registry did not say. ``ignored`` are
-    files of an unchanged chart that differ from what is published and whose change needs no new version.
+    nothing could be built. ``size`` is of its layer, the ``.tgz`` that users download; ``config`` and ``layer`` are its
+    blobs. ``built_digest`` and ``built_size`` are of what this tree builds, and ``changes`` lead there from the version
+    before, or from what is published under this version where that is a conflict. ``recent_sizes`` are those of the
+    releases before this version, oldest first, and of this version, last; empty where they were not asked for, or a
+    registry did not say. ``ignored`` are files of an unchanged chart that differ from what is published and whose change
+    needs no new version.
     """
 
     name: str
@@ -96,6 +98,7 @@ class Chart(Struct, frozen=True, kw_only=True):
     bump: Bump | None = None
     digest: str | None = None
     built_digest: str | None = None
+    built_size: int | None = None
     size: int | None = None
     previous_size: int | None = None
     previous_digest: str | None = None
