@@ -107,13 +107,16 @@ def _other(command: str, given: Mapping[str, str], environment: Mapping[str, str
 
 
 def inputs(environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the inputs that are set, by name. The runner keeps hyphens in ``INPUT_DRY-RUN``; others may not."""
+    """Return the inputs that are set, by name and without blanks around them, as ``getInput`` of the toolkit does.
+
+    A block scalar ends with a line feed. The runner keeps hyphens in ``INPUT_DRY-RUN``; others may not.
+    """
     known = {name.upper().replace("-", "_"): name for name in (*fields(), *_OWN_INPUTS)}
     found = {}
     for key, value in environment.items():
         name = known.get(key.removeprefix("INPUT_").replace("-", "_")) if key.startswith("INPUT_") else None
         if name and value.strip():
-            found[name] = value
+            found[name] = value.strip()
     return found
 
 

@@ -65,7 +65,9 @@ class Runner:
         folder = self.temp / str(self.run_id)
         folder.mkdir(parents=True)
         paths = {name: folder / name for name in ("output", "summary", "event", "artifacts")}
-        paths["event"].write_text(json.dumps({"repository": {"default_branch": "main"}, **payload}))
+        # The payload of a schedule says nothing of its repository (github/codeql-action#1211).
+        known = {} if event == "schedule" else {"repository": {"default_branch": "main"}}
+        paths["event"].write_text(json.dumps({**known, **payload}))
         for name in ("output", "summary", "artifacts"):
             paths[name].touch()
         given = {name.replace("_", "-"): value for name, value in inputs.items()}

@@ -10,6 +10,7 @@ import pytest
 from tests.action.minirunner import Runner
 from tests.fakes.git import GitRepo
 from tests.fakes.github import FakeGitHub
+from tests.real.registries import Registry
 
 from oci_chart_publish.action import on_runner
 
@@ -90,6 +91,38 @@ def test_saved_report_is_commented_by_a_job_of_the_base_repository(
     digest = json.loads(plan.outputs["charts"])[0]["digest"]
     assert digest in comment.body
     assert digest in step.summary
+
+
+def test_a_schedule_publishes(repo: GitRepo, runner: Runner, plain_registry: Registry) -> None:
+    sha = repo.git("rev-parse", "HEAD")
+    place = f"{plain_registry.host}/schedule"
+    payload = {"schedule": "0 4 * * *"}
+    step = runner.step("schedule", payload, ref=MAIN, sha=sha, registries=place, github_token="")
+    assert step.code == 0, step.errors + step.log
+    assert step.outputs["published"] == "true"
+
+
+def test_blanks_around_inputs_do_not_count(repo: GitRepo, runner: Runner, plain_registry: Registry) -> None:
+    (repo.root / ".x.yaml").write_text("annotations: helm\n")
+    step = runner.step(
+        "push",
+        {},
+        ref="refs/heads/other",
+        sha=repo.git("rev-parse", "HEAD"),
+        command="publish\n",
+        comment=" off\n",
+        config=".x.yaml\n",
+        dry_run=" true\n",
+        release="\n",
+        jobs="2\n",
+        password=" secret\n",
+        username="me\n",
+        registries=f"\n  {plain_registry.host}/trimmed  \n\n",
+        github_token="",
+    )
+    assert step.code == 0, step.errors + step.log
+    report = json.loads(Path(step.outputs["report"]).read_text())
+    assert (report["command"], report["dry_run"]) == ("publish", True)
 
 
 @pytest.mark.parametrize(

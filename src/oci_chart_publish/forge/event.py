@@ -62,7 +62,9 @@ class Event:
 
     @property
     def on_default_branch(self) -> bool:
-        """Whether the ref is the default branch."""
+        """Whether the ref is the default branch. A schedule knows no other, and its payload does not say its name."""
+        if self.name == "schedule":
+            return True
         return bool(self.default_branch) and self.ref == f"refs/heads/{self.default_branch}"
 
     @property

@@ -85,8 +85,8 @@ class Chart(Struct, frozen=True, kw_only=True):
     blobs. ``built_digest`` and ``built_size`` are of what this tree builds, and ``changes`` lead there from the version
     before, or from what is published under this version where that is a conflict. ``recent_sizes`` are those of the
     releases before this version, oldest first, and of this version, last; empty where they were not asked for, or a
-    registry did not say. ``ignored`` are files of an unchanged chart that differ from what is published and whose change
-    needs no new version.
+    registry did not say. ``ignored`` are files of an unchanged chart that differ from what is published and whose
+    change needs no new version.
     """
 
     name: str
