@@ -6,12 +6,13 @@
       ConfigError               2  usage or configuration
       ChartError                3  invalid chart: path, key, line
       ConflictError             4  the version exists with other content, or was not bumped
-      RegistryError             5  a registry answered with something unusable
-        NotFoundError           5  what had to be there is not
-        AuthError               6  not authenticated or not permitted
-      ForgeError                7  published, but reporting failed
-        ReadOnlyError           7  the token may not write; for a fork's job that is no failure
-        StaleHeadError          7  the branch moved since its head was read
+      RemoteError               -  a server failed, with its status
+        RegistryError           5  a registry answered with something unusable
+          NotFoundError         5  what had to be there is not
+          AuthError             6  not authenticated or not permitted
+        ForgeError              7  published, but reporting failed
+          ReadOnlyError         7  the token may not write; for a fork's job that is no failure
+          StaleHeadError        7  the branch moved since its head was read
       VerificationError         8  bytes do not match their digest, or a rebuild differs
       SkippedError              0  left alone because of another chart, whose error counts
 
@@ -118,15 +119,13 @@ class ConflictError(PublishError):
     kind = "conflict"
 
 
-class RegistryError(PublishError):
-    """A registry (or a store of artifacts) that failed.
+class RemoteError(PublishError):
+    """A server that failed, or refused.
 
-    ``status`` is the HTTP status, 0 where there was no answer; ``codes`` are the error codes of the
-    distribution specification; ``temporary`` tells whether trying again later may help.
+    ``status`` is the HTTP status, 0 where there was no answer; ``codes`` are the server's own words for what was
+    wrong (error codes of the distribution specification, ``already_exists`` of the code host); ``temporary`` tells
+    whether trying again later may help.
     """
-
-    exit_code = ExitCode.REGISTRY
-    kind = "registry"
 
     def __init__(
         self,
@@ -141,6 +140,13 @@ class RegistryError(PublishError):
         self.status = status
         self.codes = codes
         self.temporary = temporary
+
+
+class RegistryError(RemoteError):
+    """A registry (or a store of artifacts) that failed."""
+
+    exit_code = ExitCode.REGISTRY
+    kind = "registry"
 
 
 class NotFoundError(RegistryError):
@@ -156,29 +162,11 @@ class AuthError(RegistryError):
     kind = "auth"
 
 
-class ForgeError(PublishError):
-    """The code host failed after the registries had succeeded.
-
-    ``status`` is the HTTP status, 0 where there was no answer; ``codes`` are the code host's own words for
-    what was wrong (``already_exists``); ``temporary`` tells whether trying again later may help.
-    """
+class ForgeError(RemoteError):
+    """The code host failed after the registries had succeeded."""
 
     exit_code = ExitCode.FORGE
     kind = "forge"
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        hint: str = "",
-        status: int = 0,
-        codes: tuple[str, ...] = (),
-        temporary: bool = False,
-    ) -> None:
-        super().__init__(message, hint=hint)
-        self.status = status
-        self.codes = codes
-        self.temporary = temporary
 
 
 class ReadOnlyError(ForgeError):
