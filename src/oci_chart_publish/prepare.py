@@ -199,9 +199,13 @@ def _build(
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Decisions:
-    """The version of each chart by name, or why it could not be decided; empty where Chart.yaml is the truth."""
+    """The version of each chart by name, or why it could not be decided; empty where Chart.yaml is the truth.
+
+    ``follow`` tells whether a chart moves with its dependencies in this repository.
+    """
 
     by_name: Mapping[str, VersionDecision | PublishError] = field(default_factory=dict)
+    follow: bool = True
 
     def of(self, name: str) -> VersionDecision | None:
         """Return the decision for a chart, None where there is none to make; raises what prevented it."""
@@ -218,8 +222,12 @@ class Decisions:
     def moved(self, one: Surveyed) -> dict[str, str]:
         """Return the new versions of a chart's dependencies in this repository whose version moves.
 
-        Not of those that lie in its ``charts/``: what it embeds is that copy, whatever the original does.
+        Not of those that lie in its ``charts/``: what it embeds is that copy, whatever the original does. A chart that
+        does not follow and does not move itself stays as it is.
         """
+        own = self.by_name.get(one.metadata.name)
+        if not self.follow and not (isinstance(own, VersionDecision) and own.stamped):
+            return {}
         vendored = _vendored(one)
         found = {name: self.by_name.get(name) for name in one.dependencies if name not in vendored}
         return {name: d.version for name, d in found.items() if isinstance(d, VersionDecision) and d.stamped}
@@ -249,8 +257,8 @@ def decide_versions(surveyed: Sequence[Surveyed], run: Run, workers: Workers) ->
     decided: dict[str, VersionDecision | PublishError] = {}
 
     def decide_one(name: str) -> None:
-        moved = Decisions(by_name=decided).moved(by_name[name])
-        bumped = next(iter(moved), "") if versions.follow_dependencies else ""
+        moved = Decisions(by_name=decided, follow=versions.follow_dependencies).moved(by_name[name])
+        bumped = next(iter(moved), "")
         try:
             decided[name] = _decide(
                 by_name[name],
@@ -266,7 +274,7 @@ def decide_versions(surveyed: Sequence[Surveyed], run: Run, workers: Workers) ->
             decided[name] = error
 
     workers.in_order({name: one.dependencies for name, one in by_name.items()}, decide_one)
-    return Decisions(by_name=decided)
+    return Decisions(by_name=decided, follow=versions.follow_dependencies)
 
 
 def _lacks(one: Surveyed, moved: Mapping[str, str], surveyed: Sequence[Surveyed], run: Run) -> Needs:

@@ -198,6 +198,24 @@ def test_archives_that_git_does_not_track_are_no_copy_that_a_chart_embeds(work: 
     assert "  version: 0.3.1\r\n" in (work.repo.root / "charts/web/Chart.yaml").read_bytes().decode()
 
 
+def test_a_chart_that_does_not_follow_is_left_as_it_is(work: Work) -> None:
+    dependency = "dependencies:\r\n- name: db\r\n  version: 0.3.0\r\n  repository: file://../db\r\n"
+    work.repo.write({"charts/web/Chart.yaml": CHART.format(name="web", version="1.2.0") + dependency})
+    work.repo.commit("feat: embed")
+    work.publish()
+    work.repo.tag("web-1.2.0")
+    work.repo.tag("db-0.3.0")
+    work.change("charts/db/values.yaml", "fix: port")
+    before = (work.repo.root / "charts/web/Chart.yaml").read_bytes()
+    work.run("bump", "--write", "--no-bump-dependents", "--registry", work.registry)
+    assert (work.repo.root / "charts/web/Chart.yaml").read_bytes() == before
+    # What moves for a reason of its own has to name what it embeds.
+    work.repo.git("checkout", "--quiet", ".")
+    work.change("charts/web/values.yaml", "fix: web")
+    work.run("bump", "--write", "--no-bump-dependents", "--registry", work.registry)
+    assert "  version: 0.3.1\r\n" in (work.repo.root / "charts/web/Chart.yaml").read_bytes().decode()
+
+
 COLLIDING = """charts:
   web: {tag-template: 'v{version}'}
   d*: {tag-template: 'v{version}'}
