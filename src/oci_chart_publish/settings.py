@@ -113,7 +113,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbid
     ] = ()
     conflicts: Annotated[
         Literal["touched", "all", "warn"],
-        _about("Which content changes under a published version fail a push: touched by it, all, or none."),
+        _about(
+            "Which content changes under a published version fail a push: touched (those of the push), all,"
+            " or warn (none)."
+        ),
     ] = "touched"
     changed_since: Annotated[str, _about("Only charts changed since this git revision.")] = ""
 

@@ -10,15 +10,8 @@ from msgspec import Meta
 
 from oci_chart_publish.settings import Layer, fields
 
-# Options that may be repeated read better in the singular.
-_FLAGS = {
-    "registries": "--registry",
-    "own-repositories": "--own-repository",
-    "ignore-changes": "--ignore-change",
-    "include-untracked": "--include-untracked",
-    "publish-refs": "--publish-ref",
-    "from-plan": "--from",
-}
+# An option has the name of its setting, but for these two, which are typed often and one at a time.
+_FLAGS = {"registries": "--registry", "from-plan": "--from"}
 _METAVARS = {
     "registries": "HOST/PATH",
     "layout": "DIR",
