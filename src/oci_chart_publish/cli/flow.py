@@ -27,6 +27,10 @@ REGISTRY = ("registries", "plain-http", "ca-file", "insecure", "username", "pass
 BUILD = (
     "layout",
     "bump",
+    "bump-dependents",
+    "untyped",
+    "squash",
+    "ignore-changes",
     "tag-template",
     "channel",
     "annotations",
