@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +25,7 @@ class Drifted:
     registry: str
     base: str
 
-    def run(self, event: str, payload: dict[str, object], ref: str, **inputs: str) -> Step:
+    def run(self, event: str, payload: Mapping[str, object], ref: str, **inputs: str) -> Step:
         sha = GitRepo(self.runner.workspace, init=False).git("rev-parse", "HEAD")
         given = {"registries": self.registry, "release": "off", "comment": "off", "github_token": ""}
         return self.runner.step(event, payload, ref=ref, sha=sha, **{**given, **inputs})

@@ -163,7 +163,7 @@ def test_a_server_that_is_slower_than_the_timeout_is_asked_again(fake: FakeGitHu
     assert watch.slept == [1.0]
 
 
-def test_a_token_without_permission_is_told_which_lines_to_add(fake: FakeGitHub, client: Client) -> None:
+def test_a_token_without_permission_is_told_what_to_add_in_one_line(fake: FakeGitHub, client: Client) -> None:
     fake.tokens["t0ken"] = Token(writes=frozenset())
     with pytest.raises(ReadOnlyError) as caught:
         client.create(COMMENTS, {"body": "one"}, find=nothing, needs="pull-requests: write")
@@ -171,7 +171,7 @@ def test_a_token_without_permission_is_told_which_lines_to_add(fake: FakeGitHub,
         caught.value.message == f"POST {fake.api_url}{COMMENTS}: 403 Resource not accessible by integration"
     )
     assert caught.value.hint == (
-        "Give the job\n\n    permissions:\n      pull-requests: write\n\n"
+        "Add `pull-requests: write` to the `permissions:` of the job. "
         "GitHub accepts: issues=write; pull_requests=write"
     )
     assert len(fake.sent("POST")) == 1

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from oci_chart_publish.forge.github.notes import is_ours, merge
+from oci_chart_publish.forge.github.notes import is_ours, merge, section
 
 START = "<!-- oci-chart-publish:start -->"
 END = "<!-- oci-chart-publish:end -->"
@@ -38,3 +38,16 @@ def test_merging_twice_gives_the_same() -> None:
 def test_our_part_is_known_by_its_marker() -> None:
     assert is_ours(f"x {START}")
     assert not is_ours("oci-chart-publish:start")
+
+
+@pytest.mark.parametrize(
+    ("body", "part"),
+    [
+        (f"Hello\n\n{START}\nours\r\nmore\n{END}\nBye", "ours\r\nmore"),
+        (f"{START}\nours\n{END}", "ours"),
+        (f"{START}\nours, of which the end was deleted", ""),
+        ("theirs", ""),
+    ],
+)
+def test_our_part_is_read_where_it_is_whole(body: str, part: str) -> None:
+    assert section(body) == part

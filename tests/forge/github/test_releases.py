@@ -264,6 +264,27 @@ def test_a_commit_that_changes_workflow_files_is_explained(
     assert fake.state.releases == {}
 
 
+def test_a_token_that_lacks_a_permission_is_told_that_alone(
+    fake: FakeGitHub, github: GitHub, spec: ReleaseSpec
+) -> None:
+    fake.tokens["t0ken"] = Token(writes=frozenset())
+    with pytest.raises(ReadOnlyError) as caught:
+        github.releases.ensure(spec)
+    assert (
+        caught.value.hint
+        == "Add `contents: write` to the `permissions:` of the job. GitHub accepts: contents=write"
+    )
+
+
+def test_a_draft_that_may_be_written_and_not_published_is_about_its_commit(
+    fake: FakeGitHub, github: GitHub, spec: ReleaseSpec
+) -> None:
+    fake.fail("PATCH", "/releases/", 403, message="Resource not accessible by integration")
+    with pytest.raises(ReadOnlyError) as caught:
+        github.releases.ensure(spec)
+    assert caught.value.hint.startswith("If the commit changes files below .github/workflows")
+
+
 def test_a_tag_that_is_there_already_is_used_and_no_target_is_sent(
     fake: FakeGitHub, github: GitHub, spec: ReleaseSpec
 ) -> None:
@@ -430,6 +451,25 @@ def test_releases_are_listed_once_for_any_number_of_charts(
         github.releases.ensure(replace(spec, tag=f"web-1.{number}.0", assets=()))
     assert len(fake.sent("GET", "/releases$")) == 1
     assert len(fake.state.releases) == 5
+
+
+def test_the_newest_releases_are_one_request_and_are_not_read_again(
+    fake: FakeGitHub, github: GitHub, spec: ReleaseSpec
+) -> None:
+    old = released(fake, OURS.format("The notes."), assets=(TGZ, SUMS))
+    for number in range(150):
+        release_id = fake.state.next_id()
+        fake.state.releases[release_id] = Release(release_id, f"x-{number}", "main", "", "", draft=False)
+    assert [release.tag for release in github.releases.recent()] == [f"x-{n}" for n in range(149, 49, -1)]
+    assert len(fake.sent("GET", "/releases")) == 1
+    assert github.releases.ensure(spec).release.id == old.id
+    assert len(fake.sent("GET", "/releases")) == 2
+
+
+def test_a_release_that_was_made_since_the_list_was_read_is_known(github: GitHub, spec: ReleaseSpec) -> None:
+    assert github.releases.recent() == ()
+    made = github.releases.ensure(spec).release
+    assert github.releases.of_tag(spec.tag) == (made,)
 
 
 def test_a_release_beyond_the_pages_that_are_read_is_found_by_its_tag(

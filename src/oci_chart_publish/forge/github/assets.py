@@ -41,6 +41,12 @@ def compare(release: Release, files: Iterable[AssetFile]) -> AssetChanges:
     return AssetChanges(different=different, missing=tuple(file.name for file, asset in found if not asset))
 
 
+def lacks(release: Release, names: Iterable[str]) -> bool:
+    """Tell whether a release lacks one of these assets, or holds one that never arrived."""
+    held = {name for asset in release.assets if asset.uploaded for name in (asset.name, asset.label)}
+    return any(name not in held for name in names)
+
+
 class Assets:
     """The assets of the releases of one repository."""
 

@@ -125,7 +125,7 @@ def _hint(failure: Failure, needs: str) -> str:
 
 def _permissions(failure: Failure, needs: str) -> str:
     accepted = failure.headers.get("x-accepted-github-permissions", "")
-    said = f"\nGitHub accepts: {accepted}" if accepted else ""
+    said = f" GitHub accepts: {accepted}" if accepted else ""
     if not needs:
         return f"The token may not do this.{said}"
-    return f"Give the job\n\n    permissions:\n      {needs}\n{said}".rstrip()
+    return f"Add `{needs}` to the `permissions:` of the job.{said}"

@@ -11,6 +11,13 @@ def is_ours(body: str) -> bool:
     return START in body
 
 
+def section(body: str) -> str:
+    """Return our part of a release's text, without the markers; empty where there is none, or it has no end."""
+    _, _, rest = body.partition(START)
+    part, end, _ = rest.partition(END)
+    return part.strip() if end else ""
+
+
 def merge(body: str, section: str) -> str:
     """Return ``body`` with our part replaced by ``section``; appended where there is none.
 

@@ -7,13 +7,15 @@ a crash leaves, the next run finds by its tag and our marker and finishes. What 
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from itertools import islice
 from urllib.parse import quote
 
 from oci_chart_publish.errors import ForgeError
 from oci_chart_publish.forge.github import answer, notes
 from oci_chart_publish.forge.github.answer import Json
 from oci_chart_publish.forge.github.assets import NEEDS, Assets, GoneError, compare
-from oci_chart_publish.forge.github.client import Client
+from oci_chart_publish.forge.github.client import PAGE, Client
 from oci_chart_publish.forge.github.release import (
     MakeLatest,
     Release,
@@ -45,24 +47,32 @@ class Releases:
         self._assets = Assets(client, repository)
         self._path = f"/repos/{repository}/releases"
         self._lock = threading.Lock()
-        self._known: dict[int, Release] | None = None
-        self._complete = False
+        self._known: dict[int, Release] = {}
+        self._rest: Iterator[Json] | None = None
+        self._listed = 0
 
     # Looking.
 
+    def recent(self) -> tuple[Release, ...]:
+        """Return the newest releases, drafts too (where the token may write): one request, for at most 100."""
+        return tuple(self._list(PAGE).values())
+
     def of_tag(self, tag: str) -> tuple[Release, ...]:
         """Return the releases of one tag, drafts too (of which there can be several), published and oldest first."""
-        found = [release for release in self._listing().values() if release.tag == tag]
-        if not found and not self._complete:
+        found = [release for release in self._list(PAGES * PAGE).values() if release.tag == tag]
+        if not found and self._listed == PAGES * PAGE:
             found = self._published(tag)
         return tuple(sorted(found, key=lambda release: (release.draft, release.id)))
 
-    def _listing(self) -> dict[int, Release]:
+    def _list(self, most: int) -> dict[int, Release]:
+        """Return what is known of the ``most`` newest releases; pages that have been read are not read again."""
         with self._lock:
-            if self._known is None:
-                listed = list(self._client.pages(self._path, most=PAGES))
-                self._complete = len(listed) < PAGES * 100
-                self._known = {release.id: release for release in map(read_release, listed)}
+            if self._rest is None:
+                self._rest = self._client.pages(self._path, most=PAGES)
+            for item in islice(self._rest, most - self._listed):
+                self._listed += 1
+                release = read_release(item)
+                self._known.setdefault(release.id, release)  # what we wrote since is newer than the list
             return dict(self._known)
 
     def _published(self, tag: str) -> list[Release]:
@@ -77,14 +87,13 @@ class Releases:
     def _remember(self, data: Json) -> Release:
         release = read_release(data)
         with self._lock:
-            if self._known is not None:
-                self._known[release.id] = release
+            self._known[release.id] = release
         return release
 
     def forget(self) -> None:
         """Read everything anew at the next look."""
         with self._lock:
-            self._known = None
+            self._known, self._rest, self._listed = {}, None, 0
 
     # Ensuring.
 
@@ -135,11 +144,11 @@ class Releases:
         try:
             created = self._client.create(self._path, body, find=lambda: self._find_draft(spec), needs=NEEDS)
         except ForgeError as error:
-            raise _with_hint(error) from error
+            raise _with_hint(error, hidden=error.status == 404) from error
         return self._remember(created)
 
     def _find_draft(self, spec: ReleaseSpec) -> Json | None:
-        known = self._listing()
+        known = self._list(PAGES * PAGE)
         for item in self._client.pages(self._path, most=PAGES):
             release = read_release(item)
             if (
@@ -183,7 +192,8 @@ class Releases:
             self._delete(draft)
             if "already_exists" in error.codes:
                 raise GoneError from error
-        raise _with_hint(error) from error
+        # The draft was written with the same permission: what is refused now is the commit.
+        raise _with_hint(error, hidden=error.status in (403, 404)) from error
 
     def _get(self, release: Release) -> Release | None:
         path = f"{self._path}/{release.id}"
@@ -237,15 +247,12 @@ class Releases:
     def _delete(self, release: Release) -> None:
         self._client.delete(f"{self._path}/{release.id}", needs=NEEDS)
         with self._lock:
-            if self._known is not None:
-                self._known.pop(release.id, None)
+            self._known.pop(release.id, None)
 
 
-def _with_hint(error: ForgeError) -> ForgeError:
-    """Add what GitHub does not say: a hidden 404 means workflow files, a burnt tag needs another version."""
-    hint = error.hint
-    if error.status in (403, 404):
-        hint = f"{hint}\n{_WORKFLOWS}".strip()
+def _with_hint(error: ForgeError, *, hidden: bool) -> ForgeError:
+    """Say what GitHub does not say: what it hides is workflow files, and a burnt tag needs another version."""
+    hint = _WORKFLOWS if hidden else error.hint
     if "immutable release" in error.message:
         hint = "A deleted immutable release keeps its tag name for ever: raise the chart's version."
     return type(error)(
