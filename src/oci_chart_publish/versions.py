@@ -18,7 +18,7 @@ from oci_chart_publish.bump.tags import SETTING, TagTemplate, refuse_collisions
 from oci_chart_publish.bump.upgrade import Upgrade, upgrade
 from oci_chart_publish.chart.metadata import ChartMetadata
 from oci_chart_publish.chart.version import ChartVersion
-from oci_chart_publish.errors import ConfigError, PublishError
+from oci_chart_publish.errors import ConfigError, ConflictError, PublishError
 from oci_chart_publish.forge.event import Event
 from oci_chart_publish.forge.git import GitRepository
 from oci_chart_publish.handover import VersionDecision
@@ -77,7 +77,10 @@ class Versions:
             bumped_dependency=bumped,
             channel=settings.channel,
         )
-        decision = decide(history, is_same=is_same)
+        try:
+            decision = decide(history, is_same=is_same)
+        except ConflictError as error:
+            raise error.at("Chart.yaml", key="version") from error
         return decision if decision.level == "none" else self._squashed(decision, history, decide)
 
     def _squashed(
@@ -102,13 +105,13 @@ class Versions:
         try:
             after = decide(replace(history, changes=(squashed, *others)))
         except PublishError as error:
-            return replace(
-                decision, warning=f"a squash merge as {pull_request.title!r} would fail: {error.message}"
-            )
-        if after.version == decision.version:
+            said = f"would fail: {error.message}"
+        else:
+            said = f"makes it {after.version}" if after.version != decision.version else ""
+        if not said:
             return decision
-        warning = f"a squash merge as {pull_request.title!r} makes it {after.version}"
-        return replace(decision, warning=warning)
+        warning = f"a squash merge as {pull_request.title!r} {said}"
+        return replace(decision, warning="; ".join(filter(None, (decision.warning, warning))))
 
     @cached_property
     def _arriving(self) -> frozenset[str]:

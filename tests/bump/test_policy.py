@@ -185,6 +185,12 @@ def test_a_version_that_is_named_stands_beside_a_label_of_another_pull_request()
         assert automatic("1.2.3", known, labels=labels.__getitem__).version == version
 
 
+def test_a_footer_that_names_no_version_is_warned_of() -> None:
+    decision = automatic("1.2.3", history("1.2.3", messages=("fix: y", "feat: x\n\nRelease-As: 2.5")))
+    assert (decision.version, decision.level) == ("1.3.0", "minor")
+    assert decision.warning == "'Release-As: 2.5' of 'feat: x' is no semantic version, and does not count"
+
+
 def test_a_version_that_is_named_for_a_dependency_is_not_taken_by_what_embeds_it() -> None:
     changes = (Change(message="fix: x\n\nRelease-As: 1.5.0", own=False),)
     known = replace(history("1.0.0"), changes=changes)

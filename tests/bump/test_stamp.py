@@ -53,7 +53,7 @@ def test_a_range_that_still_fits_stays_and_only_the_lock_moves() -> None:
 @pytest.mark.parametrize(
     ("declared", "followed"),
     [
-        ("~1.0.0", '"~1.1.0"'),
+        ("~1.0.0", "~1.1.0"),
         ("'^0.9.0'", "'^1.1.0'"),
         ("1.0.x", "1.1.0"),
         ("'>=1.0.0 <1.1.0'", "'1.1.0'"),

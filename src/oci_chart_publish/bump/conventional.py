@@ -79,7 +79,8 @@ class Rules:
 class Meaning:
     """What one commit asks for, and the subject that says so; ``release_as`` is a version it names outright.
 
-    ``because`` is what decided the level where no word of the commit did, ``label`` the label that did.
+    ``because`` is what decided the level where no word of the commit did, ``label`` the label that did. ``not_read`` is
+    a footer that names no version.
     """
 
     level: Level
@@ -87,6 +88,7 @@ class Meaning:
     because: str = ""
     label: str = ""
     release_as: str = ""
+    not_read: str = ""
 
 
 def meaning(message: str, rules: Rules) -> Meaning:
@@ -99,16 +101,18 @@ def meaning(message: str, rules: Rules) -> Meaning:
         squashed = [line.strip() for line in _SQUASHED.findall(body)]
         found += [_stated(line, rules) or rules.untyped for line in squashed if _is_typed(line, rules)]
         body = "\n".join(line.strip() for line in body.split("\n"))
-    release_as = ""
+    release_as, not_read = "", ""
     for token, value in footers(body):
         version = value.strip().removeprefix("v")
         if token in _BREAKING:
             found.append("major")
         elif token.lower() == "release-as" and is_strict(version):
             release_as = version
+        elif token.lower() == "release-as":
+            not_read = f"{token}: {version}"
     level = highest(found)
     because = rules.because if stated is None and level == rules.untyped else ""
-    return Meaning(level=level, subject=subject, because=because, release_as=release_as)
+    return Meaning(level=level, subject=subject, because=because, release_as=release_as, not_read=not_read)
 
 
 def _lines(message: str) -> str:

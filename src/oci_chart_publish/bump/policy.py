@@ -110,7 +110,12 @@ def automatic(
         return settled
     rules = rules or Rules()
     meanings = [_asked(change, rules, labels(change.sha), history) for change in history.changes]
-    return _next(current, history, meanings, bumped_dependency, channel)
+    decision = _next(current, history, meanings, bumped_dependency, channel)
+    not_read = next((one for one in meanings if one.not_read), None)
+    if not_read is None:
+        return decision
+    warning = f"{not_read.not_read!r} of {not_read.subject!r} is no semantic version, and does not count"
+    return replace(decision, warning=warning)
 
 
 def _settled(current: ChartVersion, history: History, is_same: IsSame) -> VersionDecision | None:
@@ -167,7 +172,9 @@ def _asked(change: Change, rules: Rules, labels: Iterable[str], history: History
     level = found.level
     if level == "major" and rules.initial_development and begun is not None and begun.major == 0:
         level = "minor"
-    return replace(found, level=level, release_as=found.release_as if change.own else "")
+    if not change.own:  # a version that is named is for the chart whose files were changed
+        found = replace(found, release_as="", not_read="")
+    return replace(found, level=level)
 
 
 def _is_pending(named: Meaning, history: History) -> bool:

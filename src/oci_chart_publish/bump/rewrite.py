@@ -28,7 +28,7 @@ _PLEASE = "write it once, as a plain or quoted value on its own line"
 
 # Text that every YAML 1.1 and 1.2 reader takes as a string without quotes, in block and in flow style.
 _PLAIN = re.compile(
-    r"v?[0-9]+\.[0-9]+\.[0-9]+(?:[-+][0-9A-Za-z.+-]*[0-9A-Za-z])?"
+    r"[~^]?v?[0-9]+\.[0-9]+\.[0-9]+(?:[-+][0-9A-Za-z.+-]*[0-9A-Za-z])?"
     r"|[A-Za-z](?:[0-9A-Za-z.+-]*[0-9A-Za-z])?"
     r"|sha256:[0-9a-f]+"
 )
