@@ -16,7 +16,7 @@ from oci_chart_publish.oci.descriptor import Descriptor
 from oci_chart_publish.oci.digest import Digest
 from oci_chart_publish.oci.manifest import Manifest
 from oci_chart_publish.oci.reference import SCHEME, DigestReference, Repository, TagReference, parse_reference
-from oci_chart_publish.oci.store import Source, Target, copy
+from oci_chart_publish.oci.store import Source, Target, copy, copy_blob
 
 Connect = Callable[[Repository], Target]
 
@@ -135,6 +135,5 @@ def _with_blobs(one: Promotion, digest: Digest) -> Manifest:
     if referrer is None:
         raise NotFoundError(f"{one.source.title}: the referrer {digest} is listed, and not there")
     for blob in referrer.blobs:
-        if not one.target.has(blob):
-            one.target.put_blob(blob, one.source.blob(blob))
+        copy_blob(one.source, one.target, blob)
     return referrer

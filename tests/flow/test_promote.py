@@ -101,6 +101,25 @@ def test_one_version_is_copied_unchanged_and_then_left_alone(charts: Charts) -> 
     assert {method for method, _, _ in charts.registry.requests()} <= {"GET", "HEAD"}
 
 
+def test_bytes_stay_in_the_registry_where_both_places_are_in_it(charts: Charts) -> None:
+    charts.publish("1.0.0")
+    charts.registry.clear()
+    assert charts.promote(f"{charts.staging}:1.0.0").code == 0
+    sent = [(method, path) for method, path, _ in charts.registry.requests()]
+    assert [method for method, path in sent if "/blobs/" in path and method != "HEAD"] == ["POST", "POST"]
+    assert {path.split("/")[-2] for method, path in sent if method == "PUT"} == {"manifests"}
+
+
+@pytest.mark.parametrize("fixture", ["token_registry", "olareg"])
+def test_blobs_arrive_whatever_the_registry_makes_of_a_mount(
+    tmp_path: Path, fixture: str, request: pytest.FixtureRequest
+) -> None:
+    charts = Charts(tmp_path, request.getfixturevalue(fixture))
+    charts.publish("1.0.0")
+    done = charts.promote(f"{charts.staging}:1.0.0", *credentials(charts.registry))
+    assert (done.code, done.out.endswith(": copied\n")) == (0, True), done.err
+
+
 def test_every_version_is_copied_where_no_tag_is_named(charts: Charts) -> None:
     charts.publish("1.0.0", "1.1.0", "2.0.0-rc.1+build.5")
     done = charts.promote(charts.staging)

@@ -6,12 +6,13 @@ pushing, pulling and promoting are the same: copy an artifact from one store to 
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from oci_chart_publish.errors import NotFoundError
 from oci_chart_publish.oci.descriptor import Descriptor
 from oci_chart_publish.oci.digest import Digest
 from oci_chart_publish.oci.manifest import Manifest
+from oci_chart_publish.oci.reference import Repository
 
 
 class Source(Protocol):
@@ -44,6 +45,21 @@ class Target(Source, Protocol):
         """Store a manifest whose blobs are stored, by digest alone or under a tag or name too."""
 
 
+@runtime_checkable
+class Located(Protocol):
+    """A store that is a repository of a registry."""
+
+    repository: Repository
+
+
+@runtime_checkable
+class Mounting(Protocol):
+    """A target that may take a blob over from another repository of its registry."""
+
+    def mount(self, descriptor: Descriptor, source: Repository) -> bool:
+        """Take a blob over; False where it has to be uploaded."""
+
+
 def copy(source: Source, target: Target, manifest: Manifest, *, name: str | None = None) -> None:
     """Copy ``manifest`` and all that it points to, blobs before manifests, children before an index."""
     for child in manifest.manifests:
@@ -52,6 +68,14 @@ def copy(source: Source, target: Target, manifest: Manifest, *, name: str | None
             raise NotFoundError(f"{source.title}: {child.digest} of {manifest.descriptor.digest} is missing")
         copy(source, target, found)
     for blob in manifest.blobs:
-        if not target.has(blob):
-            target.put_blob(blob, source.blob(blob))
+        copy_blob(source, target, blob)
     target.put_manifest(manifest, name)
+
+
+def copy_blob(source: Source, target: Target, blob: Descriptor) -> None:
+    """Copy a blob that is missing; between repositories of one registry without its bytes coming here."""
+    if target.has(blob):
+        return
+    if isinstance(source, Located) and isinstance(target, Mounting) and target.mount(blob, source.repository):
+        return
+    target.put_blob(blob, source.blob(blob))
