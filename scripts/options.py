@@ -32,8 +32,8 @@ def _settings(inputs: dict[str, Any]) -> list[str]:
         (
             "A setting has one name everywhere: `--dry-run`, the input `dry-run`, the variable "
             f"`{ENVIRONMENT_PREFIX}DRY_RUN`, the key `dry-run` in `{FILES[0]}` or `{FILES[1]}`. The first that is "
-            "given counts. Lists have one item a line, or one option each; on the command line `registries` is `--registry` "
-            "and `from-plan` is `--from`. Blanks and line ends around an input do not count."
+            "given counts. Lists have one item a line, or one option each; on the command line `registries` is "
+            "`--registry` and `from-plan` is `--from`. Blanks and line ends around an input do not count."
         ),
         "",
         "## Settings",
@@ -75,6 +75,28 @@ def _outputs(outputs: dict[str, Any]) -> list[str]:
         "| output | what |",
         "|:--|:--|",
         *(f"| `{name}` | {entry['description']} |" for name, entry in outputs.items()),
+        "",
+        (
+            "The runner takes 1 MB of outputs a job, so those of a run stay below 800 KB (as UTF-16). Where the "
+            "charts are too many, the output `charts` goes without `bump`, `config`, `layer`, `dependencies`, "
+            "`ignored` and `warnings`; then it has `name`, `path`, `version`, `status`, `digest` and `size` "
+            "alone; then no unchanged charts; and last no charts. A `matrix` that alone is too large is empty. "
+            "The file `report` always has everything."
+        ),
+        "",
+        (
+            "To attest, give `checksums` to `actions/attest` as `subject-checksums`. It has what was published in "
+            "this run first, then what an earlier one did, 1024 lines at most, which is what the action takes; "
+            "and never what somebody else packed. So a job that is run again, because attesting had failed, "
+            "attests what its first attempt published:"
+        ),
+        "",
+        "```yaml",
+        "- uses: actions/attest@v4",
+        "  if: steps.charts.outputs.checksums && (steps.charts.outputs.published == 'true' || github.run_attempt > 1)",
+        "  with:",
+        "    subject-checksums: ${{ steps.charts.outputs.checksums }}",
+        "```",
     ]
 
 

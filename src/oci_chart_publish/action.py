@@ -20,6 +20,7 @@ from oci_chart_publish.cli.main import show, show_several
 from oci_chart_publish.discover.source import ChartSource
 from oci_chart_publish.errors import ConfigError, PublishError
 from oci_chart_publish.forge.event import Event, read_event
+from oci_chart_publish.forge.trust import refuse_untrusted
 from oci_chart_publish.interruption import SAID, Interruption
 from oci_chart_publish.report import document
 from oci_chart_publish.report.annotations import Annotation, annotations_of
@@ -58,10 +59,10 @@ def _run(environment: Mapping[str, str], interruption: Interruption) -> int:
     given = inputs(environment)
     event = read_event(environment)
     refuse_untrusted(event)
-    command = given.pop("command", "") or default_command(event, given.get("publish-refs", ""))
+    command = given.pop("command", "")
     folder = Path(environment.get("GITHUB_WORKSPACE") or os.curdir)
     os.chdir(folder)
-    if command not in COMMANDS:
+    if command and command not in COMMANDS:
         return _other(command, given, environment)
     config = given.pop("config", "")
     options = Layer("input", {key: value for key, value in given.items() if key in fields()})
@@ -70,15 +71,16 @@ def _run(environment: Mapping[str, str], interruption: Interruption) -> int:
         environment,
         folder=folder,
         config=config,
-        writes=command == "publish",
         on_secret=lambda secret: mask([secret], sys.stdout),
     )
+    command = command or default_command(event, session.settings.publish_refs)
+    session = replace(session, writes=command == "publish" and not session.settings.dry_run)
     try:
         if session.planned and session.planned.of_pull_request:
             session, command = for_pull_request(session), "plan"
         sources = session.sources()
         run = replace(session.run(sources), stopping=interruption.stopping)
-        report = session.report(command, _charts(command, session, sources, run))
+        report = session.report(command, _charts(session, sources, run))
         if interruption.stopping.is_set():
             print_command(f"::error::{SAID}", sys.stdout)
             report = interrupted(report)
@@ -90,11 +92,8 @@ def _run(environment: Mapping[str, str], interruption: Interruption) -> int:
     return report.exit_code
 
 
-def _charts(
-    command: str, session: Session, sources: Sequence[ChartSource], run: Run
-) -> Sequence[document.Chart]:
-    publishes = command == "publish" and not session.settings.dry_run
-    return (pipeline.publish if publishes else pipeline.plan)(sources, run)
+def _charts(session: Session, sources: Sequence[ChartSource], run: Run) -> Sequence[document.Chart]:
+    return (pipeline.publish if session.writes else pipeline.plan)(sources, run)
 
 
 def _other(command: str, given: Mapping[str, str], environment: Mapping[str, str]) -> int:
@@ -120,20 +119,10 @@ def inputs(environment: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
-def default_command(event: Event, publish_refs: str) -> str:
+def default_command(event: Event, publish_refs: Sequence[str]) -> str:
     """Return ``publish`` for what happens on the default branch or a ref in ``publish-refs``, else ``plan``."""
-    patterns = publish_refs.split()
-    listed = any(fnmatch.fnmatchcase(event.ref, pattern) for pattern in patterns)
+    listed = any(fnmatch.fnmatchcase(event.ref, pattern) for pattern in publish_refs)
     return "publish" if event.name in _PUBLISHING and (event.on_default_branch or listed) else "plan"
-
-
-def refuse_untrusted(event: Event) -> None:
-    """Raise ConfigError where code of another repository would run with this repository's secrets."""
-    if event.name == "pull_request_target" and event.from_fork:
-        raise ConfigError(
-            "refused to run on pull_request_target for a pull request from another repository",
-            hint="use `on: pull_request`: the plan needs no secrets, and the report goes to the step summary",
-        )
 
 
 def publish_report(report: document.Report, session: Session, environment: Mapping[str, str]) -> None:
@@ -172,6 +161,8 @@ def _files(report: document.Report, session: Session, folder: Path) -> dict[str,
     except OSError as error:
         raise ConfigError(f"cannot write {error.filename}: {error.strerror}") from error
     written = {**{name: str(path) for name, path in paths.items()}, "layout": str(session.layout.root)}
+    if not contents["checksums"]:
+        written["checksums"] = ""  # so that a step can ask whether there is something to attest
     return {name: on_runner(path, session.environment) for name, path in written.items()}
 
 

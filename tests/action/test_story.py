@@ -110,7 +110,9 @@ def test_story_of_a_chart(
     assert "1.0.0 → **1.0.1**" in comment.body
     planned = next(chart for chart in json.loads(step.outputs["charts"]) if chart["name"] == "web")
     assert planned["digest"] in comment.body
-    assert planned["changes"]["changed"] == ["Chart.yaml", "values.yaml"]
+    saved = json.loads(Path(step.outputs["report"]).read_text())["charts"]
+    assert next(c for c in saved if c["name"] == "web")["changes"]["changed"] == ["Chart.yaml", "values.yaml"]
+    assert "changes" not in planned
     assert "`values.yaml: replicas` `1` → `2`" in comment.body
 
     # Merged: what is published is what the comment showed.

@@ -7,7 +7,8 @@ import pytest
 from markdown_it import MarkdownIt
 
 from oci_chart_publish.report import document
-from oci_chart_publish.report.markdown import render, units
+from oci_chart_publish.report.markdown import render
+from oci_chart_publish.report.text import units
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 DIGEST = "sha256:2c13f6fed4582256859dcac8e2754ee39e06233eaaefebce6c20251ceb4e0ffa"

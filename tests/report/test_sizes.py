@@ -6,8 +6,9 @@ import pytest
 from msgspec.structs import replace
 
 from oci_chart_publish.report import document
-from oci_chart_publish.report.markdown import render, units
+from oci_chart_publish.report.markdown import render
 from oci_chart_publish.report.sizes import diagram, worth_drawing
+from oci_chart_publish.report.text import units
 
 
 def chart(*sizes: int, name: str = "web", versions: tuple[str, ...] = ()) -> document.Chart:

@@ -11,7 +11,7 @@ from functools import partial
 
 from oci_chart_publish.report.document import Chart, Problem, Report, Target
 from oci_chart_publish.report.sizes import diagram, worth_drawing
-from oci_chart_publish.report.text import change, code, escaped, markup, plain, short, size
+from oci_chart_publish.report.text import change, code, escaped, markup, plain, short, size, units
 
 LABELS = {
     "failed": "❌ failed",
@@ -53,11 +53,6 @@ def render(report: Report, *, limit: int = 60_000, footer: str = "") -> str:
         if units(text) <= limit:
             return text
     return "\n\n".join(part for part in (_headline(report), footer) if part) + "\n"
-
-
-def units(text: str) -> int:
-    """Count UTF-16 code units."""
-    return len(text.encode("utf-16-le")) // 2
 
 
 def ordered(report: Report) -> list[Chart]:

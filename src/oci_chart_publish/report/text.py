@@ -35,6 +35,11 @@ def short(digest: str | None) -> str:
     return digest.partition(":")[2][:12] if digest else ""
 
 
+def units(text: str) -> int:
+    """Count UTF-16 code units, as GitHub does where it limits lengths."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
 def plain(text: str, limit: int = 400) -> str:
     """Return untrusted text on one line: no control, format or bidirectional characters, at most ``limit`` long."""
     line = " ".join(text.split())
