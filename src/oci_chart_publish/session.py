@@ -28,6 +28,7 @@ from oci_chart_publish.discover.source import ChartSource
 from oci_chart_publish.errors import ConfigError
 from oci_chart_publish.forge.event import Event, read_event
 from oci_chart_publish.forge.git import GitRepository
+from oci_chart_publish.forge.trust import refuse_foreign
 from oci_chart_publish.forge.worktree import WorkTreeFiles
 from oci_chart_publish.layout.layout import ImageLayout
 from oci_chart_publish.layout.memo import Memo
@@ -170,6 +171,8 @@ class Session:
 
     def sources(self) -> tuple[ChartSource, ...]:
         """Discover the charts that the settings name."""
+        if self.writes and not self.planned:
+            refuse_foreign(self.event, self.repository.head() if self.repository else None)
         found = find.charts(self.settings.charts, base=self.folder, files=self.files)
         since = self.settings.changed_since
         if since:

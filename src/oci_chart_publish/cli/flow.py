@@ -85,9 +85,7 @@ def publish(environment: Mapping[str, str], /, **options: Any) -> int:  # noqa: 
     A version that exists is compared: the same content is left alone, different content is a conflict (exit 4) and
     never overwritten. Run it again after any failure: it goes on where it stopped.
     """
-    return _flow(
-        "publish", pipeline.plan if options.get("dry_run") else pipeline.publish, environment, options
-    )
+    return _flow("publish", pipeline.publish, environment, options)
 
 
 @click.command()
@@ -116,6 +114,8 @@ def _flow(name: str, stages: Stages, environment: Mapping[str, str], options: di
         verbose=options.pop("verbose"),
         writes=stages is pipeline.publish,
     )
+    if session.writes and session.settings.dry_run:  # which the settings file may say, too
+        session, stages = replace(session, writes=False), pipeline.plan
     interruption = Interruption()
     interruption.listen()
     try:
