@@ -53,6 +53,13 @@ def test_a_second_work_tree_is_a_repository_of_its_own(tmp_path: Path) -> None:
     assert (second.root, second.bare, second.head()) == (tmp_path / "second", False, sha)
 
 
+def given_away(root: Path) -> None:
+    """Give a folder and all in it to another user."""
+    for folder, _, names in os.walk(root):
+        for path in [folder, *(f"{folder}/{name}" for name in names)]:
+            os.chown(path, 1001, 1001)
+
+
 def test_a_bare_repository_is_read(tmp_path: Path) -> None:
     repo = GitRepo(tmp_path / "repo")
     repo.write({"a.txt": "a\n"})
@@ -69,18 +76,51 @@ def test_a_git_file_that_leads_nowhere_is_an_error_and_not_a_folder_without_git(
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to another user")
-def test_a_work_tree_of_another_user_is_trusted_for_this_process_alone(tmp_path: Path) -> None:
+def test_the_workspace_of_another_user_is_trusted_for_this_process_alone(tmp_path: Path) -> None:
     repo = GitRepo(tmp_path / "repo")
     repo.write({"a.txt": "a\n"})
     sha = repo.commit("one")
-    for folder, _, names in os.walk(repo.root):
-        for path in [folder, *(f"{folder}/{name}" for name in names)]:
-            os.chown(path, 1001, 1001)
+    given_away(repo.root)
     with pytest.raises(AssertionError, match="dubious ownership"):
         repo.git("status")
-    assert opened(repo.root).head() == sha
+    repository = GitRepository.open(
+        repo.root, {**ENV, "GITHUB_ACTIONS": "true", "GITHUB_WORKSPACE": str(repo.root)}
+    )
+    assert repository is not None
+    assert repository.head() == sha
     with pytest.raises(AssertionError, match="dubious ownership"):
         repo.git("status")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to another user")
+@pytest.mark.parametrize("workspace", ["", "elsewhere"])
+def test_a_repository_of_another_user_runs_no_program_of_its_own(tmp_path: Path, workspace: str) -> None:
+    repo = GitRepo(tmp_path / "repo")
+    repo.commit("one")
+    given_away(repo.root)
+    around = {"GITHUB_ACTIONS": "true", "GITHUB_WORKSPACE": str(tmp_path / workspace)} if workspace else {}
+    with pytest.raises(ConfigError, match="dubious ownership") as raised:
+        GitRepository.open(repo.root, {**ENV, **around})
+    assert f"git config --global --add safe.directory {repo.root}" in raised.value.hint
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to another user")
+def test_what_root_fetches_belongs_to_the_owner_of_the_workspace(tmp_path: Path) -> None:
+    origin = GitRepo(tmp_path / "origin")
+    for number in range(3):
+        origin.commit(f"{number}")
+        origin.tag(f"charts/web-1.{number}.0")
+    clone = GitRepo.clone(origin.root, tmp_path / "clone", "--depth=1")
+    clone.git("config", "remote.origin.url", origin.root.as_uri())
+    given_away(clone.root)
+    around = {"GITHUB_ACTIONS": "true", "GITHUB_WORKSPACE": str(clone.root)}
+    with GitRepository.open(clone.root, {**ENV, **around, "GIT_ALLOW_PROTOCOL": "file"}) or pytest.fail(
+        "none"
+    ) as repository:
+        repository.fetch_history("main")
+        assert len(repository.tags()) == 3
+    foreign = [path for path in (clone.root / ".git").rglob("*") if path.lstat().st_uid != 1001]
+    assert foreign == []
 
 
 def test_hooks_and_programs_of_the_configuration_are_not_run(tmp_path: Path) -> None:

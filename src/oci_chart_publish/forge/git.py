@@ -1,8 +1,8 @@
 """The only user of git: one repository, read without trusting its configuration or its file names.
 
 Every call is one short process. Nothing is written to the repository but what a fetch of missing history brings.
-Hooks, pagers, prompts, optional locks, external diff programs and text conversions are off; ``safe.directory`` is
-set for the process alone, because the work tree of an action belongs to another user than the container's.
+Hooks, pagers, prompts, optional locks, external diff programs and text conversions are off. In a workflow the work tree
+of an action belongs to another user than the container's: there ``safe.directory`` is set, for the process alone.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Self
 
 from oci_chart_publish.errors import ConfigError, PublishError
 from oci_chart_publish.forge.blobs import BlobReader
-from oci_chart_publish.forge.gitenv import authorise, environment, locate
+from oci_chart_publish.forge.gitenv import authorise, environment, give_back, locate, trust
 from oci_chart_publish.forge.history import LOG_FORMAT, Commit, parse_log
 from oci_chart_publish.forge.origin import web_url
 
@@ -69,7 +69,7 @@ class Git:
         self.folder = folder
         self._given = env
         self._program = program
-        self._env = environment(env, [("safe.directory", str(folder)), *config])
+        self._env = environment(env, [*trust(folder, env), *config])
         if bare:
             self._env["GIT_DIR"] = str(folder)
 
@@ -135,7 +135,11 @@ class GitRepository:
         git = Git(root, env, bare=bare)
         done = git.run("rev-parse", "--git-dir" if bare else "--show-toplevel")
         if done.returncode:
-            raise ConfigError(f"git cannot use the repository at {root}: {said(done)}")
+            foreign = "dubious ownership" in said(done)
+            hint = f"run as its owner, or trust it: git config --global --add safe.directory {root}"
+            raise ConfigError(
+                f"git cannot use the repository at {root}: {said(done)}", hint=hint if foreign else ""
+            )
         top = root if bare else Path(os.fsdecode(done.stdout.removesuffix(b"\n")))
         return cls(git if top == root else Git(top, env), env, bare=bare)
 
@@ -306,6 +310,11 @@ class GitRepository:
         refspec = (f"+refs/heads/{branch}:refs/remotes/origin/{branch}",) if branch else ("HEAD",)
         self._fetch(token, *depth, "origin", _ALL_TAGS, *refspec)
 
+    def deepen(self, commits: int, token: str = "", *, server: str = GITHUB) -> None:
+        """Fetch so many commits more below the history that there is; ConfigError where they cannot be had."""
+        self._authorise(token, server)
+        self._fetch(token, f"--deepen={commits}", "--no-tags", "origin", self.require("HEAD"))
+
     def fetch_commit(self, sha: str, token: str = "", *, server: str = GITHUB) -> None:
         """Fetch one commit and its trees, leaving the history as deep as it is; ConfigError where it cannot be had."""
         self._authorise(token, server)
@@ -350,6 +359,7 @@ class GitRepository:
     def _fetch(self, token: str, *args: str) -> None:
         done = self._git.run("fetch", *_QUIET, "--filter=blob:none", *args)
         self._partial = None
+        give_back(Path(os.fsdecode(self._git.output("rev-parse", "--absolute-git-dir").removesuffix(b"\n"))))
         if done.returncode:
             words = said(done).replace(token, "***") if token else said(done)
             raise ConfigError(f"cannot fetch the missing history of {self.root}: {words}", hint=DEPTH_HINT)

@@ -60,6 +60,32 @@ def environment(env: Mapping[str, str], config: Iterable[tuple[str, str]]) -> di
     return child
 
 
+def trust(folder: Path, env: Mapping[str, str]) -> list[tuple[str, str]]:
+    """Return the setting that has git trust a work tree of another user: the workspace of a workflow, and no other.
+
+    The configuration of a repository names programs that git runs, so whose it is matters everywhere else.
+    """
+    workspace = env.get("GITHUB_WORKSPACE", "")
+    if env.get("GITHUB_ACTIONS") != "true" or not workspace:
+        return []
+    inside = folder.is_relative_to(os.path.realpath(workspace))
+    return [("safe.directory", str(folder))] if inside else []
+
+
+def give_back(folder: Path) -> None:
+    """Give what root wrote below git's folder to the owner of that folder, so that later steps can go on with it."""
+    if os.name != "posix" or os.geteuid() != 0:
+        return
+    owner = folder.stat()
+    if owner.st_uid == 0:
+        return
+    for place, folders, names in os.walk(folder):
+        for name in (*folders, *names):
+            path = os.path.join(place, name)  # noqa: PTH118  (thousands of them)
+            if os.lstat(path).st_uid == 0:
+                os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
+
+
 def authorise(token: str, server: str) -> list[tuple[str, str]]:
     """Return the settings that send ``token`` to ``server``, in place of a credential that the checkout left."""
     basic = b64encode(f"x-access-token:{token}".encode()).decode()
