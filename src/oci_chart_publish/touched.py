@@ -70,14 +70,19 @@ class Touched:
         elif not known:
             repository.fetch_commit(base, self.token, server=self.server_url)
 
+    def _raised(self, charts: Sequence[Chart]) -> bool:
+        """Whether some chart may have another version than before."""
+        files = {f"{chart.path}/Chart.yaml" if chart.path else "Chart.yaml" for chart in charts}
+        return self.paths is None or not files.isdisjoint(self.paths)
+
     def replaced(self, charts: Sequence[Chart]) -> tuple[str, ...]:
         """Return what to tell of versions that this push of several commits brought and replaced at once."""
         event, repository = self.event, self.repository
-        if repository is None or not event.before or event.commits < 2:
+        if repository is None or not event.before or event.commits < 2 or not self._raised(charts):
             return ()
         try:
             if repository.is_shallow():
-                repository.fetch_history("", self.token, server=self.server_url)
+                repository.deepen(event.commits, self.token, server=self.server_url)
             return superseded(repository, event.before, self.revision, charts)
         except PublishError:
             return ()  # worth a note, not a failure

@@ -128,6 +128,20 @@ def test_a_version_that_one_push_brought_and_replaced_is_named(project: Project)
     assert f"::notice::{note}" in step.annotations
 
 
+def test_only_as_much_history_is_fetched_as_the_push_brought(project: Project, tmp_path: Path) -> None:
+    for number in range(9):
+        before = project.change("db", f"{number}")
+    passed = project.change("web", "one", version="1.1.0")
+    project.change("web", "two", version="1.2.0")
+    clone = GitRepo.clone(project.repo.root, tmp_path / "clone", "--depth=1")
+    project.runner.workspace = clone.root
+    shallow = Project(clone, project.registry, project.runner)
+    (note,) = report(shallow.push(before, commits=2))["notes"]
+    assert f"run on {passed[:9]}" in note
+    # Both ends of the push go deeper by the commits of the push; there are a dozen.
+    assert len(clone.git("rev-list", "HEAD").split()) == 5
+
+
 def test_ignored_changes_need_no_new_version_and_are_named(project: Project, tmp_path: Path) -> None:
     before = project.repo.git("rev-parse", "HEAD")
     (published,) = [chart for chart in report(project.push(NOTHING))["charts"] if chart["name"] == "web"]
