@@ -4,54 +4,124 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING
+
+from msgspec.structs import replace as replace_struct
 
 from oci_chart_publish import pipeline
 from oci_chart_publish.discover.source import ChartSource
-from oci_chart_publish.errors import ConfigError
+from oci_chart_publish.errors import ConfigError, NotFoundError, PublishError, VerificationError
 from oci_chart_publish.forge.event import PullRequestEvent
+from oci_chart_publish.oci.descriptor import Descriptor
+from oci_chart_publish.oci.reference import Repository, parse_reference
 from oci_chart_publish.previews import PreviewVersions, listed
+from oci_chart_publish.registry.connect import PULL
 from oci_chart_publish.report import document
 from oci_chart_publish.session import Session
 
 if TYPE_CHECKING:
     from oci_chart_publish.forge.github import GitHub
     from oci_chart_publish.report.announce import Announcer
+    from oci_chart_publish.report.comment import Commenter
+
+_LISTED = 2048
+"""Commits that the event of a push lists at most."""
 
 
 def announced(session: Session, report: document.Report) -> document.Report:
     """Tell the code host of a finished run: releases after a publish, then the comment."""
     github = session.github()
     if github is None:
-        return report
+        return _untold(session, report)
     with github:
-        announcer = _announcer(session, github, report)
         if report.command == "publish" and session.event.pull_request is None:
-            report = announcer.releases(report)
-        return announcer.comment(report)
+            report = _announcer(session, github, report).releases(report)
+        return _commenter(session, github).comment(report)
 
 
 def posted(session: Session, report: document.Report) -> document.Report:
     """Write the comment of a report that another job saved, on the pull request of this event."""
     github = session.github()
     if github is None:
-        return report
+        return _untold(session, report)
     with github:
-        return _announcer(session, github, report).comment(report)
+        return _commenter(session, github).comment(report, expected=True)
+
+
+def _untold(session: Session, report: document.Report) -> document.Report:
+    """Return the report with what was left out because there is no token, where it would have been done."""
+    settings, event = session.settings, session.event
+    if not event.name:
+        return report  # on the command line nobody expects it
+    left_out = []
+    about_pull_request = event.pull_request is not None or event.workflow_run is not None
+    if settings.comment != "off" and about_pull_request:
+        left_out.append("commented on")
+    published = any(chart.status == "published" for chart in report.charts)
+    if settings.release != "off" and report.command == "publish" and published and not about_pull_request:
+        left_out.append("tagged" if settings.release == "tag" else "released")
+    note = f"nothing was {' or '.join(left_out)}: github-token is empty"
+    return replace_struct(report, notes=(*report.notes, note)) if left_out else report
 
 
 def _announcer(session: Session, github: GitHub, report: document.Report) -> Announcer:
     from oci_chart_publish.report.announce import Announcer  # noqa: PLC0415  (only where there is somebody to tell)
 
     versions = session.versions_of(report.charts)
+    touched = session.touched(report.charts)
+    again = int(session.event.run_attempt or 1) > 1
     return Announcer(
         github=github,
         event=session.event,
         settings=session.settings,
-        layout=session.layout,
+        blob=partial(_blob, session),
         tag_name=lambda chart: versions.template(chart.name).tag(chart.name, chart.version),
         subjects=lambda chart: versions.subjects(chart.name, chart.path, chart.version),
+        begun=lambda chart: again or (session.event.name == "push" and touched(chart)),
     )
+
+
+def _blob(session: Session, chart: document.Chart, blob: Descriptor) -> bytes:
+    """Read a blob of a published chart from the layout, or from the first registry that has it.
+
+    The layout lacks what another tool has published, and what was copied from registry to registry.
+    """
+    try:
+        return session.layout.blob(blob)
+    except (NotFoundError, VerificationError) as error:
+        problem: PublishError = error
+    for target in chart.targets:
+        if target.digest == chart.digest:
+            try:
+                named = parse_reference(target.reference)
+                repository = named if isinstance(named, Repository) else named.repository
+                return session.registries.repository(repository, actions=PULL).blob(blob)
+            except PublishError as error:
+                problem = error
+    raise problem
+
+
+def _commenter(session: Session, github: GitHub) -> Commenter:
+    from oci_chart_publish.report.comment import Commenter  # noqa: PLC0415  (only where there is somebody to tell)
+
+    return Commenter(
+        github=github,
+        event=session.event,
+        settings=session.settings,
+        pushed=partial(_pushed, session),
+    )
+
+
+def _pushed(session: Session) -> frozenset[str]:
+    """Return the commits of this push: those that the event lists, or where it lists no more, those that git knows."""
+    event, repository = session.event, session.repository
+    listed = frozenset(event.pushed)
+    if 0 < len(listed) < _LISTED or not event.before or repository is None:
+        return listed
+    if repository.commit(event.before) is None:
+        return listed
+    return listed | {commit.sha for commit in repository.log([f"{event.before}..{session.revision}"])}
 
 
 def previewed(session: Session, report: document.Report, sources: Sequence[ChartSource]) -> document.Report:

@@ -160,10 +160,16 @@ def concluded(report: document.Report, problems: Sequence[PublishError]) -> docu
     if not problems:
         return report
     code = worst([ExitCode(report.exit_code), *(problem.exit_code for problem in problems)])
-    said = tuple(" ".join(str(problem).split("\n")) for problem in problems)
+    said = tuple(line(problem) for problem in problems)
     return replace(
         report, exit_code=int(code), conclusion=conclusion(report.charts, code), notes=(*report.notes, *said)
     )
+
+
+def line(error: PublishError) -> str:
+    """Return what an error says, and what to do about it, on one line."""
+    parts = (" ".join(part.split()) for part in str(error).split("\n"))
+    return ". ".join(part.removesuffix(".") for part in parts if part)
 
 
 def interrupted(report: document.Report) -> document.Report:

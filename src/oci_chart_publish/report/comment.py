@@ -1,0 +1,174 @@
+"""The comment on pull requests: what a plan shows, and what became of it on merge and close.
+
+A comment that exists is kept up to date whatever the setting says; one that a publish has written stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace
+
+from oci_chart_publish.errors import ForgeError, PublishError, ReadOnlyError
+from oci_chart_publish.forge.event import Event
+from oci_chart_publish.forge.github.comments import RunMark, Stage
+from oci_chart_publish.report import compose, document
+from oci_chart_publish.report.markdown import render
+from oci_chart_publish.report.text import code
+from oci_chart_publish.settings import Settings
+
+if TYPE_CHECKING:
+    from oci_chart_publish.forge.github import GitHub
+    from oci_chart_publish.forge.github.pulls import PullRequest
+
+COMMENT_LIMIT = 60_000
+"""UTF-16 units; GitHub refuses a comment of more than 65,536."""
+_SUMMARY_ONLY = "the report is in the step summary only"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Place:
+    """A pull request to comment on; ``create`` also where there is no comment yet."""
+
+    number: int
+    create: bool
+    closed: bool = False
+    merged: bool = False
+    base: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Commenter:
+    """Writes the comment. ``pushed`` gives the commits of a push."""
+
+    github: GitHub
+    event: Event
+    settings: Settings
+    pushed: Callable[[], frozenset[str]]
+
+    def comment(self, report: document.Report, *, expected: bool = False) -> document.Report:
+        """Write the comment on the pull request; on a push, the final state on those that it brought.
+
+        Where a pull request is ``expected`` and there is none, or the token may not write, the report says so; it
+        says what failed otherwise, as exit code 7.
+        """
+        if self.settings.comment == "off":
+            return report
+        try:
+            places = list(self._places(report))
+        except ReadOnlyError as error:
+            why = "which pull request this run belongs to is not known, so no comment was written"
+            return _noted(report, f"{why}: {compose.line(error)}")
+        except ForgeError as error:
+            return compose.concluded(report, [error])
+        if not places and expected:
+            return _noted(report, "no pull request was found for this event, so no comment was written")
+        if self.settings.dry_run:
+            listed = ", ".join(f"#{place.number}" for place in places)
+            return _noted(report, f"dry run: would comment on {listed}") if places else report
+        return self._write(report, places)
+
+    def _write(self, report: document.Report, places: list[Place]) -> document.Report:
+        problems: list[PublishError] = []
+        for place in places:
+            try:
+                self._upsert(report, place)
+            except ReadOnlyError as error:
+                hint = "" if self.event.from_fork else f". {error.hint}"
+                return _noted(
+                    compose.concluded(report, problems), f"the token may not comment: {_SUMMARY_ONLY}{hint}"
+                )
+            except ForgeError as error:
+                problems.append(error)
+        return compose.concluded(report, problems)
+
+    def _upsert(self, report: document.Report, place: Place) -> None:
+        mark = RunMark(
+            int(self.event.run_id or 0), int(self.event.run_attempt or 0), _stage(report, merged=place.merged)
+        )
+        self.github.comments.upsert(
+            place.number,
+            self.settings.comment_key,
+            body(report, place, self._footer(report), final=mark.stage is not Stage.PLANNED),
+            mark,
+            revision=report.revision or "",
+            create=place.create,
+        )
+
+    def _places(self, report: document.Report) -> Iterator[Place]:
+        """Yield where to comment. Nobody waits for a new comment on what is closed or merged."""
+        event = self.event
+        pull_request = event.pull_request
+        if pull_request is not None:
+            yield Place(
+                number=pull_request.number,
+                create=not pull_request.closed and self._worth(report),
+                closed=pull_request.closed,
+                merged=pull_request.merged,
+                base=pull_request.base_ref,
+            )
+        elif event.workflow_run is not None:
+            found = self.github.pulls.of_workflow_run(event.workflow_run)
+            if found is not None:
+                yield _place(found, create=found.open and self._worth(report))
+        else:
+            yield from (_place(pull, create=False) for pull in self._merged())
+
+    def _merged(self) -> list[PullRequest]:
+        """Return the pull requests that a push brought: a merge queue and a person may merge several at once."""
+        commits = self.pushed()
+        if len(commits) > 1:
+            found = [pull for pull in self.github.pulls.recently_merged() if pull.merge_commit in commits]
+            if found:
+                return sorted(found, key=lambda pull: pull.number)
+        one = self.github.pulls.merged_as(self.event.revision) if self.event.revision else None
+        return [one] if one else []
+
+    def _worth(self, report: document.Report) -> bool:
+        """Whether a comment that is not there yet is wanted; drift is if this pull request had a hand in it."""
+        if self.settings.comment == "always":
+            return True
+        if self.settings.comment == "failures":
+            return report.exit_code != 0
+        return any(
+            chart.status != "unchanged" and (chart.status != "drift" or chart.touched is True)
+            for chart in report.charts
+        )
+
+    def _footer(self, report: document.Report) -> str:
+        run = f"[run]({self.event.url}/actions/runs/{self.event.run_id})" if self.event.url else ""
+        revision = f"`{(report.revision or '')[:7]}`" if report.revision else ""
+        return "<sub>" + " · ".join(part for part in (report.command, revision, run) if part) + "</sub>"
+
+
+def body(report: document.Report, place: Place, footer: str, *, final: bool) -> str:
+    """Return the comment's Markdown: the report, or, of a plan that is over, how it ended and the report folded."""
+    if final or not place.closed:
+        return render(report, limit=COMMENT_LIMIT, footer=footer)
+    if place.merged:
+        where = f" of {code(place.base)}" if place.base else ""
+        head = f"### Helm charts: merged\n\nWhat the publish run{where} makes of it will be said here."
+    else:
+        head = "### Helm charts: closed without a merge, nothing of it was published"
+    inside = render(report, limit=COMMENT_LIMIT - 1_000)
+    return f"{head}\n\n<details><summary>The last plan</summary>\n\n{inside}\n</details>\n\n{footer}\n"
+
+
+def _place(pull: PullRequest, *, create: bool) -> Place:
+    return Place(
+        number=pull.number, create=create, closed=not pull.open, merged=pull.merged, base=pull.base_ref
+    )
+
+
+def _stage(report: document.Report, *, merged: bool) -> Stage:
+    """Return what a run came to: what was published stays in the comment, whatever a later run finds."""
+    if report.command != "publish" or report.dry_run or not merged:
+        return Stage.PLANNED
+    published = any(chart.status == "published" for chart in report.charts)
+    return Stage.PUBLISHED if published and report.exit_code == 0 else Stage.RAN
+
+
+def _noted(report: document.Report, note: str) -> document.Report:
+    return replace(report, notes=(*report.notes, note))

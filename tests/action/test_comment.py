@@ -1,0 +1,199 @@
+"""The comment on a pull request over its whole life, as the runs of a workflow leave it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.action.project import NOTHING, Project, charts, notes
+from tests.fakes.github import FakeGitHub, Token
+from tests.real.registries import Registry
+
+READS = "Add `pull-requests: read` to the `permissions:` of the job"
+
+
+@pytest.fixture
+def github() -> Iterator[FakeGitHub]:
+    with FakeGitHub() as fake:
+        yield fake
+
+
+@pytest.fixture
+def project(tmp_path: Path, github: FakeGitHub, plain_registry: Registry) -> Project:
+    project = Project.begin(tmp_path, github, plain_registry, ("web", "api"))
+    step = project.push(release="off")
+    assert step.code == 0, step.errors + step.log
+    return project
+
+
+def test_closed_without_a_merge_ends_as_that(project: Project) -> None:
+    project.open(7, "web", "1.0.1")
+    project.pull_request(7)
+    assert "1 to publish" in project.comment(7).splitlines()[1]
+    project.github.state.pulls[7].state = "closed"
+    step = project.pull_request(7, "closed")
+    assert step.code == 0, step.errors + step.log
+    lines = project.comment(7).splitlines()
+    assert lines[1] == "### Helm charts: closed without a merge, nothing of it was published"
+    assert lines[3] == "<details><summary>The last plan</summary>"
+    project.github.state.pulls[7].state = "open"
+    project.pull_request(7, "reopened")
+    assert "1 to publish" in project.comment(7).splitlines()[1]
+
+
+def test_nobody_who_closes_a_pull_request_gets_a_new_comment(project: Project) -> None:
+    project.open(7, "web", "1.0.1")
+    project.github.state.pulls[7].state = "closed"
+    assert project.pull_request(7, "closed").code == 0
+    assert project.github.state.comments == {}
+
+
+@pytest.mark.parametrize("first", ["push", "closed"])
+def test_what_was_published_stays_whichever_run_comes_last(project: Project, first: str) -> None:
+    before = project.head
+    project.open(7, "web", "1.0.1")
+    project.pull_request(7)
+    project.merge(7)
+    if first == "push":
+        assert project.push(before, release="off").code == 0
+        said = project.comment(7)
+        assert "✅ published" in said
+        assert project.pull_request(7, "closed").code == 0
+        assert project.push(before, release="off").code == 0  # again: unchanged by now
+        assert project.comment(7) == said
+    else:
+        assert project.pull_request(7, "closed").code == 0
+        assert project.comment(7).splitlines()[1:4] == [
+            "### Helm charts: merged",
+            "",
+            "What the publish run of `main` makes of it will be said here.",
+        ]
+        project.runner.run_id -= 50  # the run that publishes began before
+        assert project.push(before, release="off").code == 0
+        assert "✅ published" in project.comment(7)
+
+
+@pytest.mark.parametrize("listed", [True, False], ids=["event lists commits", "git knows them"])
+def test_every_pull_request_of_a_push_is_told(project: Project, *, listed: bool) -> None:
+    before = project.head
+    for number, chart in ((7, "web"), (8, "api"), (9, "web")):
+        project.open(number, chart, f"1.0.{number}")
+        project.pull_request(number)
+    other = project.comment(9)
+    project.github.add_pull(10)  # has no comment, and gets none
+    commits = project.merge(7, 8)
+    step = project.push(before, commits=commits if listed else (), release="off")
+    assert step.code == 0, step.errors + step.log
+    assert "2 published" in project.comment(7).splitlines()[1]
+    assert project.comment(7).splitlines()[1:] == project.comment(8).splitlines()[1:]
+    assert project.comment(9) == other
+    assert len(project.github.state.comments) == 3
+
+
+def test_a_failed_publish_is_replaced_by_the_one_that_repairs_it(project: Project) -> None:
+    before = project.head
+    project.open(7, "web", "1.0.1")
+    project.pull_request(7)
+    project.merge(7)
+    project.github.fail("POST", "/releases$", 422, message="Validation Failed")
+    assert project.push(before).code == 7
+    assert "422 Validation Failed" in project.comment(7)
+    step = project.push(before)
+    assert step.code == 0, step.errors + step.log
+    assert "422" not in project.comment(7)
+    url = charts(step)["web"]["release_url"]
+    assert url.endswith("/releases/tag/web-1.0.1")
+    # Once more: what is there already is named with its release, too.
+    assert charts(project.push(before))["web"]["release_url"] == url
+
+
+def test_dry_run_says_what_it_would_do_and_does_nothing(project: Project) -> None:
+    before = project.head
+    project.open(7, "web", "1.0.1")
+    step = project.pull_request(7, dry_run="true")
+    assert (step.code, notes(step)) == (0, ["dry run: would comment on #7"]), step.errors + step.log
+    project.merge(7)
+    step = project.push(before, dry_run="true")
+    assert (step.code, charts(step)["web"]["status"]) == (0, "would-publish")
+    assert notes(step) == ["dry run: would release web-1.0.1", "dry run: would comment on #7"]
+    assert [one for one in project.github.requests if one.method in {"POST", "PATCH", "DELETE"}] == []
+
+
+def test_drift_of_others_is_not_worth_a_comment_where_changes_are(project: Project) -> None:
+    project.repo.write({"charts/api/values.yaml": "forgotten: 1\n"})
+    project.commit()
+    project.repo.git("checkout", "--quiet", "-b", "topic-7")
+    project.repo.write({"README.md": "hello\n"})
+    project.github.add_pull(7, head_sha=project.commit())
+    step = project.pull_request(7, comment="changes")
+    assert (step.code, charts(step)["api"]["status"]) == (0, "drift")
+    assert project.github.state.comments == {}
+    # Where conflicts only warn, this pull request's own is drift as well.
+    project.repo.write({"charts/web/values.yaml": "forgotten: 1\n"})
+    project.github.state.pulls[7].head_sha = project.commit()
+    assert project.pull_request(7, comment="changes", conflicts="warn").code == 0
+    assert "web" in project.comment(7)
+
+
+def test_runs_of_different_keys_have_a_comment_each(project: Project) -> None:
+    project.open(7, "web", "1.0.1")
+    for key in ("stable", "incubator", "stable"):
+        assert project.pull_request(7, comment_key=key).code == 0
+    keys = [
+        comment.body.partition('key="')[2].partition('"')[0]
+        for comment in project.github.state.comments.values()
+    ]
+    assert keys == ["stable", "incubator"]
+    step = project.pull_request(7, comment_key="Not a key")
+    assert step.code == 2
+    assert "comment-key" in step.errors
+
+
+def test_token_that_may_not_read_pull_requests_is_told_what_it_was_for(project: Project) -> None:
+    before = project.head
+    project.commit("web", version="1.0.1")
+    refusal = "Resource not accessible by integration"
+    project.github.fail("GET", "/commits/.*/pulls", 403, message=refusal)
+    step = project.push(before, release="off")
+    assert step.code == 0
+    (note,) = notes(step)
+    assert note.startswith(
+        "which pull request this run belongs to is not known, so no comment was written: GET "
+    )
+    assert note.endswith(f"403 {refusal}. {READS}")
+
+
+def test_hint_of_a_refused_release_is_one_plain_line(project: Project) -> None:
+    before = project.head
+    project.commit("web", version="1.0.1")
+    project.github.tokens["t0ken"] = Token(writes=frozenset({"pull_requests"}))
+    step = project.push(before)
+    assert step.code == 7
+    (note,) = notes(step)
+    assert note.endswith(
+        "/releases: 403 Resource not accessible by integration. "
+        "Add `contents: write` to the `permissions:` of the job. GitHub accepts: contents=write"
+    )
+
+
+def test_run_without_a_token_says_what_it_left_out(project: Project) -> None:
+    before = project.head
+    project.open(7, "web", "1.0.1")
+    step = project.pull_request(7, github_token="")
+    assert (step.code, notes(step)) == (0, ["nothing was commented on: github-token is empty"])
+    assert "::notice::nothing was commented on: github-token is empty" in step.log
+    assert notes(project.pull_request(7, github_token="", comment="off")) == []
+    project.merge(7)
+    step = project.push(before, github_token="")
+    assert (step.code, notes(step)) == (0, ["nothing was released: github-token is empty"])
+    assert notes(project.push(before, github_token="")) == []  # nothing was published either
+
+
+def test_new_branch_and_merge_group_comment_nowhere(project: Project) -> None:
+    project.open(7, "web", "1.0.1")
+    group = {"action": "checks_requested", "merge_group": {"base_sha": project.repo.git("rev-parse", "main")}}
+    step = project.run("merge_group", group, ref="refs/heads/gh-readonly-queue/main/pr-7")
+    assert (step.code, charts(step)["web"]["status"]) == (0, "would-publish")
+    assert project.run("push", {"before": NOTHING}, ref="refs/heads/topic-7").code == 0
+    assert project.github.state.comments == {}
