@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import shutil
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -43,7 +44,12 @@ def tool(name: str) -> str:
     """Return the path of a program for a test; without it the test is skipped by name, in CI it fails."""
     found = find(name)
     if found is None:
-        if _STARTED_WITH.get("CI") == "true":
-            pytest.fail(absent(name))
-        pytest.skip(absent(name))
+        cannot(absent(name))
     return str(found)
+
+
+def cannot(reason: str) -> NoReturn:
+    """End a test that lacks something: skipped with the reason, in CI failed."""
+    if _STARTED_WITH.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
