@@ -88,7 +88,18 @@ def test_charts_of_the_file_are_folders_or_settings_by_chart(tmp_path: Path) -> 
         ("- a\n", "expected a mapping of settings"),
         ("a: [\n", "not YAML"),
         ("1: x\n", "expected a mapping of settings"),
-        ("charts:\n  web:\n    tag: x\n", "Object contains unknown field `tag` - at `$[...]`"),
+        (
+            "charts:\n  web:\n    tag-templat: x\n",
+            "charts: 'web': unknown key 'tag-templat'\ndid you mean 'tag-template'?",
+        ),
+        ("charts:\n  web: x\n", "charts: 'web': expected a mapping of settings"),
+        ("charts:\n  w*:\n    extra-paths: {a: b}\n", "charts: 'w*': 'extra-paths': Expected `str`"),
+        ("jobs: 4\njobs: 5\n", "the key 'jobs' stands twice"),
+        ("charts:\n  web: {}\n  web: {}\n", "the key 'web' stands twice"),
+        (
+            "comment: on\n",
+            "'comment': Invalid enum value 'on'\nexpected one of: always, changes, failures, off",
+        ),
     ],
 )
 def test_broken_file_is_named(tmp_path: Path, text: str, message: str) -> None:
@@ -97,6 +108,12 @@ def test_broken_file_is_named(tmp_path: Path, text: str, message: str) -> None:
         resolve([from_file(tmp_path)])
     assert str(path) in str(caught.value)
     assert message in str(caught.value)
+
+
+def test_off_without_quotes_is_the_value_that_it_looks_like(tmp_path: Path) -> None:
+    write(tmp_path, "comment: off\nrelease: off\ndry-run: on\n")
+    settings = resolve([from_file(tmp_path)])
+    assert (settings.comment, settings.release, settings.dry_run) == ("off", "off", True)
 
 
 def test_named_file_has_to_exist(tmp_path: Path) -> None:

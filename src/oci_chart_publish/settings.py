@@ -233,8 +233,18 @@ def from_file(root: Path, explicit: str = "") -> Layer:
 def _document(text: bytes, path: Path) -> Mapping[str, Any]:
     import yaml  # noqa: PLC0415  (only where a settings file exists)
 
+    class Loader(yaml.SafeLoader):
+        """Refuses what would be lost: the last of two equal keys wins in YAML."""
+
+        def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:  # noqa: FBT001, FBT002
+            keys = [key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)]
+            twice = next((key for number, key in enumerate(keys) if key in keys[:number]), None)
+            if twice is not None:
+                raise ConfigError(f"{path}: the key {twice!r} stands twice", hint="keep one of them")
+            return super().construct_mapping(node, deep)
+
     try:
-        document = yaml.safe_load(text)
+        document = yaml.load(text, Loader)  # noqa: S506  (a safe loader)
     except (yaml.YAMLError, ValueError) as error:
         raise ConfigError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
     if document is None:
@@ -242,9 +252,33 @@ def _document(text: bytes, path: Path) -> Mapping[str, Any]:
     if not isinstance(document, dict) or not all(isinstance(key, str) for key in document):
         raise ConfigError(f"{path}: expected a mapping of settings")
     # `charts:` lists folders, or, as a mapping, gives settings by chart.
-    if isinstance(document.get("charts"), dict):
-        document["chart-settings"] = document.pop("charts")
+    named = [key for key in ("chart-settings", "charts") if isinstance(document.get(key), dict)]
+    by_chart = [_by_chart(document.pop(key), f"{path}: {key}") for key in named]
+    if by_chart:
+        document["chart-settings"] = {name: one for found in by_chart for name, one in found.items()}
     return document
+
+
+def _by_chart(given: Mapping[Any, Any], origin: str) -> dict[str, ChartSettings]:
+    """Convert the settings of each chart; ConfigError names the chart and the key."""
+    known = {field.encode_name: field for field in msgspec.structs.fields(ChartSettings)}
+    found = {}
+    for name, settings in given.items():
+        if not isinstance(settings, dict):
+            raise ConfigError(f"{origin}: {name!r}: expected a mapping of settings")
+        unknown = next((key for key in settings if key not in known), None)
+        if unknown is not None:
+            raise ConfigError(
+                f"{origin}: {name!r}: unknown key {unknown!r}", hint=suggestion(str(unknown), known)
+            )
+        found[str(name)] = ChartSettings(
+            **{
+                known[key].name: _convert(value, known[key].type, f"{origin}: {name!r}: {key!r}")
+                for key, value in settings.items()
+                if value is not None
+            }
+        )
+    return found
 
 
 def _convert(value: Any, wanted: Any, origin: str) -> Any:  # noqa: ANN401  (raw values of four origins)
@@ -255,6 +289,8 @@ def _convert(value: Any, wanted: Any, origin: str) -> Any:  # noqa: ANN401  (raw
             value = _document(value.encode(), Path(origin))
     elif _is(wanted, tuple) and not isinstance(value, list | tuple):
         value = [value]
+    elif isinstance(value, bool) and "off" in _values(wanted):
+        value = "on" if value else "off"  # which YAML takes for truth values
     try:
         return msgspec.convert(value, wanted, strict=False)
     except msgspec.ValidationError as error:
@@ -269,5 +305,11 @@ def _is(wanted: Any, kind: type) -> bool:  # noqa: ANN401
 
 
 def _choices(wanted: Any) -> str:  # noqa: ANN401
+    values = _values(wanted)
+    return "expected one of: " + ", ".join(values) if values else ""
+
+
+def _values(wanted: Any) -> tuple[str, ...]:  # noqa: ANN401
+    """Return the values that a setting may have, where they are listed."""
     bare = get_args(wanted)[0] if get_origin(wanted) is Annotated else wanted
-    return "expected one of: " + ", ".join(get_args(bare)) if get_origin(bare) is Literal else ""
+    return get_args(bare) if get_origin(bare) is Literal else ()

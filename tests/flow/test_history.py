@@ -130,7 +130,8 @@ def test_a_version_that_one_push_brought_and_replaced_is_named(project: Project)
 
 def test_only_as_much_history_is_fetched_as_the_push_brought(project: Project, tmp_path: Path) -> None:
     for number in range(9):
-        before = project.change("db", f"{number}")
+        project.change("db", f"{number}")
+    before = project.repo.git("rev-parse", "HEAD")
     passed = project.change("web", "one", version="1.1.0")
     project.change("web", "two", version="1.2.0")
     clone = GitRepo.clone(project.repo.root, tmp_path / "clone", "--depth=1")
