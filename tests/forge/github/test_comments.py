@@ -252,14 +252,6 @@ def test_without_permission_to_create_only_what_exists_is_edited(fake: FakeGitHu
     assert list(bodies(fake).values()) == [marked("news")]
 
 
-def test_deleting_takes_every_comment_of_the_key(fake: FakeGitHub, github: GitHub) -> None:
-    for body in (marked("a"), marked("b"), marked("c", key="other")):
-        fake.state.comment(7, body, BOT)
-    assert github.comments.delete(7, "report") == 2
-    assert github.comments.delete(7, "report") == 0
-    assert list(bodies(fake).values()) == [marked("c", key="other")]
-
-
 def test_a_read_only_token_is_told_apart(fake: FakeGitHub, github: GitHub) -> None:
     fake.tokens["t0ken"] = Token(writes=frozenset({"contents"}))
     with pytest.raises(ReadOnlyError) as caught:

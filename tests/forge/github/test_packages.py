@@ -47,25 +47,23 @@ def test_a_version_is_deleted_once(previews: FakeGitHub, github: GitHub) -> None
     assert len(previews.state.packages[PACKAGE]) == 129
 
 
-def test_the_last_tagged_version_takes_the_package_with_it(previews: FakeGitHub, github: GitHub) -> None:
+def test_the_last_tagged_version_cannot_be_deleted(previews: FakeGitHub, github: GitHub) -> None:
     del previews.state.packages[PACKAGE][1:]
     (last,) = github.packages.versions(PACKAGE)
     with pytest.raises(ForgeError, match="You must delete the package instead") as caught:
         github.packages.delete_version(PACKAGE, last)
     assert caught.value.status == 400
-    assert github.packages.delete(PACKAGE)
-    assert previews.state.packages == {}
 
 
 @pytest.mark.usefixtures("previews")
 def test_a_package_that_does_not_exist_has_no_versions(github: GitHub) -> None:
     assert github.packages.versions("charts-previews/other") == ()
-    assert not github.packages.delete("charts-previews/other")
 
 
 def test_a_token_without_permission_hears_of_both_places(previews: FakeGitHub, github: GitHub) -> None:
     previews.tokens["t0ken"] = Token(writes=frozenset({"contents"}))
+    first = github.packages.versions(PACKAGE)[0]
     with pytest.raises(ReadOnlyError) as caught:
-        github.packages.delete(PACKAGE)
+        github.packages.delete_version(PACKAGE, first)
     assert "packages: write" in caught.value.hint
     assert "Manage Actions access" in caught.value.hint

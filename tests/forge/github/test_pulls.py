@@ -56,17 +56,6 @@ def test_a_pull_request_that_does_not_exist_is_an_error(github: GitHub) -> None:
         github.pulls.get(404)
 
 
-def test_labels_are_those_of_now(fake: FakeGitHub, github: GitHub) -> None:
-    fake.state.pulls[7].labels = [f"label-{number}" for number in range(120)]
-    assert len(github.pulls.labels(7)) == 120
-
-
-def test_all_files_are_listed(fake: FakeGitHub, github: GitHub) -> None:
-    paths = tuple(f"charts/web/file-{number}" for number in range(250))
-    fake.add_pull(12, files=paths)
-    assert github.pulls.files(12) == paths
-
-
 def test_the_merged_pull_request_of_a_commit_is_found(fake: FakeGitHub, github: GitHub) -> None:
     commit = fake.merge(7)
     found = github.pulls.merged_as(commit)

@@ -116,10 +116,6 @@ class Comments:
             hint="Give the workflow a concurrency group for each pull request.",
         )
 
-    def delete(self, pull: int, key: str) -> int:
-        """Delete every comment of ours with this key; return how many there were."""
-        return sum(self._delete(comment) for comment in self.find(pull, key))
-
     def find(self, pull: int, key: str) -> list[Comment]:
         """Return our comments of this key, the oldest first: normally none or one."""
         listed = self._client.pages(f"{self._path}/{pull}/comments", needs=NEEDS)

@@ -56,13 +56,6 @@ class Packages:
         except ForgeError as error:
             raise _with_hint(error) from error
 
-    def delete(self, package: str) -> bool:
-        """Delete a package with all its versions; return False where it was gone."""
-        try:
-            return self._client.delete(self._package(package), needs=NEEDS)
-        except ForgeError as error:
-            raise _with_hint(error) from error
-
     def _package(self, package: str) -> str:
         return f"{self._owner_path()}/packages/container/{quote(package, safe='')}"
 

@@ -52,21 +52,6 @@ class PullRequests:
         path = f"{self._path}/pulls/{number}"
         return _pull(answer.whole(self._client.get(path, needs=NEEDS), path))
 
-    def labels(self, number: int) -> tuple[str, ...]:
-        """Return the labels as they are now (an event holds those of its time)."""
-        return tuple(
-            answer.text(label, "name")
-            for label in self._client.pages(f"{self._path}/issues/{number}/labels", needs=NEEDS)
-        )
-
-    def files(self, number: int) -> tuple[str, ...]:
-        """Return the paths that it changes, old names of renamed files too; GitHub lists at most 3,000."""
-        found: dict[str, None] = {}
-        for file in self._client.pages(f"{self._path}/pulls/{number}/files", needs=NEEDS):
-            names = (answer.text(file, "filename"), answer.text(file, "previous_filename", ""))
-            found.update(dict.fromkeys(name for name in names if name))
-        return tuple(found)
-
     def of_commit(self, commit: str) -> tuple[PullRequest, ...]:
         """Return the pull requests of this repository that a commit is part of or was merged as."""
         try:
