@@ -1,0 +1,220 @@
+"""Which versions are tagged and released: what this run published, what an earlier attempt left, and nothing else."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.action.project import Project, charts, notes
+from tests.fakes.github import FakeGitHub, Release
+from tests.real.helm import helm
+from tests.real.registries import Registry
+
+
+@pytest.fixture
+def github() -> Iterator[FakeGitHub]:
+    with FakeGitHub() as fake:
+        yield fake
+
+
+@pytest.fixture
+def project(tmp_path: Path, github: FakeGitHub, plain_registry: Registry) -> Project:
+    return Project.begin(tmp_path, github, plain_registry, ("web", "api"))
+
+
+def release(github: FakeGitHub, tag: str) -> Release:
+    (found,) = [one for one in github.state.releases.values() if one.tag == tag]
+    return found
+
+
+def files(found: Release) -> list[str]:
+    return sorted(asset.name for asset in found.assets)
+
+
+def asked(github: FakeGitHub) -> list[str]:
+    return [f"{one.method} {one.path.removeprefix('/repos/acme/charts')}" for one in github.requests]
+
+
+def test_tag_that_was_there_and_names_another_commit_is_warned_of(project: Project) -> None:
+    elsewhere = project.head
+    project.github.state.create_ref("refs/tags/web-1.0.0", elsewhere)
+    project.repo.write({"README.md": "hello"})
+    project.commit()
+    step = project.push()
+    assert step.code == 0, step.errors + step.log
+    (warning,) = charts(step)["web"]["warnings"]
+    assert warning == (
+        f"git tag web-1.0.0 exists already and names another commit, {elsewhere[:9]}, which its release is of"
+    )
+    assert charts(step)["api"]["warnings"] == []
+    assert project.released() == {"web-1.0.0": elsewhere, "api-1.0.0": project.head}
+
+
+def test_release_that_holds_another_file_is_warned_of_and_left(project: Project) -> None:
+    project.push()
+    found = release(project.github, "web-1.0.0")
+    next(one for one in found.assets if one.name == "web-1.0.0.tgz").data = b"other"
+    found.assets = [one for one in found.assets if one.name != "SHA256SUMS"]
+    step = project.push()
+    assert step.code == 0, step.errors + step.log
+    assert charts(step)["web"]["warnings"] == [
+        "release web-1.0.0 has another web-1.0.0.tgz than what is published; it was left as it is"
+    ]
+    assert files(found) == ["SHA256SUMS", "report.json", "web-1.0.0.tgz"]
+
+
+def test_push_that_changes_nothing_asks_for_the_newest_releases_alone(project: Project) -> None:
+    before = project.head
+    project.push()
+    project.repo.write({"README.md": "hello"})
+    project.commit()
+    project.github.forget()
+    step = project.push(before)
+    assert step.code == 0, step.errors + step.log
+    assert asked(project.github) == ["GET /releases", f"GET /commits/{project.head}/pulls"]
+    assert [charts(step)[name]["git_tag"] for name in ("web", "api")] == ["web-1.0.0", "api-1.0.0"]
+    # Where the newest are others, the tags are listed as well: two requests for any number of charts.
+    for number in range(100):
+        made = project.github.state.next_id()
+        project.github.state.releases[made] = Release(made, f"x-{number}", "main", "", "", draft=False)
+    project.github.forget()
+    step = project.push(before)
+    assert asked(project.github) == [
+        "GET /releases",
+        "GET /git/matching-refs/tags/",
+        f"GET /commits/{project.head}/pulls",
+    ]
+    assert charts(step)["web"]["git_tag"] == "web-1.0.0"
+
+
+@pytest.mark.parametrize("tag", [True, False], ids=["with tag", "without"])
+def test_draft_that_could_not_be_published_is_finished_by_any_later_push(
+    project: Project, *, tag: bool
+) -> None:
+    before = project.head
+    if tag:
+        project.github.state.create_ref("refs/tags/web-1.0.0", before)
+    project.github.fail("PATCH", "/releases/", 403, message="Resource not accessible by integration", times=2)
+    assert project.push().code == 7
+    assert project.released() == {}
+    project.repo.write({"README.md": "hello"})
+    project.commit()
+    step = project.push(before)
+    assert step.code == 0, step.errors + step.log
+    assert set(project.released()) == {"web-1.0.0", "api-1.0.0"}
+    assert charts(step)["web"]["digest"] in release(project.github, "web-1.0.0").body
+
+
+@pytest.mark.parametrize("lost", ["file", "half a file", "notes"])
+def test_release_of_ours_that_lost_something_is_repaired(project: Project, lost: str) -> None:
+    before = project.head
+    project.push()
+    found = release(project.github, "web-1.0.0")
+    said = found.body
+    if lost == "file":
+        found.assets = [one for one in found.assets if one.name == "report.json"]
+    elif lost == "half a file":
+        found.assets[0].state, found.assets[0].data = "starter", b""
+    else:
+        start, end = "<!-- oci-chart-publish:start -->", "<!-- oci-chart-publish:end -->"
+        found.body = f"By hand.\n\n{start}\n{end}"
+    project.repo.write({"README.md": "hello"})
+    project.commit()
+    step = project.push(before)
+    assert step.code == 0, step.errors + step.log
+    assert files(found) == ["SHA256SUMS", "report.json", "web-1.0.0.tgz"]
+    assert all(one.state == "uploaded" for one in found.assets)
+    assert charts(step)["web"]["digest"] in found.body
+    if lost != "notes":
+        assert found.body == said
+    project.github.forget()
+    project.push(before)
+    assert project.github.sent("PATCH") + project.github.sent("POST", "/releases") == []
+
+
+def test_release_of_another_tool_is_left_alone(project: Project) -> None:
+    before = project.head
+    project.push()
+    found = release(project.github, "web-1.0.0")
+    found.body, found.assets = "Made by somebody else.", []
+    project.commit("api", version="1.0.1")
+    assert project.push(before).code == 0
+    assert (found.body, found.assets) == ("Made by somebody else.", [])
+
+
+def test_immutable_release_that_lacks_a_file_costs_no_request(project: Project) -> None:
+    before = project.head
+    project.push()
+    found = release(project.github, "web-1.0.0")
+    found.assets, found.immutable = [], True
+    project.github.forget()
+    step = project.push(before)
+    assert (step.code, charts(step)["web"]["warnings"]) == (0, [])
+    assert asked(project.github) == ["GET /releases", f"GET /commits/{project.head}/pulls"]
+
+
+@pytest.mark.parametrize("release", ["release", "tag"])
+def test_version_published_while_releases_were_off_is_not_released_later(
+    project: Project, release: str
+) -> None:
+    before = project.head
+    project.push(release="off")
+    project.commit("api", version="1.0.1")
+    step = project.push(before, release=release)
+    assert step.code == 0, step.errors + step.log
+    assert set(project.github.state.tags()) == {"api-1.0.1"}
+    for event in ("schedule", "workflow_dispatch"):
+        assert project.run(event, {}, release=release).code == 0
+    assert set(project.github.state.tags()) == {"api-1.0.1"}
+    project.runner.extra = {"OCI_CHART_PUBLISH_BACKFILL": "true"}
+    assert project.run("workflow_dispatch", {}, release=release).code == 0
+    assert set(project.github.state.tags()) == {"api-1.0.1", "web-1.0.0"}
+
+
+@pytest.mark.parametrize("release", ["release", "tag"])
+@pytest.mark.parametrize("how", ["same push", "another attempt"])
+def test_run_that_ended_between_registry_and_tag_is_repaired_by_running_it_again(
+    project: Project, release: str, how: str
+) -> None:
+    before = project.head
+    project.push(release="off")
+    project.commit("web", version="1.0.1")
+    project.push(before, release="off")  # as far as a run comes that dies after the registry
+    if how == "another attempt":
+        project.runner.extra = {"GITHUB_RUN_ATTEMPT": "2"}
+    step = project.push(before, release=release)
+    assert step.code == 0, step.errors + step.log
+    web = {"web-1.0.1": project.head}
+    expected = web if how == "same push" else {**web, "api-1.0.0": project.head}
+    assert project.github.state.tags() == expected
+
+
+def test_backfill_reads_from_the_registry_what_the_layout_lacks(
+    project: Project, plain_registry: Registry, tmp_path: Path
+) -> None:
+    client = helm(tmp_path / "helm")
+    client.run("package", project.repo.root / "charts/web", "--destination", tmp_path)
+    archive = tmp_path / "web-1.0.0.tgz"
+    place = project.given["registries"]
+    client.run("push", archive, f"oci://{place}", "--plain-http")
+    project.given["registries"] = f"{plain_registry.host}/other\n{place}"
+    step = project.push()
+    assert step.code == 0, step.errors + step.log
+    assert charts(step)["web"]["status"] == "published"  # copied to the first one, from the second
+    shutil.rmtree(tmp_path / "runner/layout")
+    for one in list(project.github.state.releases.values()):
+        project.github.state.delete_release(one)
+    project.github.state.refs = {
+        ref: sha for ref, sha in project.github.state.refs.items() if "tags" not in ref
+    }
+    project.runner.extra = {"OCI_CHART_PUBLISH_BACKFILL": "true"}
+    step = project.push()
+    assert (step.code, notes(step)) == (0, []), step.errors + step.log
+    held = {asset.name: asset.data for asset in release(project.github, "web-1.0.0").assets}
+    assert held["web-1.0.0.tgz"] == archive.read_bytes()
+    assert (
+        held["SHA256SUMS"].decode() == f"{hashlib.sha256(archive.read_bytes()).hexdigest()}  web-1.0.0.tgz\n"
+    )
