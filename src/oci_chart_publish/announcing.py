@@ -138,17 +138,23 @@ def previewed(session: Session, report: document.Report, sources: Sequence[Chart
         for chart in report.charts
         if chart.status == "would-publish" or (chart.status in {"conflict", "drift"} and touched(chart))
     }
+    version = session.versions(sources).preview
+    version("1.0.0")  # a template that makes no version is refused before anything is built
+    writing = replace(session, writes=True)
     run = replace(
-        replace(session, writes=True).run(),
+        writing.run(),
         registries=(settings.preview,),
         own_registries=lambda _: None,  # those are for releases
-        versions=PreviewVersions(version=session.versions(sources).preview(), number=pull_request.number),
+        versions=PreviewVersions(version=version, number=pull_request.number),
         # A preview is named for the head and built from its merge: once the base went on, the newer one counts.
         overwrite=True,
         details=False,
         check=lambda _: None,  # a saved plan shows releases, and those have been compared by now
     )
-    made = pipeline.publish([source for source in sources if source.path in moving], run)
+    try:
+        made = pipeline.publish([source for source in sources if source.path in moving], run)
+    finally:
+        writing.registries.close()
     return listed(report, made)
 
 

@@ -42,9 +42,9 @@ def _place(registry: str) -> str:
 
 @dataclass(frozen=True, kw_only=True)
 class PreviewVersions:
-    """Stands in for the bump stage: every chart gets the version of the preview."""
+    """Stands in for the bump stage: every chart gets the version of a preview, made from its own by ``version``."""
 
-    version: str
+    version: Callable[[str], str]
     number: int
     follow_dependencies: bool = False
 
@@ -59,7 +59,7 @@ class PreviewVersions:
     ) -> VersionDecision:
         """Return the preview's version, whatever the chart says."""
         return VersionDecision(
-            version=self.version,
+            version=self.version(metadata.version),
             level="none",
             reason=f"preview of pull request {self.number}",
             previous=metadata.version,

@@ -159,7 +159,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbid
     latest: Annotated[bool, _about("Let releases become the repository's latest.")] = False
     backfill: Annotated[bool, _about("Repair releases of versions published earlier too.")] = False
     preview: Annotated[str, _about("Repository for previews of pull requests; empty: none.")] = ""
-    preview_template: Annotated[str, _about("Version of a preview.")] = "0.0.0-pr.{number}.g{sha7}"
+    preview_template: Annotated[
+        str, _about("Version of a preview; {number}, {sha7}, {sha} of the head, {version} of Chart.yaml.")
+    ] = "0.0.0-pr.{number}.g{sha7}"
     size_budget: Annotated[
         int, Meta(ge=0, description="Bytes of a release secret from which a warning is given.")
     ] = 1024 * 1024 * 9 // 10

@@ -181,13 +181,16 @@ class Versions:
         except PublishError:
             return ()
 
-    def preview(self) -> str:
-        """Return the version of this pull request's previews."""
+    def preview(self, version: str) -> str:
+        """Return the version of this pull request's preview of a chart whose own version is ``version``."""
         pull_request = self.event.pull_request
         if pull_request is None:
             raise ConfigError("preview: previews are made of pull requests only")
         return preview_version(
-            self.settings.preview_template, number=pull_request.number, head=pull_request.head
+            self.settings.preview_template,
+            number=pull_request.number,
+            head=pull_request.head,
+            version=version,
         )
 
     def template(self, name: str) -> TagTemplate:

@@ -278,6 +278,19 @@ def test_template_without_the_number_is_refused(project: Project) -> None:
     assert "needs {number}" in step.errors
 
 
+def test_template_may_hold_the_version_of_the_chart(project: Project) -> None:
+    head = project.change(
+        {
+            "charts/web/Chart.yaml": "apiVersion: v2\nname: web\nversion: 1.1.0\n",
+            ".oci-chart-publish.yaml": "preview-template: '{version}-pr.{number}.g{sha7}'\n",
+        }
+    )
+    step = project.look(head)
+    assert step.code == 0, step.errors + step.log
+    assert project.held("web") == [f"1.1.0-pr.7.g{head[:7]}"]
+    assert project.held("api") == [f"0.1.0-pr.7.g{head[:7]}"]
+
+
 @dataclass(frozen=True)
 class TwoPhases:
     """A job of a pull request that may write nothing, and one of the default branch that takes its layout."""
