@@ -50,6 +50,7 @@ FLOORS = {
     "pipeline": 9,
     "session": 10,
     "announcing": 11,
+    "committing": 11,
     "doctor": 11,
     "cli": 12,
     "action": 13,

@@ -1,8 +1,8 @@
-"""What a finished run tells the code host: previews for a pull request, releases, the comment, a commit."""
+"""What a finished run tells the code host: previews for a pull request, releases, the comment."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -199,15 +199,3 @@ def _of_workflow_run(session: Session) -> PullRequestEvent | None:
         closed=not found.open,
         labels=found.labels,
     )
-
-
-def committed(session: Session, files: Mapping[str, bytes], message: str) -> str:
-    """Commit files to the branch of the event through the API, where it still ends at HEAD; return the commit."""
-    event = session.event
-    head = session.repository.head() if session.repository else None
-    branch = event.pull_request.head_ref if event.pull_request else event.ref.removeprefix("refs/heads/")
-    github = session.github()
-    if head is None or not branch or github is None:
-        raise ConfigError("--commit: it is not known which branch to commit to", hint="run it on a branch")
-    with github:
-        return github.commits.commit_files(branch, head, files, message).sha

@@ -59,6 +59,7 @@ class Project:
         self.repo.git("checkout", "--quiet", "-B", f"topic-{number}", "main")
         head = self.commit(chart, version=version)
         self.github.add_pull(number, head_sha=head, **more)
+        self.github.state.refs[f"heads/topic-{number}"] = head
         return head
 
     def merge(self, *numbers: int) -> list[str]:

@@ -12,13 +12,11 @@ from typing import Any
 import click
 from msgspec.structs import replace
 
-from oci_chart_publish import pipeline
-from oci_chart_publish.announcing import committed
-from oci_chart_publish.bump.rewrite import write_file
+from oci_chart_publish import committing, pipeline
 from oci_chart_publish.cli.flow import PATHS, REGISTRY, common
 from oci_chart_publish.cli.main import show
 from oci_chart_publish.cli.options import given, setting_options
-from oci_chart_publish.errors import ConfigError, ConflictError, ExitCode, PublishError, worst
+from oci_chart_publish.errors import ConflictError, ExitCode, PublishError, worst
 from oci_chart_publish.pipeline import Bumped
 from oci_chart_publish.report.table import columns
 from oci_chart_publish.report.text import plain
@@ -46,6 +44,7 @@ HEAD = ("CHART", "NOW", "NEXT", "LEVEL", "WHY")
     "untyped",
     "channel",
     "github-token",
+    "dry-run",
 )
 @setting_options(*REGISTRY)
 @common
@@ -54,7 +53,8 @@ def bump(environment: Mapping[str, str], /, *, write: bool, check: bool, commit:
     """Show the next version of each chart, from its own history.
 
     Without --bump it is decided as `bump: auto` would: the commits since the chart's last tag, labels, Release-As.
-    Only single scalars are edited: comments, quotes and line ends stay.
+    Only single scalars are edited: comments, quotes and line ends stay. A commit through the API leaves the files here
+    as they are, unless --write is given too.
     """
     message, as_json, quiet = options.pop("message"), options.pop("as_json"), options.pop("quiet")
     layer = given({**options, "charts": options.pop("paths")})
@@ -62,6 +62,7 @@ def bump(environment: Mapping[str, str], /, *, write: bool, check: bool, commit:
     if session.settings.bump == "chart":
         session = session.with_settings(replace(session.settings, bump="auto"))
     with closing(session):
+        to = committing.destination(session) if commit and not check else None
         sources = session.sources()
         bumped, errors = pipeline.bump(sources, session.run(sources))
         moving = [one for one in bumped if one.files]
@@ -76,10 +77,9 @@ def bump(environment: Mapping[str, str], /, *, write: bool, check: bool, commit:
             return int(worst(error.exit_code for error in errors))
         if check:
             return _check(moving)
-        if write or commit:
-            _write(session.root, moving)
-        if commit:
-            _commit(session, moving, message)
+        if write or to:
+            for line in _change(session, _files(moving), message, to, write=write):
+                print(line, file=sys.stderr if as_json else sys.stdout)
     return int(ExitCode.DONE)
 
 
@@ -115,22 +115,26 @@ def _check(moving: Sequence[Bumped]) -> int:
     return int(worst(error.exit_code for error in errors))
 
 
-def _write(root: Path, moving: Sequence[Bumped]) -> None:
-    for one in moving:
-        for path, data in one.files.items():
-            write_file(root / one.path / path, data)
-
-
-def _commit(session: Session, moving: Sequence[Bumped], message: str) -> None:
-    files = {
+def _files(moving: Sequence[Bumped]) -> dict[str, bytes]:
+    """Return the new bytes of every file that changes, by path below the root."""
+    return {
         f"{one.path}/{path}" if one.path else path: data for one in moving for path, data in one.files.items()
     }
-    if not files:
-        return
-    repository = session.repository
-    if repository is None:
-        raise ConfigError("--commit needs a git repository")
-    if session.settings.github_token and session.event.repository:
-        print(committed(session, files, message))
-    else:
-        print(repository.commit_files(sorted(files), message))
+
+
+def _change(
+    session: Session,
+    files: Mapping[str, bytes],
+    message: str,
+    to: committing.Destination | None,
+    *,
+    write: bool,
+) -> list[str]:
+    """Write and commit what was asked for, the commit first; return what to say of it."""
+    if session.settings.dry_run:
+        said = [f"would write {path}" for path in sorted(files)] if write else []
+        return [*said, f"would commit {', '.join(sorted(files))} to {to}"] if to and files else said
+    made = [committing.commit(session, files, message, to)] if to and files else []
+    if write and not (to and not to.branch):  # git has committed what it wrote
+        committing.write(session.root, files)
+    return made
