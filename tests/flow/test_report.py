@@ -173,6 +173,56 @@ def test_token_that_may_not_comment_leaves_the_summary(saved: Saved) -> None:
     assert saved.github.state.comments == {}
 
 
+def test_report_that_finds_no_pull_request_says_so(saved: Saved) -> None:
+    step = saved.post(8)
+    assert step.code == 7  # the event names one that is not there
+    run = {
+        "event": "push",
+        "head_sha": "a" * 40,
+        "pull_requests": [],
+        "head_repository": {"full_name": "acme/charts"},
+    }
+    for event, payload in (("workflow_run", {"workflow_run": run}), ("push", {})):
+        step = saved.runner.step(
+            event, payload, ref="refs/heads/main", sha=saved.head, command=f"report {saved.file}"
+        )
+        assert step.code == 0, step.errors + step.log
+        said = "::notice::no pull request was found for this event, so no comment was written"
+        assert said in step.errors.splitlines()
+
+
+def test_report_without_a_token_says_so(saved: Saved) -> None:
+    saved.github.add_pull(7, head_sha=saved.head)
+    step = saved.post(github_token="")
+    assert step.code == 0, step.errors + step.log
+    assert "::notice::nothing was commented on: github-token is empty" in step.errors.splitlines()
+
+
+def test_dry_run_posts_nothing(saved: Saved) -> None:
+    saved.github.add_pull(7, head_sha=saved.head)
+    step = saved.post(dry_run="true")
+    assert step.code == 0, step.errors + step.log
+    assert "::notice::dry run: would comment on #7" in step.errors.splitlines()
+    assert saved.github.state.comments == {}
+
+
+def test_key_of_the_comment_is_that_of_the_job_that_posts(saved: Saved) -> None:
+    saved.github.add_pull(7, head_sha=saved.head)
+    saved.post(comment_key="one")
+    saved.post(comment_key="two")
+    saved.post(comment_key="one")
+    assert len(saved.github.state.comments) == 2
+
+
+def test_report_of_a_pull_request_that_is_closed_by_now_says_how_it_ended(saved: Saved) -> None:
+    pull = saved.github.add_pull(7, head_sha=saved.head)
+    saved.post()
+    pull.state = "closed"
+    saved.post()
+    (comment,) = saved.github.state.comments.values()
+    assert comment.body.splitlines()[1].endswith("closed without a merge, nothing of it was published")
+
+
 def test_code_host_that_fails_is_a_failure_to_report(saved: Saved) -> None:
     saved.github.add_pull(7, head_sha=saved.head)
     saved.github.tokens.clear()

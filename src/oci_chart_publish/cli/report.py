@@ -13,17 +13,19 @@ import click
 from oci_chart_publish.announcing import posted
 from oci_chart_publish.cli.flow import write
 from oci_chart_publish.cli.options import given, setting_options
+from oci_chart_publish.errors import ExitCode
 from oci_chart_publish.report import document
+from oci_chart_publish.report.annotations import Annotation, Level
 from oci_chart_publish.report.markdown import render
 from oci_chart_publish.report.saved import read_report
 from oci_chart_publish.report.table import show, show_problems
-from oci_chart_publish.runner import SUMMARY_LIMIT, append
+from oci_chart_publish.runner import SUMMARY_LIMIT, annotate, append
 from oci_chart_publish.session import Session
 
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
-@setting_options("github-token", "comment", "markdown")
+@setting_options("github-token", "comment", "comment-key", "dry-run", "markdown")
 @click.option("--config", metavar="FILE", default="", help="The settings file.")
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @click.pass_obj
@@ -34,13 +36,19 @@ def report(environment: Mapping[str, str], /, file: Path, *, as_json: bool, **op
     come from a job that ran the code of a stranger. Exits with the code of the reported run.
     """
     saved = read_report(file)
+    known = saved.notes  # and shown by the job that made it
     session = Session.open(
         given(options), environment, folder=Path.cwd(), config=options["config"], quiet=True
     )
     with closing(session):
         saved = posted(session, saved)
-    append(environment.get("GITHUB_STEP_SUMMARY", ""), render(saved, limit=SUMMARY_LIMIT // 3))
-    write(session.settings.markdown, render(saved).encode())
+    if session.event.name:
+        said = (note for note in saved.notes if note not in known)
+        level: Level = "error" if saved.exit_code == ExitCode.FORGE else "notice"
+        annotate((Annotation(level=level, message=note) for note in said), sys.stderr)
+    home = session.event.url
+    append(environment.get("GITHUB_STEP_SUMMARY", ""), render(saved, limit=SUMMARY_LIMIT // 3, home=home))
+    write(session.settings.markdown, render(saved, home=home).encode())
     if as_json:
         sys.stdout.write(document.encode(saved).decode())
     else:
