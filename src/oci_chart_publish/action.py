@@ -133,7 +133,8 @@ def publish_report(report: document.Report, session: Session, environment: Mappi
     show_table(report, sys.stdout)
     annotate(annotations_of(report), sys.stdout)
     try:
-        append(environment.get("GITHUB_STEP_SUMMARY", ""), render(report, limit=SUMMARY_LIMIT // 3))
+        summary = render(report, limit=SUMMARY_LIMIT // 3, home=session.event.url)
+        append(environment.get("GITHUB_STEP_SUMMARY", ""), summary)
         write_outputs(environment.get("GITHUB_OUTPUT", ""), {**outputs(report), **written})
         append(environment.get("GITHUB_ARTIFACTS", ""), artifacts(report))
     except OSError as error:
@@ -151,7 +152,7 @@ def _files(report: document.Report, session: Session, folder: Path) -> dict[str,
     }
     contents = {
         "report": document.encode(report),
-        "markdown": render(report).encode(),
+        "markdown": render(report, home=session.event.url).encode(),
         "checksums": checksums(report).encode(),
     }
     try:

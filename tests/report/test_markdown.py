@@ -1,14 +1,19 @@
 from __future__ import annotations
 
 import re
+import time
 from pathlib import Path
+from typing import get_args
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from markdown_it import MarkdownIt
+from msgspec.structs import replace
 
 from oci_chart_publish.report import document
 from oci_chart_publish.report.markdown import render
-from oci_chart_publish.report.text import units
+from oci_chart_publish.report.text import escaped, units
 
 GOLDEN = Path(__file__).parents[1] / "golden"
 DIGEST = "sha256:2c13f6fed4582256859dcac8e2754ee39e06233eaaefebce6c20251ceb4e0ffa"
@@ -129,14 +134,152 @@ def many(number: int) -> document.Report:
 )
 def test_limit_is_kept_by_dropping_detail_and_rows_never_by_cutting(number: int, limit: int) -> None:
     text = render(many(number), limit=limit)
-    assert units(text) <= max(limit, 60)
+    assert units(text) <= limit
     assert text.count("<details>") == text.count("</details>")
     assert text.count("```") % 2 == 0
     assert all(line.endswith("|") for line in text.splitlines() if line.startswith("|"))
 
 
-def test_rows_that_do_not_fit_are_counted() -> None:
-    assert "more charts; the JSON report has them all." in render(many(2000), limit=60_000)
+def test_what_does_not_fit_is_counted_and_where_it_is_is_said() -> None:
+    text = render(many(2000), limit=60_000, elsewhere="the summary has it")
+    rows = text.count("| **chart-")
+    assert 500 < rows < 2000
+    said = f"Left out for its length: {2000 - rows} of 2000 rows, the details of 2000 charts, the digests of "
+    assert said in text
+    assert "; the summary has it.\n" in text
+
+
+def test_detail_is_dropped_step_by_step() -> None:
+    """Of 200 charts all have a row and a digest, as many as fit have everything, and the page is used."""
+    text = render(many(200), limit=60_000)
+    whole = text.count("Files:")
+    assert units(text) > 58_000
+    assert text.count("| **chart-") == 200
+    assert text.count(DIGEST) == 200
+    assert 10 < whole < 100
+    assert f"Digests of {200 - whole} more" in text
+    assert f"Left out for its length: the details of {200 - whole} charts; the JSON report" in text
+    assert text.count("helm pull oci://ghcr.io/acme/charts/chart-") == whole + 1
+
+
+def test_failures_keep_their_details_before_what_is_published() -> None:
+    failed = replace(many(1).charts[0], status="failed", name="bad", path="z")
+    text = render(report(*many(200).charts, failed), limit=60_000)
+    assert "<summary>bad 1.3.0</summary>" in text
+    assert text.index("<summary>bad 1.3.0") < text.index("<summary>chart-0 1.3.0")
+
+
+def test_five_hundred_charts_are_rendered_at_once() -> None:
+    charts = many(500)
+    render(charts)
+    started = time.perf_counter()
+    render(charts)
+    assert time.perf_counter() - started < 0.3
+
+
+TEXTS = st.one_of(st.text(max_size=40), st.text(alphabet="|`*<>#@[]~\\\U0001f600a", max_size=600))
+STATUSES = st.sampled_from(get_args(document.Status))
+PROBLEMS = st.builds(document.Problem, kind=TEXTS, message=TEXTS, hint=TEXTS, path=TEXTS, line=st.none())
+CHARTS = st.builds(
+    document.Chart,
+    name=TEXTS,
+    path=TEXTS,
+    version=TEXTS,
+    status=STATUSES,
+    previous_version=st.none() | TEXTS,
+    digest=st.none() | TEXTS,
+    built_digest=st.none() | TEXTS,
+    size=st.none() | st.integers(0, 2**40),
+    changes=st.none() | st.builds(document.Changes, added=st.lists(TEXTS, max_size=30).map(tuple)),
+    preview=st.none() | TEXTS,
+    git_tag=st.none() | TEXTS,
+    touched=st.none() | st.booleans(),
+    targets=st.lists(
+        st.builds(
+            document.Target,
+            registry=TEXTS,
+            reference=TEXTS,
+            status=STATUSES,
+            digest=st.none() | TEXTS,
+            error=st.none() | PROBLEMS,
+        ),
+        max_size=2,
+    ).map(tuple),
+    warnings=st.lists(TEXTS, max_size=2).map(tuple),
+    error=st.none() | PROBLEMS,
+)
+REPORTS = st.builds(
+    document.Report,
+    command=TEXTS,
+    dry_run=st.booleans(),
+    conclusion=st.just("failure"),
+    exit_code=st.just(4),
+    charts=st.lists(CHARTS, max_size=6).map(lambda charts: tuple(charts) * 3),
+    notes=st.lists(TEXTS, max_size=4).map(tuple),
+)
+
+
+@given(found=REPORTS, limit=st.integers(0, 8000), footer=TEXTS.map(escaped))
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_no_report_is_longer_than_the_limit(found: document.Report, limit: int, footer: str) -> None:
+    text = render(found, limit=limit, footer=footer, home="https://github.com/acme/charts")
+    assert units(text) <= limit
+    html = MarkdownIt("gfm-like", {"linkify": False}).render(text)
+    assert html.count("<details>") == html.count("</details>")
+    assert html.count("<table>") <= 1
+    assert set(re.findall(r"<(\w+)", html)) <= RENDERED
+    assert all(
+        link.startswith("https://github.com/acme/charts/releases/tag/")
+        for link in re.findall('href="([^"]*)', html)
+    )
+
+
+RENDERED = {
+    *("h3", "p", "ul", "li", "strong", "em", "code", "pre", "br", "a", "details", "summary", "blockquote"),
+    *("table", "thead", "tbody", "tr", "th", "td"),
+}
+
+
+def test_a_release_is_linked_to_below_the_page_that_posts() -> None:
+    published = replace(WEB, status="published", git_tag="web@1.3.0/a", release_url="https://evil.example/x")
+    text = render(report(published), home="https://github.com/acme/charts")
+    link = "https://github.com/acme/charts/releases/tag/web%401.3.0%2Fa"
+    assert f"1.2.0 → [**1.3.0**]({link})" in text
+    assert f"Release [web\\@\u20601.3.0/a]({link})" in text
+    assert "evil" not in text
+    assert "](" not in render(report(published))
+    assert "](" not in render(report(replace(published, status="would-publish")), home="https://x.example")
+
+
+def test_what_can_be_pulled_only_later_says_so() -> None:
+    planned = report(WEB, pull_request=document.PullRequest(number=1))
+    assert "After the merge:\n\n```sh\nhelm pull" in render(planned)
+    assert "Once it is published:\n\n```sh\nhelm pull" in render(report(WEB))
+    assert ":\n\n```sh\nhelm pull" not in render(report(replace(WEB, status="published")))
+
+
+def test_a_conflict_says_what_is_published_and_what_this_tree_is() -> None:
+    built = "sha256:" + "b" * 64
+    text = render(report(replace(CONFLICT, built_digest=built, built_size=3072)))
+    assert f"Published: `{DIGEST}`, 2.0 KiB" in text
+    assert f"This tree: `{built}`, 3.0 KiB (+1.0 KiB)" in text
+    assert "| **api** | 1.0.0 (next: **1.0.1**) | ⛔ conflict | 2.0 KiB |" in text
+
+
+def test_drift_of_others_is_folded_at_the_end() -> None:
+    theirs = replace(CONFLICT, status="drift", touched=False)
+    ours = replace(theirs, name="ours", touched=True)
+    text = render(report(theirs, WEB, ours, pull_request=document.PullRequest(number=1)), footer="END")
+    assert "| **ours** |" in text
+    assert "| **api** |" not in text
+    assert text.index("<summary>web 1.3.0") < text.index("1 not changed by this pull request")
+    assert text.index("- **api**: ghcr.io/acme/charts/api:1.0.0 is published") > text.index("not changed by")
+    assert text.endswith("</details>\n\nEND\n")
+
+
+def test_a_bar_in_a_file_name_stays_one() -> None:
+    changed = replace(WEB, changes=document.Changes(added=("files/a|b",)))
+    assert "- \\+ `files/a|b`" in render(report(changed))
 
 
 def test_hostile_names_stay_text() -> None:

@@ -57,9 +57,11 @@ def test_text_inside_an_element_stays_text(hostile: str) -> None:
 
 
 @pytest.mark.parametrize("hostile", HOSTILE)
-def test_code_span_cannot_be_ended_from_inside(hostile: str) -> None:
-    html = MarkdownIt("gfm-like", {"linkify": False}).render(f"| h |\n|---|\n| {text.code(hostile)} |\n")
-    inside = html.partition("<td>")[2].partition("</td>")[0]
+@pytest.mark.parametrize("cell", [True, False])
+def test_code_span_cannot_be_ended_from_inside(hostile: str, *, cell: bool) -> None:
+    markdown = f"| h |\n|---|\n| {text.cell_code(hostile)} |\n" if cell else text.code(hostile)
+    html = MarkdownIt("gfm-like", {"linkify": False}).render(markdown)
+    inside = html.partition("<td>" if cell else "<p>")[2].partition("</td>" if cell else "</p>")[0]
     assert inside.startswith("<code>")
     assert inside.endswith("</code>")
     assert inside.count("<") == 2
@@ -71,6 +73,11 @@ def test_mentions_references_and_links_are_broken() -> None:
     assert "#12" not in escaped
     assert "https:" not in escaped
     assert "www." not in escaped
+
+
+def test_bar_stays_a_bar_outside_of_tables() -> None:
+    assert text.code("a|b") == "`a|b`"
+    assert text.cell_code("a|b") == "`a\u2223b`"
 
 
 def test_invisible_characters_vanish_and_length_is_limited() -> None:

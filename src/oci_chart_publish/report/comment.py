@@ -15,8 +15,8 @@ from oci_chart_publish.errors import ForgeError, PublishError, ReadOnlyError
 from oci_chart_publish.forge.event import Event
 from oci_chart_publish.forge.github.comments import RunMark, Stage
 from oci_chart_publish.report import compose, document
-from oci_chart_publish.report.markdown import render
-from oci_chart_publish.report.text import code
+from oci_chart_publish.report.markdown import IN_SUMMARY, render
+from oci_chart_publish.report.text import code, escaped
 from oci_chart_publish.settings import Settings
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class Commenter:
         self.github.comments.upsert(
             place.number,
             self.settings.comment_key,
-            body(report, place, self._footer(report), final=mark.stage is not Stage.PLANNED),
+            body(report, place, self._footer(report), self.event.url, final=mark.stage is not Stage.PLANNED),
             mark,
             revision=report.revision or "",
             create=place.create,
@@ -139,20 +139,27 @@ class Commenter:
 
     def _footer(self, report: document.Report) -> str:
         run = f"[run]({self.event.url}/actions/runs/{self.event.run_id})" if self.event.url else ""
-        revision = f"`{(report.revision or '')[:7]}`" if report.revision else ""
-        return "<sub>" + " · ".join(part for part in (report.command, revision, run) if part) + "</sub>"
+        revision = code((report.revision or "")[:7])
+        return (
+            "<sub>"
+            + " · ".join(part for part in (escaped(report.command, 20), revision, run) if part)
+            + "</sub>"
+        )
 
 
-def body(report: document.Report, place: Place, footer: str, *, final: bool) -> str:
-    """Return the comment's Markdown: the report, or, of a plan that is over, how it ended and the report folded."""
+def body(report: document.Report, place: Place, footer: str, home: str = "", *, final: bool) -> str:
+    """Return the comment's Markdown: the report, or, of a plan that is over, how it ended and the report folded.
+
+    ``home`` is the repository's page, below which releases are linked to.
+    """
     if final or not place.closed:
-        return render(report, limit=COMMENT_LIMIT, footer=footer)
+        return render(report, limit=COMMENT_LIMIT, footer=footer, home=home, elsewhere=IN_SUMMARY)
     if place.merged:
         where = f" of {code(place.base)}" if place.base else ""
         head = f"### Helm charts: merged\n\nWhat the publish run{where} makes of it will be said here."
     else:
         head = "### Helm charts: closed without a merge, nothing of it was published"
-    inside = render(report, limit=COMMENT_LIMIT - 1_000)
+    inside = render(report, limit=COMMENT_LIMIT - 1_000, home=home, elsewhere=IN_SUMMARY)
     return f"{head}\n\n<details><summary>The last plan</summary>\n\n{inside}\n</details>\n\n{footer}\n"
 
 

@@ -87,6 +87,7 @@ class Chart(Struct, frozen=True, kw_only=True):
     releases before this version, oldest first, and of this version, last; empty where they were not asked for, or a
     registry did not say. ``ignored`` are files of an unchanged chart that differ from what is published and whose
     change needs no new version.
+    ``touched`` tells of a chart in drift whether this push or pull request changed it.
     """
 
     name: str
@@ -109,6 +110,7 @@ class Chart(Struct, frozen=True, kw_only=True):
     changes: Changes | None = None
     ignored: tuple[str, ...] = ()
     value_changes: tuple[ValueChange, ...] = ()
+    touched: bool | None = None
     next_version: str | None = None
     version_line: int | None = None
     git_tag: str | None = None

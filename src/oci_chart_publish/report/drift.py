@@ -19,15 +19,23 @@ Touched = Callable[[Chart], bool]
 def settle(
     charts: Sequence[Chart], policy: Literal["touched", "all", "warn"], touched: Touched
 ) -> tuple[Chart, ...]:
-    """Return the charts with every conflict that must not fail the run turned into drift."""
+    """Return the charts with every conflict that must not fail the run turned into drift.
+
+    Of each chart in drift it is known then whether it was touched.
+    """
 
     def settled(chart: Chart) -> Chart:
-        if chart.status != "conflict" or policy == "all" or (policy == "touched" and touched(chart)):
+        if chart.status not in {"conflict", "drift"} or (chart.status == "conflict" and policy == "all"):
+            return chart
+        ours = touched(chart)
+        if chart.status == "drift":
+            return replace(chart, touched=ours)
+        if policy == "touched" and ours:
             return chart
         targets = tuple(
             replace(target, status="drift") if target.status == "conflict" else target
             for target in chart.targets
         )
-        return replace(chart, status="drift", targets=targets)
+        return replace(chart, status="drift", targets=targets, touched=ours)
 
     return tuple(settled(chart) for chart in charts)

@@ -1,58 +1,65 @@
 """The report as Markdown for comments, step summaries and files: what went wrong first, then what moved, then detail.
 
-Everything that comes from a chart, a registry or a commit is escaped. A limit is kept by dropping diagrams, then
-detail, then rows, never by cutting markup.
+A limit is kept by dropping diagrams, then the details of the last charts, then their digests, then rows; never by
+cutting markup, and never without saying so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from functools import partial
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
-from oci_chart_publish.report.document import Chart, Problem, Report, Target
-from oci_chart_publish.report.sizes import diagram, worth_drawing
-from oci_chart_publish.report.text import change, code, escaped, markup, plain, short, size, units
+from oci_chart_publish.report.detail import (
+    LABELS,
+    Page,
+    commands,
+    detail,
+    digest_item,
+    folded,
+    problems,
+    row,
+)
+from oci_chart_publish.report.document import Chart, Report
+from oci_chart_publish.report.sizes import worth_drawing
+from oci_chart_publish.report.text import escaped, units
 
-LABELS = {
-    "failed": "❌ failed",
-    "conflict": "⛔ conflict",
-    "unknown": "❔ unknown",
-    "drift": "🟠 drift",
-    "would-publish": "🆕 would publish",
-    "published": "✅ published",
-    "skipped": "⏭️ skipped",
-    "unchanged": "unchanged",
-}
+IN_REPORT = "the JSON report has everything"
+IN_SUMMARY = "the step summary of the run has more, and the JSON report everything"
+
 _WORDS = {
     "failed": "failed",
     "conflict": "in conflict",
     "unknown": "not known",
-    "drift": "drifted",
     "would-publish": "to publish",
     "published": "published",
     "skipped": "skipped",
+    "drift": "drifted",
     "unchanged": "unchanged",
 }
 _ORDER = tuple(LABELS)
-_LISTED = 20
-"""Files or values listed for one chart before the rest is only counted."""
+_HEAD = "| chart | version | status | size | digest |\n|:--|:--|:--|--:|:--|"
+_SPARE = 500
+"""UTF-16 units for saying what was left out."""
 
 
-def render(report: Report, *, limit: int = 60_000, footer: str = "") -> str:
-    """Return the report as Markdown of at most ``limit`` UTF-16 units (how GitHub counts)."""
-    moved = [chart for chart in ordered(report) if chart.status != "unchanged"]
-    drawn = tuple(worth_drawing(moved))
-    for detail in (partial(_full, drawn=drawn), _full, _digests, _nothing):
-        text = _document(report, moved, len(moved), detail, footer)
-        if units(text) <= limit:
+def render(
+    report: Report, *, limit: int = 60_000, footer: str = "", home: str = "", elsewhere: str = IN_REPORT
+) -> str:
+    """Return the report as Markdown of at most ``limit`` UTF-16 units (how GitHub counts).
+
+    ``home`` is the page of the repository, below which releases are linked to, and ``elsewhere`` says where all of
+    what had to be left out is.
+    """
+    page = Page.of(report, home)
+    charts = ordered(report)
+    foreign = [chart for chart in charts if is_foreign(chart)]
+    moved = [chart for chart in charts if chart.status != "unchanged" and not is_foreign(chart)]
+    drawn = frozenset(map(id, worth_drawing(moved)))
+    for diagrams in (drawn, frozenset[int]()) if drawn else (drawn,):
+        text = _joined(_whole(report, moved, foreign, page, diagrams, footer), limit)
+        if text is not None:
             return text
-    rows = len(moved)
-    while rows > 0:
-        rows = rows * 3 // 4
-        text = _document(report, moved, rows, _nothing, footer)
-        if units(text) <= limit:
-            return text
-    return "\n\n".join(part for part in (_headline(report), footer) if part) + "\n"
+    return _fitted(report, moved, foreign, page, limit, footer, elsewhere)
 
 
 def ordered(report: Report) -> list[Chart]:
@@ -60,16 +67,45 @@ def ordered(report: Report) -> list[Chart]:
     return sorted(report.charts, key=lambda chart: (_ORDER.index(chart.status), chart.path, chart.name))
 
 
-def _document(
-    report: Report, moved: list[Chart], rows: int, detail: Callable[[Chart], list[str]], footer: str
-) -> str:
-    shown = moved[:rows]
-    blocks = [_headline(report), *_problems(shown), _table(shown)]
-    if rows < len(moved):
-        blocks.append(f"… and {len(moved) - rows} more charts; the JSON report has them all.")
-    blocks += [_unchanged(report), *_notes(report)]
-    blocks += [block for chart in shown for block in detail(chart)]
-    return "\n\n".join(block for block in (*blocks, footer) if block) + "\n"
+def is_foreign(chart: Chart) -> bool:
+    """Tell whether a chart differs from what is published, and what is reported did not make it so."""
+    return chart.status == "drift" and chart.touched is False
+
+
+def _joined(blocks: Iterable[str], limit: int) -> str | None:
+    """Return the blocks, blank lines between them, or None as soon as that is too long."""
+    parts: list[str] = []
+    total = 0
+    for block in blocks:
+        if block:
+            parts.append(block)
+            total += units(block) + 2
+        if total - 1 > limit:
+            return None
+    return "\n\n".join(parts) + "\n"
+
+
+def _whole(
+    report: Report,
+    moved: Sequence[Chart],
+    foreign: Sequence[Chart],
+    page: Page,
+    drawn: frozenset[int],
+    footer: str,
+) -> Iterator[str]:
+    yield _headline(report)
+    yield "\n".join(line for chart in moved for line in problems(chart))
+    yield _table([row(chart, page) for chart in moved])
+    yield _unchanged(report)
+    yield "\n".join(_notes(report))
+    for chart in moved:
+        yield detail(chart, page, drawn=id(chart) in drawn)
+    yield _foreign(foreign, page, [line for chart in foreign for line in problems(chart)])
+    yield footer
+
+
+def _table(rows: Sequence[str]) -> str:
+    return "\n".join([_HEAD, *rows]) if rows else ""
 
 
 def _headline(report: Report) -> str:
@@ -79,58 +115,6 @@ def _headline(report: Report) -> str:
     parts = [f"{counts[status]} {_WORDS[status]}" for status in _ORDER if status in counts]
     dry = " (dry run)" if report.dry_run and report.command != "plan" else ""
     return f"### Helm charts: {', '.join(parts) or 'none found'}{dry}"
-
-
-def _problems(charts: Iterable[Chart]) -> list[str]:
-    lines = []
-    for chart in charts:
-        if chart.status not in {"failed", "conflict", "drift", "skipped", "unknown"}:
-            continue
-        found = (
-            [chart.error]
-            if chart.error is not None
-            else [t.error for t in chart.targets if t.error is not None]
-        )
-        lines += [f"- {_problem(chart, error)}" for error in dict.fromkeys(found)]
-    return ["\n".join(lines)] if lines else []
-
-
-def _problem(chart: Chart, error: Problem) -> str:
-    place = error.path + (f":{error.line}" if error.line else "")
-    where = f" ({code(place)})" if place else ""
-    hint = f"<br>→ {escaped(error.hint, 1000)}" if error.hint else ""
-    return f"**{escaped(chart.name)}**{where}: {escaped(error.message, 1000)}{hint}"
-
-
-def _table(charts: list[Chart]) -> str:
-    if not charts:
-        return ""
-    head = ["| chart | version | status | size | digest |", "|:--|:--|:--|--:|:--|"]
-    return "\n".join([*head, *(_row(chart) for chart in charts)])
-
-
-def _row(chart: Chart) -> str:
-    cells = (
-        f"**{escaped(chart.name)}**",
-        _version(chart),
-        LABELS[chart.status] + (" ⚠️" if chart.warnings else ""),
-        " ".join(part for part in (size(chart.size), _size_change(chart)) if part),
-        code(short(chart.digest)),
-    )
-    return "| " + " | ".join(cells) + " |"
-
-
-def _version(chart: Chart) -> str:
-    if chart.previous_version and chart.previous_version != chart.version:
-        return f"{escaped(chart.previous_version)} → **{escaped(chart.version)}**"
-    if chart.next_version:
-        return f"{escaped(chart.version)} (next: **{escaped(chart.next_version)}**)"
-    return escaped(chart.version)
-
-
-def _size_change(chart: Chart) -> str:
-    delta = change(chart.size, chart.previous_size)
-    return f"({delta})" if delta else ""
 
 
 def _unchanged(report: Report) -> str:
@@ -144,7 +128,7 @@ def _unchanged(report: Report) -> str:
     if len(names) <= 3:
         return "Unchanged: " + ", ".join(escaped(name) for name in names)
     listed = ", ".join(escaped(name) for name in names[:200]) + (" …" if len(names) > 200 else "")
-    return f"<details><summary>{len(names)} unchanged</summary>\n\n{listed}\n\n</details>"
+    return folded(f"{len(names)} unchanged", listed)
 
 
 def _ignored(chart: Chart) -> str:
@@ -153,105 +137,125 @@ def _ignored(chart: Chart) -> str:
 
 
 def _notes(report: Report) -> list[str]:
-    return ["\n".join(f"> {escaped(note, 1000)}" for note in report.notes)] if report.notes else []
+    return [f"> {escaped(note, 1000)}" for note in report.notes]
 
 
-def _nothing(_: Chart) -> list[str]:
-    return []
-
-
-def _digests(chart: Chart) -> list[str]:
-    return _details(chart, _where(chart))
-
-
-def _full(chart: Chart, drawn: Sequence[Chart] = ()) -> list[str]:
-    inside = [
-        *_bump(chart),
-        *_where(chart),
-        *_files(chart),
-        *_values(chart),
-        *([diagram(chart)] if chart in drawn else []),
-        *(f"⚠️ {escaped(warning, 1000)}" for warning in chart.warnings),
-    ]
-    return _details(chart, inside)
-
-
-def _details(chart: Chart, inside: list[str]) -> list[str]:
-    if not inside:
-        return []
-    title = f"{markup(chart.name)} {markup(chart.version)}"
-    body = "\n\n".join(inside)
-    return [f"<details><summary>{title}</summary>\n\n{body}\n\n</details>"]
-
-
-def _bump(chart: Chart) -> list[str]:
-    return [f"Version: {escaped(chart.bump.reason)}"] if chart.bump and chart.bump.reason else []
-
-
-def _where(chart: Chart) -> list[str]:
-    blocks = []
-    if chart.digest:
-        release = f"; release secret at least {size(chart.release_size)}" if chart.release_size else ""
-        blocks.append(f"Digest {code(chart.digest)}, {size(chart.size)}{release}")
-    if chart.preview:
-        repository, _, tag = chart.preview.rpartition(":")
-        version = _word(tag.replace("_", "+"))
-        blocks.append(f"Preview:\n\n```sh\nhelm pull oci://{_word(repository)} --version {version}\n```")
-    targets = [_where_target(chart, target) for target in chart.targets]
-    if targets:
-        blocks.append("\n".join(targets))
-    lines = commands(chart)
-    if lines:
-        blocks.append("```sh\n" + "\n".join(lines) + "\n```")
-    return blocks
-
-
-def _where_target(chart: Chart, target: Target) -> str:
-    digest = f" holds {code(target.digest)}" if target.digest and target.digest != chart.digest else ""
-    return f"- {code(target.reference)}: {LABELS[target.status]}{digest}"
-
-
-def commands(chart: Chart) -> list[str]:
-    """Return the commands that pull and verify a chart, as shell words."""
-    lines = []
-    for target in chart.targets:
-        if target.status not in {"published", "would-publish", "unchanged"}:
-            continue
-        repository = target.reference.rpartition(":")[0]
-        lines.append(f"helm pull oci://{_word(repository)} --version {_word(chart.version)}")
-    if lines and chart.digest:
-        folder = _word(chart.path or ".")
-        lines.append(f"oci-chart-publish verify {folder} --registry {_word(chart.targets[0].registry)}")
-    return lines
-
-
-def _word(text: str) -> str:
-    """Return text as one word of a POSIX shell inside a fence."""
-    line = plain(text).replace("`", "")
-    harmless = line and all(char.isalnum() or char in "@%+=:,./_-" for char in line)
-    return line if harmless else "'" + line.replace("'", "'\\''") + "'"
-
-
-def _files(chart: Chart) -> list[str]:
-    if chart.changes is None:
-        return []
-    # A bare plus would begin a list inside the list.
-    marks = (("\\+", chart.changes.added), ("\u2212", chart.changes.removed), ("±", chart.changes.changed))
-    lines = [f"- {mark} {code(path)}" for mark, paths in marks for path in paths]
-    return _listed("Files", lines)
-
-
-def _values(chart: Chart) -> list[str]:
-    lines = []
-    for value in chart.value_changes:
-        old = code(value.old, 120) if value.old is not None else "—"
-        new = code(value.new, 120) if value.new is not None else "—"
-        lines.append(f"- {code(f'{value.file}: {value.key}', 200)} {old} → {new}")
-    return _listed("Values", lines)
-
-
-def _listed(title: str, lines: list[str]) -> list[str]:
+def _foreign(charts: Sequence[Chart], page: Page, lines: Sequence[str]) -> str:
     if not lines:
-        return []
-    rest = [f"- … and {len(lines) - _LISTED} more"] if len(lines) > _LISTED else []
-    return [f"{title}:\n\n" + "\n".join(lines[:_LISTED] + rest)]
+        return ""
+    by = "this pull request" if page.pull_request else "this run"
+    return folded(f"{LABELS['drift']}: {len(charts)} not changed by {by}", "\n".join(lines))
+
+
+@dataclass(slots=True)
+class _Room:
+    """UTF-16 units that are left."""
+
+    left: int
+
+    def take(self, texts: Iterable[str], most: int, around: int = 2) -> list[str]:
+        """Return the first texts that fit on lines of their own, within ``most`` units.
+
+        ``around`` of them are for what stands around all.
+        """
+        found: list[str] = []
+        used = around
+        for text in texts:
+            needed = units(text) + 1
+            if used + needed > min(most, self.left):
+                break
+            used += needed
+            found.append(text)
+        if found:
+            self.left -= used
+        return found
+
+
+def _fitted(
+    report: Report,
+    moved: Sequence[Chart],
+    foreign: Sequence[Chart],
+    page: Page,
+    limit: int,
+    footer: str,
+    elsewhere: str,
+) -> str:
+    """Return what fits: problems, notes and rows before the details of one chart."""
+    headline = _headline(report)
+    if units(headline) + 1 > limit:
+        return headline.removeprefix("### ")[:limit]  # plain words of ours
+    room = _Room(limit - units(headline) - 1 - _SPARE)
+    ending = room.take([footer], limit // 4)
+    wrong = [line for chart in moved for line in problems(chart)]
+    shown_wrong = room.take(wrong, room.left // 3)
+    notes = _notes(report)
+    shown_notes = room.take(notes, room.left // 4)
+    shown = room.take((row(chart, page) for chart in moved), room.left, units(_HEAD) + 3)
+    drift = [line for chart in foreign for line in problems(chart)]
+    title = units(_foreign(foreign, page, [""])) + 2
+    shown_drift = room.take(drift, room.left // 4, title)
+    unchanged = room.take([_unchanged(report)], room.left // 4)
+    details, digests = _detailed(moved[: len(shown)], page, room)
+    with_digest = sum(1 for chart in moved if chart.digest)
+    known = sum(1 for chart in moved[: len(details)] if chart.digest) + len(digests)
+    left_out = [
+        *_counted("", len(wrong) - len(shown_wrong), f" of {len(wrong)} problems"),
+        *_counted("", len(moved) - len(shown), f" of {len(moved)} rows"),
+        *_counted("the details of ", len(moved) - len(details), " charts"),
+        *_counted("the digests of ", with_digest - known, " charts"),
+        *_counted("", len(drift) - len(shown_drift), f" of {len(drift)} that drifted"),
+        *_counted("", len(notes) - len(shown_notes), f" of {len(notes)} notes"),
+    ]
+    blocks = [
+        headline,
+        "\n".join(shown_wrong),
+        _table(shown),
+        f"Left out for its length: {', '.join(left_out)}; {elsewhere}."
+        if left_out and room.left >= 0
+        else "",
+        *unchanged,
+        "\n".join(shown_notes),
+        *details,
+        _digests(moved[len(details) :], digests),
+        _foreign(foreign, page, shown_drift),
+        *ending,
+    ]
+    return _joined(blocks, limit) or f"{headline}\n"
+
+
+def _counted(before: str, number: int, after: str) -> list[str]:
+    return [f"{before}{number}{after}"] if number > 0 else []
+
+
+def _detailed(charts: Sequence[Chart], page: Page, room: _Room) -> tuple[list[str], list[str]]:
+    """Return the details of the first charts, and the digests of those after them, as items of a list.
+
+    All digests come before the details of more charts; where not even they fit, both have half of the room.
+    """
+    listed = [digest_item(chart) for chart in charts]
+    needed = [units(line) + 1 for line in listed]
+    title = units(_digests(charts, [""])) + 2
+    reserved = sum(needed) + title
+    most = room.left - reserved if reserved <= room.left else room.left // 2
+    details: list[str] = []
+    used = 0
+    for chart, saved in zip(charts, needed, strict=True):
+        text = detail(chart, page)
+        # Who has details needs no line with the digest.
+        most += saved if reserved <= room.left else 0
+        used += units(text) + 2
+        if used > most:
+            used -= units(text) + 2
+            break
+        details.append(text)
+    room.left -= used
+    return details, room.take((line for line in listed[len(details) :] if line), room.left, title)
+
+
+def _digests(charts: Sequence[Chart], lines: Sequence[str]) -> str:
+    """Return digests, folded, and how such charts are pulled."""
+    if not lines:
+        return ""
+    pull = next((line for chart in charts for line in commands(chart)[:1]), "")
+    example = f"\n\n```sh\n{pull}\n```" if pull else ""
+    return folded(f"Digests of {len(lines)} more", "\n".join(lines) + example)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
+from oci_chart_publish.report.detail import commands
 from oci_chart_publish.report.document import Chart
-from oci_chart_publish.report.markdown import commands
-from oci_chart_publish.report.text import code, escaped, size
+from oci_chart_publish.report.text import cell_code, code, escaped, size
 
 COMMITS = 50
 """Commits listed before the rest is only counted."""
@@ -22,18 +23,28 @@ def _commits(chart: Chart, subjects: Sequence[str]) -> list[str]:
     if not subjects:
         return []
     since = f" since {escaped(chart.previous_version)}" if chart.previous_version else ""
-    lines = [f"- {escaped(subject)}" for subject in subjects[:COMMITS]]
+    lines = [f"- {_subject(subject)}" for subject in subjects[:COMMITS]]
     if len(subjects) > COMMITS:
         lines.append(f"- … and {len(subjects) - COMMITS} more")
     return [f"### Changes{since}\n\n" + "\n".join(lines)]
 
 
+def _subject(text: str) -> str:
+    """Return a subject as it was written: it may begin as a list, a heading or a line does, and name an issue."""
+    line = re.sub(r"(?i)\b(GH)(?=-[0-9])", "\\1\u2060", escaped(text))
+    line = re.sub(r"^([0-9]{1,9})\.", r"\1\\.", line)
+    return f"\\{line}" if line.startswith(("-", "+", "=")) else line
+
+
 def _artifact(chart: Chart) -> str:
     rows = [
-        ("digest", code(chart.digest or "")),
+        ("digest", cell_code(chart.digest or "")),
         ("size", size(chart.size)),
         ("app version", escaped(chart.app_version)),
-        ("before", f"{escaped(chart.previous_version or '')} {code(chart.previous_digest or '')}".strip()),
+        (
+            "before",
+            f"{escaped(chart.previous_version or '')} {cell_code(chart.previous_digest or '')}".strip(),
+        ),
     ]
     cells = [f"| {name} | {value} |" for name, value in rows if value]
     head = f"| version | {escaped(chart.version)} |"

@@ -42,9 +42,11 @@ def units(text: str) -> int:
 
 def plain(text: str, limit: int = 400) -> str:
     """Return untrusted text on one line: no control, format or bidirectional characters, at most ``limit`` long."""
-    line = " ".join(text.split())
-    line = "".join(char for char in line if unicodedata.category(char) not in _INVISIBLE)
-    return line if len(line) <= limit else line[: limit - 1] + "…"
+    known = text[: 20 * limit]
+    line = " ".join(known.split())
+    if not (line.isascii() and line.isprintable()):
+        line = "".join(char for char in line if unicodedata.category(char) not in _INVISIBLE)
+    return line if len(line) <= limit and known == text else line[: limit - 1] + "…"
 
 
 def escaped(text: str, limit: int = 400) -> str:
@@ -69,9 +71,14 @@ def _broken_links(line: str) -> str:
 
 
 def code(text: str, limit: int = 400) -> str:
-    """Return untrusted text as a code span that nothing in it can end, safe in a table cell."""
-    line = plain(text, limit).replace("|", "\u2223")
+    """Return untrusted text as a code span that nothing in it can end; for a cell of a table there is ``cell_code``."""
+    line = plain(text, limit)
     longest = max((len(run) for run in re.findall(r"`+", line)), default=0)
     fence = "`" * (longest + 1)
     padding = " " if line.startswith("`") or line.endswith("`") else ""
     return f"{fence}{padding}{line}{padding}{fence}" if line else ""
+
+
+def cell_code(text: str, limit: int = 400) -> str:
+    """Return untrusted text as a code span for a cell of a table, which a bar would end even there."""
+    return code(text.replace("|", "\u2223"), limit)

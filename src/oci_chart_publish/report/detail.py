@@ -1,0 +1,206 @@
+"""One chart in Markdown: its row, what went wrong with it, and what is folded away below.
+
+Everything that comes from a chart, a registry, a commit or a saved report is escaped, and a link leads nowhere but
+below the page of the repository that posts it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from oci_chart_publish.report.document import Chart, Problem, Report, Target
+from oci_chart_publish.report.sizes import diagram
+from oci_chart_publish.report.text import cell_code, change, code, escaped, markup, plain, short, size
+
+LABELS = {
+    "failed": "❌ failed",
+    "conflict": "⛔ conflict",
+    "unknown": "❔ unknown",
+    "would-publish": "🆕 would publish",
+    "published": "✅ published",
+    "skipped": "⏭️ skipped",
+    "drift": "🟠 drift",
+    "unchanged": "unchanged",
+}
+"""Words for a status, worst first; drift is nobody's fault here and comes late."""
+
+_LISTED = 20
+"""Files or values listed for one chart before the rest is only counted."""
+_WRONG = frozenset({"failed", "conflict", "drift", "skipped", "unknown"})
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Page:
+    """What a chart is shown on: ``home`` is the page of its repository, "" where there is none to link to."""
+
+    home: str = ""
+    pull_request: bool = False
+
+    @classmethod
+    def of(cls, report: Report, home: str) -> Page:
+        """Return the page of a report."""
+        return cls(home=home, pull_request=report.pull_request is not None)
+
+
+def row(chart: Chart, page: Page) -> str:
+    """Return the row of the table: name, version, status, size, digest."""
+    cells = (
+        f"**{escaped(chart.name)}**",
+        _version(chart, page),
+        LABELS[chart.status] + (" ⚠️" if chart.warnings else ""),
+        " ".join(part for part in (size(chart.size), _size_change(chart)) if part),
+        cell_code(short(chart.digest)),
+    )
+    return "| " + " | ".join(cells) + " |"
+
+
+def _version(chart: Chart, page: Page) -> str:
+    version = escaped(chart.version)
+    link = release_link(chart, page)
+    if chart.previous_version and chart.previous_version != chart.version:
+        new = f"**{version}**"
+        return f"{escaped(chart.previous_version)} → " + (f"[{new}]({link})" if link else new)
+    if chart.next_version:
+        return f"{version} (next: **{escaped(chart.next_version)}**)"
+    return f"[{version}]({link})" if link else version
+
+
+def release_link(chart: Chart, page: Page) -> str:
+    """Return the address of a chart's release or tag, "" where there is none, or one that is not in the repository."""
+    if not page.home or chart.status not in {"published", "unchanged"} or not chart.git_tag:
+        return ""
+    # Made from the tag and never taken from a report, which may be a stranger's.
+    return f"{page.home}/releases/tag/{quote(plain(chart.git_tag), safe='')}"
+
+
+def _size_change(chart: Chart) -> str:
+    delta = change(chart.size, chart.previous_size)
+    return f"({delta})" if delta else ""
+
+
+def problems(chart: Chart) -> list[str]:
+    """Return what went wrong with a chart, as items of a list."""
+    if chart.status not in _WRONG:
+        return []
+    found = (
+        [chart.error] if chart.error is not None else [t.error for t in chart.targets if t.error is not None]
+    )
+    return [f"- {_problem(chart, error)}" for error in dict.fromkeys(found)]
+
+
+def _problem(chart: Chart, error: Problem) -> str:
+    place = error.path + (f":{error.line}" if error.line else "")
+    where = f" ({code(place)})" if place else ""
+    hint = f"<br>→ {escaped(error.hint, 1000)}" if error.hint else ""
+    return f"**{escaped(chart.name)}**{where}: {escaped(error.message, 1000)}{hint}"
+
+
+def detail(chart: Chart, page: Page, *, drawn: bool = False) -> str:
+    """Return all that is known of a chart, folded, with the diagram of its sizes where it is ``drawn``."""
+    inside = [
+        *_bump(chart),
+        *_where(chart, page),
+        *_files(chart),
+        *_values(chart),
+        *([diagram(chart)] if drawn else []),
+        *(f"⚠️ {escaped(warning, 1000)}" for warning in chart.warnings),
+    ]
+    return folded(f"{markup(chart.name)} {markup(chart.version)}", "\n\n".join(inside)) if inside else ""
+
+
+def folded(title: str, inside: str) -> str:
+    """Return a block that opens with a click; both texts are Markdown already."""
+    return f"<details><summary>{title}</summary>\n\n{inside}\n\n</details>"
+
+
+def digest_item(chart: Chart) -> str:
+    """Return a chart's digest as an item of a list, "" where it has none."""
+    return f"- {escaped(chart.name)} {escaped(chart.version)} {code(chart.digest)}" if chart.digest else ""
+
+
+def _bump(chart: Chart) -> list[str]:
+    return [f"Version: {escaped(chart.bump.reason)}"] if chart.bump and chart.bump.reason else []
+
+
+def _where(chart: Chart, page: Page) -> Iterator[str]:
+    yield from _digests(chart)
+    link = release_link(chart, page)
+    if link and chart.git_tag:
+        yield f"{'Release' if chart.release_url else 'Tag'} [{escaped(chart.git_tag)}]({link})"
+    if chart.preview:
+        repository, _, tag = chart.preview.rpartition(":")
+        version = _word(tag.replace("_", "+"))
+        yield f"Preview:\n\n```sh\nhelm pull oci://{_word(repository)} --version {version}\n```"
+    if chart.targets:
+        yield "\n".join(_where_target(chart, target) for target in chart.targets)
+    lines = commands(chart)
+    if lines:
+        once = "After the merge:" if page.pull_request else "Once it is published:"
+        when = f"{once}\n\n" if chart.status == "would-publish" else ""
+        yield f"{when}```sh\n" + "\n".join(lines) + "\n```"
+
+
+def _digests(chart: Chart) -> Iterator[str]:
+    if chart.status in {"conflict", "drift"} and chart.built_digest:
+        if chart.digest:
+            yield f"Published: {code(chart.digest)}, {size(chart.size)}"
+        delta = change(chart.built_size, chart.size)
+        yield f"This tree: {code(chart.built_digest)}, {size(chart.built_size)}" + (
+            f" ({delta})" if delta else ""
+        )
+    elif chart.digest:
+        release = f"; release secret at least {size(chart.release_size)}" if chart.release_size else ""
+        yield f"Digest {code(chart.digest)}, {size(chart.size)}{release}"
+
+
+def _where_target(chart: Chart, target: Target) -> str:
+    digest = f", holds {code(target.digest)}" if target.digest and target.digest != chart.digest else ""
+    return f"- {code(target.reference)}: {LABELS[target.status]}{digest}"
+
+
+def commands(chart: Chart) -> list[str]:
+    """Return the commands that pull and verify a chart, as shell words."""
+    lines = []
+    for target in chart.targets:
+        if target.status not in {"published", "would-publish", "unchanged"}:
+            continue
+        repository = target.reference.rpartition(":")[0]
+        lines.append(f"helm pull oci://{_word(repository)} --version {_word(chart.version)}")
+    if lines and chart.digest:
+        folder = _word(chart.path or ".")
+        lines.append(f"oci-chart-publish verify {folder} --registry {_word(chart.targets[0].registry)}")
+    return lines
+
+
+def _word(text: str) -> str:
+    """Return text as one word of a POSIX shell inside a fence."""
+    line = plain(text).replace("`", "")
+    harmless = line and all(char.isalnum() or char in "@%+=:,./_-" for char in line)
+    return line if harmless else "'" + line.replace("'", "'\\''") + "'"
+
+
+def _files(chart: Chart) -> list[str]:
+    if chart.changes is None:
+        return []
+    # A bare plus would begin a list inside the list.
+    marks = (("\\+", chart.changes.added), ("\u2212", chart.changes.removed), ("±", chart.changes.changed))
+    paths = [(mark, path) for mark, listed in marks for path in listed]
+    return _listed("Files", [f"- {mark} {code(path)}" for mark, path in paths[:_LISTED]], len(paths))
+
+
+def _values(chart: Chart) -> list[str]:
+    lines = []
+    for value in chart.value_changes[:_LISTED]:
+        old = code(value.old, 120) if value.old is not None else "—"
+        new = code(value.new, 120) if value.new is not None else "—"
+        lines.append(f"- {code(f'{value.file}: {value.key}', 200)} {old} → {new}")
+    return _listed("Values", lines, len(chart.value_changes))
+
+
+def _listed(title: str, lines: list[str], number: int) -> list[str]:
+    if not lines:
+        return []
+    rest = [f"- … and {number - len(lines)} more"] if number > len(lines) else []
+    return [f"{title}:\n\n" + "\n".join([*lines, *rest])]
