@@ -79,7 +79,7 @@ class Shelf:
 
 def _published_otherwise(plan: Plan) -> bool:
     """Tell whether a chart's version is published with other content and stays so, wherever it is published."""
-    if plan.action is Action.CONFLICT:
+    if plan.action in {Action.CONFLICT, Action.HOLD}:
         return not any(finding.state is State.SAME for finding in plan.findings)
     return any(finding.ignored for finding in plan.findings)
 

@@ -166,6 +166,26 @@ def test_dependency_by_url_that_differs_in_ignored_files_is_embedded_as_publishe
     assert embedded(run, done.report) == b"name: base\n"
 
 
+def test_dependency_by_url_that_is_held_back_is_embedded_as_published(
+    tmp_path: Path, plain_registry: Registry
+) -> None:
+    folder = tmp_path / "repo"
+    place = f"{plain_registry.host}/held"
+    base = chart(folder, "base", "0.1.0")
+    git = GitRepo(folder)
+    git.commit("feat: base")
+    run = command(tmp_path, folder)
+    assert run.publish(place).code == 0
+    git.tag("base-0.1.0")
+    (base / "values.yaml").write_text("drifted: true\n")
+    git.commit("docs: nothing to release")
+    chart(folder, "top", "1.0.0", {"base": "^0.1.0"}, repository=f"oci://{place}")
+    git.commit("feat: top")
+    done = run.publish(place, options=["--bump", "auto", "--untyped", "none"])
+    assert (done.code, done.statuses()) == (0, {"base": "drift", "top": "published"}), done.err
+    assert embedded(run, done.report) == b"name: base\n"
+
+
 def test_dependent_of_a_broken_chart_is_left_alone_with_the_reason(
     tmp_path: Path, plain_registry: Registry
 ) -> None:
