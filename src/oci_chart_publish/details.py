@@ -20,7 +20,7 @@ from oci_chart_publish.chart.yamldoc import line_of
 from oci_chart_publish.errors import PublishError
 from oci_chart_publish.oci.manifest import Manifest
 from oci_chart_publish.oci.store import Source
-from oci_chart_publish.push.previous import Previous, previous, published_versions
+from oci_chart_publish.push.previous import Previous, overtaken, previous, published, published_versions
 from oci_chart_publish.push.reconcile import Plan, State
 from oci_chart_publish.push.same import chart_layer
 from oci_chart_publish.report import document
@@ -68,7 +68,12 @@ def _version_line(chart: Chart) -> int | None:
 def _moving(entry: document.Chart, plan: Plan, ours: Chart) -> Described:
     version = ChartVersion.parse(plan.artifact.version)
     for finding in plan.findings:
-        before = previous(finding.site.store, version)
+        versions = published(finding.site.store)
+        higher = overtaken(version, versions)
+        if higher is not None:
+            warning = f"version {version} is lower than the published {higher}"
+            entry = replace(entry, warnings=tuple(dict.fromkeys((*entry.warnings, warning))))
+        before = previous(finding.site.store, version, versions)
         if before is not None:
             return Described(
                 entry=_compared(entry, before, ours), before=before, registry=finding.site.registry

@@ -66,3 +66,12 @@ def test_registries_that_disagree_have_nothing_in_common(
     assert found["status"] == "conflict"
     assert {key: found[key] for key in BLOBS} == dict.fromkeys(BLOBS)
     assert found["built_size"] > 1000
+
+
+def test_a_version_that_was_lowered_is_warned_of(command: Command, plain_registry: Registry) -> None:
+    place = f"{plain_registry.host}/lowered"
+    command.publish(place)
+    chart(command.folder, "web", "0.9.0")
+    found = web(command.run("plan", "--json", "--registry", place))
+    assert found["status"] == "would-publish"
+    assert found["warnings"] == ["version 0.9.0 is lower than the published 1.0.0"]

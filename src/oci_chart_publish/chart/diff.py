@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from oci_chart_publish.chart.chart import Chart
@@ -11,6 +12,9 @@ from oci_chart_publish.chart.yamldoc import load_document
 from oci_chart_publish.errors import ChartError
 
 VALUE_FILES = ("Chart.yaml", "values.yaml")
+
+_ALIGNED = 250_000
+"""Pairs of items of two lists, above which they are compared item by item: aligning them takes too long."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -63,17 +67,57 @@ def files(chart: Chart, prefix: str = "") -> Iterator[tuple[str, bytes]]:
 
 
 def value_changes(file: str, old: bytes, new: bytes) -> list[ValueChange]:
-    """Compare two YAML documents key by key; a document that cannot be read has no values to compare."""
+    """Compare two YAML documents key by key; a document that cannot be read has no values to compare.
+
+    Lists are aligned by their equal items: what is put in at the head of one is one change, and all of it.
+    """
     try:
-        before = dict(_leaves(load_document(old, path=file)))
-        after = dict(_leaves(load_document(new, path=file)))
+        found = _changes("", load_document(old, path=file), load_document(new, path=file))
+        return [ValueChange(file=file, key=key, old=before, new=after) for key, before, after in found]
     except ChartError:
         return []
-    return [
-        ValueChange(file=file, key=key, old=before.get(key), new=after.get(key))
-        for key in dict.fromkeys((*before, *after))
-        if before.get(key) != after.get(key)
-    ]
+
+
+_Change = tuple[str, str | None, str | None]
+
+
+def _changes(key: str, old: object, new: object) -> Iterator[_Change]:
+    """Yield key, old and new value of what differs, as JSON text."""
+    if isinstance(old, Mapping) and isinstance(new, Mapping):
+        for name in dict.fromkeys((*old, *new)):
+            inner = f"{key}.{name}" if key else str(name)
+            if name not in new:
+                yield from ((path, value, None) for path, value in _leaves(old[name], inner))
+            elif name not in old:
+                yield from ((path, None, value) for path, value in _leaves(new[name], inner))
+            else:
+                yield from _changes(inner, old[name], new[name])
+    elif isinstance(old, list) and isinstance(new, list):
+        yield from _list_changes(key, old, new)
+    else:
+        before, after = dict(_leaves(old, key)), dict(_leaves(new, key))
+        for path in dict.fromkeys((*before, *after)):
+            if before.get(path) != after.get(path):
+                yield path, before.get(path), after.get(path)
+
+
+def _list_changes(key: str, old: Sequence[object], new: Sequence[object]) -> Iterator[_Change]:
+    before, after = [_json(one) for one in old], [_json(one) for one in new]
+    for what, old_from, old_to, new_from, new_to in _steps(before, after):
+        if what == "equal":
+            continue
+        both = min(old_to - old_from, new_to - new_from)
+        for index in range(both):
+            place = f"{key}[{new_from + index}]"
+            yield from _changes(place, old[old_from + index], new[new_from + index])
+        yield from ((f"{key}[{index}]", before[index], None) for index in range(old_from + both, old_to))
+        yield from ((f"{key}[{index}]", None, after[index]) for index in range(new_from + both, new_to))
+
+
+def _steps(old: Sequence[str], new: Sequence[str]) -> Sequence[tuple[str, int, int, int, int]]:
+    if len(old) * len(new) > _ALIGNED:
+        return [("replace", 0, len(old), 0, len(new))]
+    return difflib.SequenceMatcher(None, old, new, autojunk=False).get_opcodes()
 
 
 def _leaves(value: object, key: str = "") -> Iterator[tuple[str, str]]:
@@ -84,4 +128,8 @@ def _leaves(value: object, key: str = "") -> Iterator[tuple[str, str]]:
         for index, inner in enumerate(value):
             yield from _leaves(inner, f"{key}[{index}]")
     else:
-        yield key, json.dumps(value, ensure_ascii=False)
+        yield key, _json(value)
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False)

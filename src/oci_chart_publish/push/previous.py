@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -38,15 +38,39 @@ def published_versions(store: Target) -> tuple[ChartVersion, ...]:
     return tuple(sorted(version for version in found if version is not None))
 
 
-def previous(store: Target, version: ChartVersion) -> Previous | None:
+def published(store: Target) -> tuple[ChartVersion, ...]:
+    """Return the published versions, none where the registry does not say: a report without history is still one."""
+    try:
+        return published_versions(store)
+    except PublishError:
+        return ()
+
+
+def overtaken(version: ChartVersion, published: Iterable[ChartVersion]) -> ChartVersion | None:
+    """Return the highest release where ``version`` is below it and goes on with no line of releases.
+
+    Such a version was lowered, perhaps by mistake. A line is a major version, or a minor one, all of whose releases
+    are lower: 1.4.3 goes on with 1.4.2 whatever comes after it.
+    """
+    releases = [one for one in published if not one.prerelease]
+    highest = max(releases, default=version)
+    if highest <= version:
+        return None
+    major = [one for one in releases if one.major == version.major]
+    minor = [one for one in major if one.minor == version.minor]
+    goes_on = any(line and max(line) < version for line in (major, minor))
+    return None if goes_on else highest
+
+
+def previous(store: Target, version: ChartVersion, versions: Sequence[ChartVersion]) -> Previous | None:
     """Return what was published before ``version``: the highest version below it, prereleases only if it is one too.
 
-    None where there is nothing, or where the registry does not say: a report without history is still a report.
+    ``versions`` are those that are published. None where there is nothing below, or it cannot be read.
     """
+    below = [one for one in versions if one < version]
+    releases = tuple(one for one in below if not one.prerelease)
+    comparable = below if version.prerelease else releases
     try:
-        below = [one for one in published_versions(store) if one < version]
-        releases = tuple(one for one in below if not one.prerelease)
-        comparable = below if version.prerelease else releases
         manifest = store.manifest(comparable[-1].tag) if comparable else None
     except PublishError:
         return None
