@@ -156,7 +156,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbid
         Literal["release", "tag", "off"],
         _about("After publishing: a GitHub release, only its tag, or nothing."),
     ] = "release"
-    latest: Annotated[bool, _about("Let releases become the repository's latest.")] = False
+    latest: Annotated[
+        bool, _about("Let releases become the repository's latest; a prerelease never does.")
+    ] = False
     backfill: Annotated[bool, _about("Repair releases of versions published earlier too.")] = False
     preview: Annotated[str, _about("Repository for previews of pull requests; empty: none.")] = ""
     preview_template: Annotated[

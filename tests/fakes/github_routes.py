@@ -301,7 +301,7 @@ def _create_release(call: Call) -> tuple[int, Any]:
         body=body.get("body", ""),
         draft=body.get("draft", False),
         prerelease=body.get("prerelease", False),
-        make_latest=body.get("make_latest", "true"),
+        make_latest=body.get("make_latest", ""),
     )
     release.author = call.login
     return 201, call.answers.release(release)

@@ -271,6 +271,7 @@ class State:
         self, *, tag: str, target: str, name: str, body: str, draft: bool, prerelease: bool, make_latest: str
     ) -> Release:
         _limited(body, RELEASE_LIMIT, "Release", blank=True)
+        _may_be_latest(make_latest, draft=draft, prerelease=prerelease)
         release = Release(self.next_id(), tag, target, name, body, draft=True, prerelease=prerelease)
         if target and self.resolve(target) is None:
             raise invalid("Release", "invalid", "target_commitish")
@@ -292,7 +293,7 @@ class State:
             self.create_ref(f"refs/tags/{release.tag}", commit)
         release.draft = False
         release.immutable = self.immutable_releases
-        if make_latest == "true" and not release.prerelease:
+        if make_latest != "false" and not release.prerelease:  # GitHub's default is "true"
             self.latest = release.id
 
     def _workflows(self, release: Release) -> None:
@@ -309,15 +310,17 @@ class State:
             changes.get("tag_name", release.tag) != release.tag or changes.get("draft", False)
         ):
             raise invalid("Release", "custom", "base", "Cannot update an immutable release")
+        make_latest = str(changes.get("make_latest", ""))
+        draft, prerelease = (bool(changes.get(key, getattr(release, key))) for key in ("draft", "prerelease"))
+        _may_be_latest(make_latest, draft=draft, prerelease=prerelease)
         release.name = str(changes.get("name", release.name))
         release.body = str(changes.get("body", release.body))
         release.prerelease = bool(changes.get("prerelease", release.prerelease))
         if release.draft:
             release.tag = str(changes.get("tag_name", release.tag))
             release.target = str(changes.get("target_commitish", release.target))
-        make_latest = str(changes.get("make_latest", ""))
         if release.draft and changes.get("draft") is False:
-            self.publish(release, make_latest or "true")
+            self.publish(release, make_latest)
         elif make_latest == "true":
             self.latest = release.id
         elif make_latest == "false" and self.latest == release.id:
@@ -343,6 +346,17 @@ class State:
         if release.immutable:
             raise invalid("ReleaseAsset", "custom", "base", "Cannot delete asset from an immutable release")
         release.assets.remove(asset)
+
+
+def _may_be_latest(make_latest: str, *, draft: bool, prerelease: bool) -> None:
+    """Refuse what getsentry/craft#583 and kaito-project/kaito#1680 quote; only where "true" is said, not by default."""
+    if make_latest == "true" and (draft or prerelease):
+        error = {
+            "resource": "Release",
+            "code": "custom",
+            "message": "Latest release cannot be draft or prerelease.",
+        }
+        raise Refused(422, "Validation Failed", errors=(error,))
 
 
 def _limited(body: str, limit: int, resource: str, *, blank: bool = False) -> None:

@@ -115,6 +115,25 @@ def test_an_edit_that_says_nothing_of_draft_leaves_it_one() -> None:
         assert fake.state.releases[release["id"]].draft
 
 
+@pytest.mark.parametrize("flag", ["draft", "prerelease"])
+def test_a_draft_or_prerelease_cannot_be_the_latest(flag: str) -> None:
+    with FakeGitHub() as fake:
+        asked = {"tag_name": "a-1.0.0", flag: True}
+        status, answer = send(fake, "POST", RELEASES, {**asked, "make_latest": "true"})
+        assert (status, answer["errors"][0]["message"]) == (
+            422,
+            "Latest release cannot be draft or prerelease.",
+        )
+        assert fake.state.releases == {}
+        status, made = send(fake, "POST", RELEASES, asked)
+        assert (status, fake.state.latest) == (201, None)
+        status, answer = send(fake, "PATCH", f"{RELEASES}/{made['id']}", {"make_latest": "true"})
+        assert (status, answer["errors"][0]["message"]) == (
+            422,
+            "Latest release cannot be draft or prerelease.",
+        )
+
+
 def test_the_tag_of_a_deleted_immutable_release_is_burnt() -> None:
     with FakeGitHub() as fake:
         fake.state.immutable_releases = True

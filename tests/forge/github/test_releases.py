@@ -111,6 +111,17 @@ def test_a_release_becomes_latest_only_if_asked(
     assert (fake.state.latest is not None) is latest
 
 
+def test_a_prerelease_is_released_and_is_never_the_latest(
+    fake: FakeGitHub, github: GitHub, other: GitHub, spec: ReleaseSpec
+) -> None:
+    spec = replace(spec, prerelease=True, make_latest=MakeLatest.TRUE)
+    assert github.releases.ensure(spec).status is ReleaseStatus.CREATED
+    release = stored(fake)
+    assert (release.draft, release.prerelease, fake.state.latest) == (False, True, None)
+    assert other.releases.ensure(replace(spec, notes="Other notes.")).status is ReleaseStatus.REPAIRED
+    assert (release.prerelease, fake.state.latest) == (True, None)
+
+
 def test_new_notes_do_not_change_which_release_is_latest(
     fake: FakeGitHub, github: GitHub, spec: ReleaseSpec
 ) -> None:

@@ -70,7 +70,7 @@ class AssetFile:
 class ReleaseSpec:
     """A release to have. ``commit`` is where a new tag goes; ``notes`` is our part of the text, without markers.
 
-    ``adopt`` takes over a release that another tool or a person made.
+    ``adopt`` takes over a release that another tool or a person made. A ``prerelease`` never becomes "Latest".
     """
 
     tag: str

@@ -1,6 +1,7 @@
 """Releases: draft, assets, publish. The tag appears when the release does.
 
-A draft creates no tag, and a published release may be immutable, so everything is attached before publishing. Whatever
+A draft creates no tag, and a published release may be immutable, so everything is attached before publishing. Neither a
+draft nor a prerelease can be "Latest" (422, "Latest release cannot be draft or prerelease."). Whatever
 a crash leaves, the next run finds by its tag and our marker and finishes. What another tool released is left alone.
 """
 
@@ -138,7 +139,7 @@ class Releases:
             "body": notes.merge("", spec.notes),
             "draft": True,
             "prerelease": spec.prerelease,
-            "make_latest": spec.make_latest.value,
+            "make_latest": MakeLatest.FALSE.value,
             **({} if tag else {"target_commitish": spec.commit}),
         }
         try:
@@ -171,7 +172,7 @@ class Releases:
             "body": notes.merge(draft.body, spec.notes),
             "draft": False,
             "prerelease": spec.prerelease,
-            "make_latest": spec.make_latest.value,
+            "make_latest": (MakeLatest.FALSE if spec.prerelease else spec.make_latest).value,
             **({} if tag else {"target_commitish": spec.commit}),
         }
         try:
