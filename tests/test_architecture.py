@@ -36,6 +36,7 @@ FLOORS = {
     "connections": 6,
     "runner": 6,
     "labels": 6,
+    "recipes": 6,
     "versions": 7,
     "previews": 6,
     "details": 6,

@@ -55,11 +55,14 @@ class Planned:
             )
 
 
-def read_plan(place: Path, event: Event, repository: GitRepository | None) -> Planned:
-    """Read a saved plan and hold what it says against the event.
+def read_plan(
+    place: Path, event: Event, repository: GitRepository | None, *, token: str, server: str
+) -> Planned:
+    """Read a saved plan, hold what it says against the event, and fetch the commit that it names where it is missing.
 
     ``place`` is the report, or the layout (any folder) that it lies in as ``report.json``. ConfigError for a report of
-    another repository, of a fork, of a run that failed, and of a commit that the event is not about.
+    another repository, of a fork, of a run that failed, and of a commit that the event is not about. ``token`` is for
+    ``server`` alone.
     """
     path = place / REPORT if place.is_dir() else place
     report = read_report(path)
@@ -79,7 +82,7 @@ def read_plan(place: Path, event: Event, repository: GitRepository | None) -> Pl
             f"{path} was made outside git: it names no commit", hint="plan again in the repository"
         )
     run = event.workflow_run or {}
-    return Planned(
+    planned = Planned(
         path=path,
         revision=revision,
         digests={f"{chart.name}:{chart.version}": chart.digest or "" for chart in report.charts},
@@ -88,9 +91,14 @@ def read_plan(place: Path, event: Event, repository: GitRepository | None) -> Pl
             report.pull_request or event.pull_request or str(run.get("event", "")).startswith("pull_request")
         ),
     )
+    if repository is not None:
+        if repository.commit(revision) is None:
+            repository.fetch_commit(revision, token, server=server)
+        _check_commit(planned, event, repository)
+    return planned
 
 
-def check_commit(planned: Planned, event: Event, repository: GitRepository) -> None:
+def _check_commit(planned: Planned, event: Event, repository: GitRepository) -> None:
     """Raise ConfigError unless the commit of a plan, which is in the clone by now, is one that this event is about.
 
     That is the commit of the event, the head of its pull request or a merge of that head, or something that is part

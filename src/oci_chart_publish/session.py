@@ -8,7 +8,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -36,6 +35,7 @@ from oci_chart_publish.oci.reference import Repository
 from oci_chart_publish.oci.store import Target
 from oci_chart_publish.previews import keep_apart
 from oci_chart_publish.progress import Progress, progress
+from oci_chart_publish.recipes import recipes
 from oci_chart_publish.registry.connect import PULL, PULL_PUSH, Registries
 from oci_chart_publish.registry.credentials import Credentials
 from oci_chart_publish.registry.once import Once
@@ -145,24 +145,16 @@ class Session:
         place = self.settings.from_plan
         if not place:
             return None
-        from oci_chart_publish.planned import check_commit, read_plan  # noqa: PLC0415  (start-up: rarely asked for)
+        from oci_chart_publish.planned import read_plan  # noqa: PLC0415  (start-up: rarely asked for)
 
-        if (
-            self.event.name
-            and Path(place).resolve() == layout_path(self.settings, self.environment).resolve()
-        ):
+        layout = layout_path(self.settings, self.environment)
+        if self.event.name and Path(place).resolve() == layout.resolve():
             raise ConfigError(
                 f"{place} is the layout of another job and must not be the cache of this one",
                 hint="name another folder with layout:",
             )
-        planned = read_plan(Path(place), self.event, self.repository)
-        if self.repository is not None:
-            if self.repository.commit(planned.revision) is None:
-                self.repository.fetch_commit(
-                    planned.revision, self.settings.github_token, server=self.server_url
-                )
-            check_commit(planned, self.event, self.repository)
-        return planned
+        token, server = self.settings.github_token, self.server_url
+        return read_plan(Path(place), self.event, self.repository, token=token, server=server)
 
     @property
     def revision(self) -> str:
@@ -282,39 +274,20 @@ class Session:
         return self.registries.repository(repository, actions=PULL_PUSH if self.writes else PULL)
 
     def recipe(self) -> Callable[[str], Recipe]:
-        """Return what goes into the artifact of the chart in a folder, besides its files (design of annotations)."""
-        settings = self.settings
-        if settings.annotations == "helm":
-            created = source_date_epoch(self.environment)
-            return lambda _: Recipe(
-                chart_source=True, created=created, include_untracked=settings.include_untracked
-            )
-        plain = Recipe(source=self.source_url(), include_untracked=settings.include_untracked)
-        return self._dated(plain) if settings.annotations == "git" else lambda _: plain
+        """Return what goes into the artifact of the chart in a folder, besides its files."""
+        return recipes(
+            self.settings,
+            self.environment,
+            source=self.source_url(),
+            repository=self.repository,
+            revision=self.revision,
+        )
 
     def source_url(self) -> str:
         """Return the page of the repository that publishes, or "" where nothing says which."""
         if self.settings.source or self.event.url:
             return self.settings.source or self.event.url
         return self.repository.origin_url() if self.repository else ""
-
-    def _dated(self, plain: Recipe) -> Callable[[str], Recipe]:
-        repository = self.repository
-        if repository is None:
-            raise ConfigError("annotations: git needs a git repository", hint="use annotations: content")
-        if repository.is_shallow():
-            raise ConfigError(
-                "annotations: git needs the history, and this clone is shallow",
-                hint="add `fetch-depth: 0` to the `with:` of actions/checkout, or use annotations: content",
-            )
-
-        def recipe(path: str) -> Recipe:
-            change = repository.last_change([path], self.revision)
-            if change is None:
-                return plain
-            return replace(plain, created=rfc3339(change.time), revision=change.sha)
-
-        return recipe
 
     def touched(self, charts: Sequence[document.Chart]) -> Touched:
         """Return what tells whether this push or pull request changed a chart's files."""
@@ -411,18 +384,3 @@ def layout_path(settings: Settings, environment: Mapping[str, str]) -> Path:
     from platformdirs import user_cache_path  # noqa: PLC0415  (only where nothing says otherwise)
 
     return user_cache_path("oci-chart-publish", appauthor=False) / "layout"
-
-
-def source_date_epoch(environment: Mapping[str, str]) -> str:
-    """Return ``$SOURCE_DATE_EPOCH`` as RFC 3339, or "" where it is not set."""
-    text = environment.get("SOURCE_DATE_EPOCH", "")
-    if not text:
-        return ""
-    if not text.isdecimal():
-        raise ConfigError(f"SOURCE_DATE_EPOCH: expected seconds since 1970, got {text!r}")
-    return rfc3339(int(text))
-
-
-def rfc3339(seconds: int) -> str:
-    """Return seconds since the epoch as Go prints them in UTC."""
-    return datetime.fromtimestamp(seconds, tz=UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
