@@ -97,13 +97,14 @@ def test_a_failed_publish_is_replaced_by_the_one_that_repairs_it(project: Projec
     project.pull_request(7)
     project.merge(7)
     project.github.fail("POST", "/releases$", 422, message="Validation Failed")
+    project.runner.extra = {"GITHUB_SERVER_URL": project.github.url}
     assert project.push(before).code == 7
     assert "422 Validation Failed" in project.comment(7)
     step = project.push(before)
     assert step.code == 0, step.errors + step.log
     assert "422" not in project.comment(7)
     url = charts(step)["web"]["release_url"]
-    assert url.endswith("/releases/tag/web-1.0.1")
+    assert url == f"{project.github.url}/acme/charts/releases/tag/web-1.0.1"
     # Once more: what is there already is named with its release, too.
     assert charts(project.push(before))["web"]["release_url"] == url
 

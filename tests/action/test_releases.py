@@ -135,6 +135,20 @@ def test_release_of_ours_that_lost_something_is_repaired(project: Project, lost:
     assert project.github.sent("PATCH") + project.github.sent("POST", "/releases") == []
 
 
+def test_notes_name_a_registry_that_was_added_later(project: Project) -> None:
+    project.push()
+    first = project.given["registries"]
+    second = f"{first}-too"
+    project.push(registries=second, charts="charts/api", release="off")
+    step = project.push(registries=f"{first}\n{second}")
+    assert step.code == 0, step.errors + step.log
+    assert {name: chart["status"] for name, chart in charts(step).items()} == {
+        "api": "unchanged",
+        "web": "published",
+    }
+    assert f"`{second}/web:1.0.0`" in release(project.github, "web-1.0.0").body
+
+
 def test_release_of_another_tool_is_left_alone(project: Project) -> None:
     before = project.head
     project.push()

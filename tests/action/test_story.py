@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.action.minirunner import Runner
@@ -42,7 +43,7 @@ def runner(repo: GitRepo, tmp_path: Path, github: FakeGitHub) -> Runner:
     return Runner(workspace=repo.root, temp=tmp_path / "runner", api_url=github.api_url)
 
 
-def pull_request(number: int, head: str, base: str, *, repository: str = "acme/charts") -> dict[str, object]:
+def pull_request(number: int, head: str, base: str, *, repository: str = "acme/charts") -> dict[str, Any]:
     return {
         "action": "synchronize",
         "pull_request": {
@@ -137,6 +138,15 @@ def test_story_of_a_chart(
     assert github.state.refs["tags/web-1.0.1"] == merged
     (comment,) = github.state.comments.values()
     assert "✅ published" in comment.body
+    assert "(https://github.com/acme/charts/releases/tag/web-1.0.1)" in comment.body
+    said = comment.body
+
+    # The event of the merge itself, which comes late: nothing is left to do, and the comment stays as it is.
+    payload = {**pull_request(7, head, first), "action": "closed"}
+    payload["pull_request"] |= {"state": "closed", "merged": True}
+    step = runner.step("pull_request", payload, ref=MAIN, sha=merged, registries=registry)
+    assert step.code == 0, step.errors + step.log
+    assert (comment.body, len(github.state.comments)) == (said, 1)
 
     # Again: nothing to do, nothing asked of the registry but one look a chart, nothing written.
     plain_registry.clear()

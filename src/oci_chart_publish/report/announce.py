@@ -142,7 +142,8 @@ class Announcer:
     def _full_release(
         self, chart: document.Chart, tag: str, report: document.Report, before: Release | None
     ) -> document.Chart:
-        said = sections.section(before.body) if before else ""
+        # What is repaired gets the notes that it had: they were made when the version before was known.
+        said = sections.section(before.body) if before and chart.status == "unchanged" else ""
         spec = ReleaseSpec(
             tag=tag,
             commit=self.event.revision,
