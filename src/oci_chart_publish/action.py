@@ -5,6 +5,7 @@ The exit code is 0 or what the command line would return; every code but 0 fails
 
 from __future__ import annotations
 
+import contextlib
 import fnmatch
 import os
 import shlex
@@ -15,17 +16,17 @@ from pathlib import Path
 
 from oci_chart_publish import pipeline
 from oci_chart_publish.announcing import announced, for_pull_request, previewed
+from oci_chart_publish.cli.main import collected, show, show_several
 from oci_chart_publish.cli.main import run as run_command
-from oci_chart_publish.cli.main import show, show_several
 from oci_chart_publish.discover.source import ChartSource
-from oci_chart_publish.errors import ConfigError, PublishError
+from oci_chart_publish.errors import ConfigError, ExitCode, PublishError
 from oci_chart_publish.forge.event import Event, read_event
 from oci_chart_publish.forge.trust import refuse_untrusted
 from oci_chart_publish.interruption import SAID, Interruption
 from oci_chart_publish.report import document
-from oci_chart_publish.report.annotations import Annotation, annotations_of
-from oci_chart_publish.report.compose import interrupted
-from oci_chart_publish.report.markdown import render
+from oci_chart_publish.report.annotations import annotation_of, annotations_of
+from oci_chart_publish.report.compose import interrupted, problem
+from oci_chart_publish.report.markdown import render, render_errors
 from oci_chart_publish.report.outputs import artifacts, checksums, outputs
 from oci_chart_publish.report.table import show as show_table
 from oci_chart_publish.run import Run
@@ -45,14 +46,36 @@ def run_action(environment: Mapping[str, str]) -> int:
     """Run the action and return its exit code; errors become annotations."""
     interruption = Interruption(said=f"::error::{SAID}", stream=1)
     interruption.listen()
-    try:
-        return _run(environment, interruption)
-    except PublishError as error:
-        annotate([_annotation(error)], sys.stdout)
-        show(error)
-        return int(error.exit_code)
-    except ExceptionGroup as several:
-        return int(show_several(several))
+    with collected() as errors:
+        try:
+            code = _run(environment, interruption)
+        except PublishError as error:
+            show(error)
+            code = int(error.exit_code)
+        except ExceptionGroup as several:
+            code = int(show_several(several))
+        except Exception:
+            write_outputs(environment.get("GITHUB_OUTPUT", ""), {"conclusion": "failure"})
+            raise
+    if errors:
+        _tell(errors, environment, code)
+    return code
+
+
+def _tell(errors: Sequence[PublishError], environment: Mapping[str, str], code: int) -> None:
+    """Say errors that no report has: as annotations, in the step summary, and in one output."""
+    problems = [problem(error) for error in errors]
+    annotate(map(annotation_of, problems), sys.stdout)
+    with contextlib.suppress(OSError):  # that may be the very error, and it has been printed
+        append(environment.get("GITHUB_STEP_SUMMARY", ""), render_errors(problems))
+        write_outputs(environment.get("GITHUB_OUTPUT", ""), {"conclusion": _concluded(code)})
+
+
+def _concluded(code: int) -> document.Conclusion:
+    """Return in one word how a command ended that has no report."""
+    if code == ExitCode.DONE:
+        return "success"
+    return "conflict" if code == ExitCode.CONFLICT else "failure"
 
 
 def _run(environment: Mapping[str, str], interruption: Interruption) -> int:
@@ -102,7 +125,9 @@ def _other(command: str, given: Mapping[str, str], environment: Mapping[str, str
         raise ConfigError(f"input 'command': {command!r}", hint=suggestion(command, (*COMMANDS, *OTHERS)))
     config = ["--config", given["config"]] if given.get("config") else []
     settings = {variable(name): value for name, value in given.items() if name in fields()}
-    return run_command([*words, *config], {**environment, **settings})
+    code = run_command([*words, *config], {**environment, **settings})
+    write_outputs(environment.get("GITHUB_OUTPUT", ""), {"conclusion": _concluded(code)})
+    return code
 
 
 def inputs(environment: Mapping[str, str]) -> dict[str, str]:
@@ -187,9 +212,3 @@ def on_runner(path: str, environment: Mapping[str, str]) -> str:
         if path == inside or path.startswith(f"{inside}/"):
             return str(outside) + path.removeprefix(inside)
     return path
-
-
-def _annotation(error: PublishError) -> Annotation:
-    path = getattr(error, "path", "")
-    line = getattr(error, "line", None)
-    return Annotation(level="error", message=str(error), file=path, line=line)

@@ -47,10 +47,43 @@ def test_bump_is_run_with_its_options(repo: GitRepo, runner: Runner) -> None:
     sha = repo.commit("feat: values")
     step = runner.step("push", {}, ref=MAIN, sha=sha, command="bump --check", github_token="")
     assert step.code == 4, step.errors + step.log
-    assert "1.1.0" in step.errors + step.log
+    place = "file=charts/web/Chart.yaml,line=3"
+    said = "'version': 1.0.0 was not raised: 'feat: values'"
+    assert step.annotations == [f"::error {place}::{said}%0Aset it to 1.1.0, or run `bump --write`"]
+    assert f"charts/web/Chart.yaml:3: {said}" in step.errors
+    assert "`charts/web/Chart.yaml:3`: 'version': 1.0.0 was not raised" in step.summary
+    assert "→ set it to 1.1.0" in step.summary
+    assert step.outputs["conclusion"] == "conflict"
     step = runner.step("push", {}, ref=MAIN, sha=sha, command="bump --write", github_token="")
     assert step.code == 0, step.errors + step.log
     assert "version: 1.1.0" in (repo.root / "charts/web/Chart.yaml").read_text()
+    assert (step.outputs["conclusion"], step.summary) == ("success", "")
+
+
+@pytest.mark.parametrize(
+    ("inputs", "message"),
+    [
+        ({"jobs": "many"}, "'jobs'"),
+        ({"command": "publsh"}, "did you mean 'publish'?"),
+        ({"command": "bump --chek"}, "No such option"),
+        ({"charts": "charts/*"}, "two charts of one name"),
+        ({"layout": "/proc/none"}, "/proc/none"),
+    ],
+)
+def test_what_ends_a_run_before_it_begins_is_said_everywhere(
+    repo: GitRepo, runner: Runner, inputs: dict[str, str], message: str
+) -> None:
+    repo.write({"charts/twin/Chart.yaml": "apiVersion: v2\nname: web\nversion: 1.0.0\n"})
+    if "charts" not in inputs:
+        inputs = {**inputs, "charts": "charts/web"}
+    sha = repo.commit("feat: twin")
+    step = runner.step("push", {}, ref=MAIN, sha=sha, github_token="", **inputs)
+    assert step.code == 2, step.errors + step.log
+    assert step.outputs == {"conclusion": "failure"}
+    assert step.summary.startswith("### Helm charts: an error\n")
+    assert message in step.errors
+    (annotation,) = step.annotations
+    assert annotation.startswith("::error")
 
 
 def test_saved_report_is_commented_by_a_job_of_the_base_repository(

@@ -100,7 +100,7 @@ def test_write_edits_one_scalar_and_check_is_content_afterwards(work: Work) -> N
     work.change("charts/web/values.yaml", "fix: port")
     assert work.next() == {"db": ("0.3.0", "none"), "web": ("1.2.1", "patch")}
     said = work.run("bump", "--check", "--registry", work.registry, code=4)
-    assert "charts/web/Chart.yaml: 'version': 1.2.0 was not raised: 'fix: port'" in said
+    assert "charts/web/Chart.yaml:4: 'version': 1.2.0 was not raised: 'fix: port'" in said
     work.run("bump", "--write", "--registry", work.registry)
     assert (work.repo.root / "charts/web/Chart.yaml").read_bytes() == (
         b"# ours\r\napiVersion: v2\r\nname: web\r\nversion: '1.2.1' # next\r\n"

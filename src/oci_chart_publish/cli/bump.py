@@ -13,6 +13,7 @@ import click
 from msgspec.structs import replace
 
 from oci_chart_publish import committing, pipeline
+from oci_chart_publish.chart.yamldoc import line_of
 from oci_chart_publish.cli.flow import PATHS, REGISTRY, common
 from oci_chart_publish.cli.main import show
 from oci_chart_publish.cli.options import given, setting_options
@@ -103,16 +104,21 @@ def _document(one: Bumped) -> dict[str, Any]:
 
 
 def _check(moving: Sequence[Bumped]) -> int:
-    errors: list[PublishError] = [
-        ConflictError(
-            f"{one.path or '.'}/Chart.yaml: 'version': {one.version} was not raised: {one.decision.reason}",
-            hint=f"set it to {one.decision.version}, or run `bump --write`",
-        )
-        for one in moving
-    ]
+    errors = [_not_raised(one) for one in moving]
     for error in errors:
         show(error)
     return int(worst(error.exit_code for error in errors))
+
+
+def _not_raised(one: Bumped) -> PublishError:
+    """Return what is wrong with a version, at its line."""
+    error = ConflictError(
+        f"{one.version} was not raised: {one.decision.reason}",
+        hint=f"set it to {one.decision.version}, or run `bump --write`",
+    )
+    path = f"{one.path}/Chart.yaml" if one.path else "Chart.yaml"
+    # Only scalars change: the line is the same before and after.
+    return error.at(path, key="version", line=line_of(one.files.get("Chart.yaml", b""), "version"))
 
 
 def _files(moving: Sequence[Bumped]) -> dict[str, bytes]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from importlib import import_module
 
 import click
 
 from oci_chart_publish import __version__
-from oci_chart_publish.errors import ExitCode, PublishError, worst
+from oci_chart_publish.errors import ConfigError, ExitCode, PublishError, worst
 
 COMMANDS = {
     "plan": "oci_chart_publish.cli.flow:plan",
@@ -78,6 +80,7 @@ def run(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
         return stop.exit_code
     except click.ClickException as error:
         error.show(sys.stderr)
+        _collect(ConfigError(error.format_message()))
         return int(ExitCode.USAGE)
     except (KeyboardInterrupt, click.Abort):
         print("interrupted", file=sys.stderr)
@@ -94,8 +97,29 @@ def run(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
     return outcome if isinstance(outcome, int) else int(ExitCode.DONE)
 
 
+_shown: ContextVar[list[PublishError] | None] = ContextVar("shown", default=None)
+
+
+@contextmanager
+def collected() -> Iterator[list[PublishError]]:
+    """Give a list, and put every error into it that is shown meanwhile: the action says them in other ways, too."""
+    found: list[PublishError] = []
+    token = _shown.set(found)
+    try:
+        yield found
+    finally:
+        _shown.reset(token)
+
+
+def _collect(error: PublishError) -> None:
+    found = _shown.get()
+    if found is not None:
+        found.append(error)
+
+
 def show(error: PublishError) -> None:
     """Print one error: what happened, then what to do."""
+    _collect(error)
     lines = str(error).splitlines() or [error.kind]
     print(f"error: {lines[0]}", file=sys.stderr)
     for line in lines[1:]:

@@ -30,6 +30,15 @@ def annotations_of(report: Report) -> list[Annotation]:
     return [*(annotation for chart in report.charts for annotation in _chart(chart)), *notes]
 
 
+def annotation_of(problem: Problem) -> Annotation:
+    """Return an error that no chart of a report has, at its place where it has one."""
+    return Annotation(level="error", message=_message(problem), file=problem.path, line=problem.line)
+
+
+def _message(problem: Problem) -> str:
+    return f"{problem.message}\n{problem.hint}" if problem.hint else problem.message
+
+
 def _chart(chart: Chart) -> Iterator[Annotation]:
     found = [chart.error] if chart.error else [target.error for target in chart.targets if target.error]
     for problem in dict.fromkeys(found):
@@ -41,11 +50,14 @@ def _chart(chart: Chart) -> Iterator[Annotation]:
 
 def _problem(chart: Chart, problem: Problem) -> Annotation:
     level: Level = "error" if chart.status in {"failed", "conflict"} else "notice"
-    message = f"{problem.message}\n{problem.hint}" if problem.hint else problem.message
     title = f"{chart.name} {chart.version}".strip()
     line = problem.line if problem.path else chart.version_line
     return Annotation(
-        level=level, message=message, title=title, file=problem.path or _manifest(chart), line=line or 1
+        level=level,
+        message=_message(problem),
+        title=title,
+        file=problem.path or _manifest(chart),
+        line=line or 1,
     )
 
 

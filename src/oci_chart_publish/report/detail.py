@@ -87,14 +87,15 @@ def problems(chart: Chart) -> list[str]:
     found = (
         [chart.error] if chart.error is not None else [t.error for t in chart.targets if t.error is not None]
     )
-    return [f"- {_problem(chart, error)}" for error in dict.fromkeys(found)]
+    return [f"- {problem_text(error, chart.name)}" for error in dict.fromkeys(found)]
 
 
-def _problem(chart: Chart, error: Problem) -> str:
-    place = error.path + (f":{error.line}" if error.line else "")
-    where = f" ({code(place)})" if place else ""
+def problem_text(error: Problem, name: str = "") -> str:
+    """Return an error in a line: the chart's name where there is one, the place, what happened, what to do."""
+    place = code(error.path + (f":{error.line}" if error.line else ""), 1000)
+    where = f"**{escaped(name)}**" + (f" ({place})" if place else "") if name else place
     hint = f"<br>→ {escaped(error.hint, 1000)}" if error.hint else ""
-    return f"**{escaped(chart.name)}**{where}: {escaped(error.message, 1000)}{hint}"
+    return (f"{where}: " if where else "") + f"{escaped(error.message, 1000)}{hint}"
 
 
 def detail(chart: Chart, page: Page, *, drawn: bool = False) -> str:

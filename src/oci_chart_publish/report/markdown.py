@@ -16,15 +16,19 @@ from oci_chart_publish.report.detail import (
     detail,
     digest_item,
     folded,
+    problem_text,
     problems,
     row,
 )
-from oci_chart_publish.report.document import Chart, Report
+from oci_chart_publish.report.document import Chart, Problem, Report
 from oci_chart_publish.report.sizes import worth_drawing
 from oci_chart_publish.report.text import escaped, units
 
 IN_REPORT = "the JSON report has everything"
 IN_SUMMARY = "the step summary of the run has more, and the JSON report everything"
+
+ERRORS = 100
+"""Errors that are listed where there is no report."""
 
 _WORDS = {
     "failed": "failed",
@@ -60,6 +64,21 @@ def render(
         if text is not None:
             return text
     return _fitted(report, moved, foreign, page, limit, footer, elsewhere)
+
+
+def render_errors(errors: Sequence[Problem]) -> str:
+    """Return errors that came before or instead of a report as Markdown, the first ``ERRORS`` of them."""
+    lines = [f"- {problem_text(error)}" for error in errors[:ERRORS]]
+    more = [f"- … and {len(errors) - ERRORS} more"] if len(errors) > ERRORS else []
+    return "\n".join(
+        [
+            f"### Helm charts: {'an error' if len(errors) == 1 else f'{len(errors)} errors'}",
+            "",
+            *lines,
+            *more,
+            "",
+        ]
+    )
 
 
 def ordered(report: Report) -> list[Chart]:
