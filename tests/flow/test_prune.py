@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +16,8 @@ from tests.flow.test_dependencies import chart
 from tests.flow.test_previews import MANIFEST, asked, tags
 from tests.real.registries import Registry
 
-from oci_chart_publish.cli.prune import Pruning, remove_package
+from oci_chart_publish.cli.prune import PackageVersions, Pruning
+from oci_chart_publish.errors import ForgeError
 from oci_chart_publish.forge.github import GitHub
 from oci_chart_publish.forge.github.client import Options
 from oci_chart_publish.oci.digest import Digest
@@ -243,7 +244,9 @@ def test_code_host_lists_the_charts_on_ghcr(tmp_path: Path, github: FakeGitHub) 
     run = pruning(github, tmp_path, "ghcr.io/acme/previews")
     assert run.others(["web"]) == ["old"]
     assert run.packages is not None
-    assert pruning(github, tmp_path, "ghcr.io/somebody/previews").packages is None
+    assert run.versions is not None
+    assert run.versions is run.versions
+    assert pruning(github, tmp_path, "ghcr.io/somebody/previews").versions is None
 
 
 def test_code_host_that_may_not_list_is_told_and_nothing_stops(
@@ -323,19 +326,69 @@ def test_registry_that_is_down_fails(previews: Place) -> None:
     assert "127.0.0.1:1" in done.err
 
 
-def test_package_of_ghcr_loses_the_version_of_the_digest_and_keeps_its_last_one(github: FakeGitHub) -> None:
-    first, last = (f"sha256:{digit * 64}" for digit in "12")
+PACKAGE = Repository.parse("ghcr.io/acme/previews/web")
+
+
+def held_by(github: FakeGitHub, tags: Sequence[str]) -> list[Preview]:
+    """Let the package hold a version of each tag, and return them as what the registry shows."""
     github.state.packages["previews/web"] = [
-        PackageVersion(1, first, (SEVEN,)),
-        PackageVersion(2, last, (EIGHT,)),
+        PackageVersion(number, f"sha256:{number:064x}", (tag,)) for number, tag in enumerate(tags, 1)
     ]
-    repository = Repository.parse("ghcr.io/acme/previews/web")
-    said = []
-    with GitHub("acme/charts", Options(token="t0ken", api_url=github.api_url)) as gateway:
-        for tag, digest in ((SEVEN, first), (EIGHT, last), (SEVEN, first)):
-            one = Preview(repository=repository, tag=tag, digest=Digest.parse(digest), number=7)
-            said.append(remove_package(one, gateway))
-    assert said[0] == f"ghcr.io/acme/previews/web:{SEVEN}: deleted"
-    assert said[1].startswith(f"ghcr.io/acme/previews/web:{EIGHT}: remains (")
-    assert said[2] == f"ghcr.io/acme/previews/web:{SEVEN}: gone already"
+    return [
+        Preview(repository=PACKAGE, tag=tag, digest=Digest.parse(f"sha256:{number:064x}"), number=7)
+        for number, tag in enumerate(tags, 1)
+    ]
+
+
+@pytest.fixture
+def versions(github: FakeGitHub) -> Iterator[PackageVersions]:
+    options = Options(token="t0ken", api_url=github.api_url, between_writes=0)
+    with GitHub("acme/charts", options) as gateway:
+        yield PackageVersions(gateway)
+
+
+def test_package_of_ghcr_loses_the_version_of_the_digest_and_keeps_its_last_one(
+    github: FakeGitHub, versions: PackageVersions
+) -> None:
+    first, last = held_by(github, [SEVEN, EIGHT])
+    assert versions.remove(first) == f"{PACKAGE}:{SEVEN}: deleted"
+    assert versions.remove(last).startswith(f"{PACKAGE}:{EIGHT}: remains (")
+    assert versions.remove(first) == f"{PACKAGE}:{SEVEN}: gone already"
     assert [version.id for version in github.state.packages["previews/web"]] == [2]
+
+
+def test_package_of_ghcr_is_listed_once_however_much_of_it_goes(
+    github: FakeGitHub, versions: PackageVersions
+) -> None:
+    previews = held_by(github, [f"0.0.0-pr.{number}.gabcdef0" for number in range(250)])
+    for preview in previews[:100]:
+        assert versions.remove(preview).endswith(": deleted")
+    # Three pages, and one question of whose packages they are.
+    assert (len(github.sent("GET")), len(github.sent("DELETE"))) == (4, 100)
+    assert len(github.state.packages["previews/web"]) == 150
+
+
+def test_preview_that_the_packages_api_does_not_show_remains(
+    github: FakeGitHub, versions: PackageVersions
+) -> None:
+    (unseen, _) = held_by(github, [SEVEN, EIGHT])
+    del github.state.packages["previews/web"][0]
+    with pytest.raises(ForgeError, match=f"{SEVEN}: remains, the packages API does not show it") as caught:
+        versions.remove(unseen)
+    assert "packages: write" in caught.value.hint
+    assert "Manage Actions access" in caught.value.hint
+    github.state.packages.clear()  # GitHub says 404 of a package that the token may not see
+    with pytest.raises(ForgeError, match="does not show it"):
+        versions.remove(unseen)
+
+
+def test_preview_that_github_does_not_find_to_delete_is_looked_for_again(
+    github: FakeGitHub, versions: PackageVersions
+) -> None:
+    first, second, _ = held_by(github, [SEVEN, EIGHT, NINE])
+    github.fail("DELETE", "/versions/1$", 404, message="Not Found")
+    with pytest.raises(ForgeError, match=f"{SEVEN}: remains, the packages API does not find it to delete"):
+        versions.remove(first)
+    listed = github.state.packages["previews/web"]
+    github.before("DELETE", "/versions/2$", lambda: listed.remove(listed[1]))
+    assert versions.remove(second) == f"{PACKAGE}:{EIGHT}: gone already"

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Collection, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from oci_chart_publish.cli.main import show
 from oci_chart_publish.cli.options import given, setting_options
 from oci_chart_publish.errors import ConfigError, ForgeError, PublishError, worst
 from oci_chart_publish.forge.github import GitHub
+from oci_chart_publish.forge.github.packages import HIDDEN, PackageVersion
 from oci_chart_publish.oci.reference import Repository
 from oci_chart_publish.oci.store import Target
 from oci_chart_publish.previews import Preview, Prunable, is_of, remove, stale
@@ -85,6 +86,11 @@ class Pruning:
     is_closed: Callable[[int], bool]
     errors: list[PublishError] = field(default_factory=list)
 
+    @cached_property
+    def versions(self) -> PackageVersions | None:
+        """Who deletes there."""
+        return PackageVersions(self.packages) if self.packages else None
+
     @property
     def place(self) -> Repository:
         """The repository that has the previews of each chart below it."""
@@ -92,7 +98,7 @@ class Pruning:
 
     @property
     def packages(self) -> GitHub | None:
-        """Who deletes on ghcr.io, where the previews are the own packages of this repository's owner; else None."""
+        """Who lists on ghcr.io, where the previews are the own packages of this repository's owner; else None."""
         place, own = self.place, self.session.event.repository.partition("/")[0].lower()
         ours = place.registry == GHCR and place.path.partition("/")[0] == own
         return self.github if ours else None
@@ -144,8 +150,7 @@ class Pruning:
 
     def _remove(self, preview: Preview, store: Target) -> None:
         try:
-            packages = self.packages
-            print(remove_package(preview, packages) if packages else remove(preview, store))
+            print(self.versions.remove(preview) if self.versions else remove(preview, store))
         except PublishError as error:
             show(error)
             self.errors.append(error)
@@ -172,17 +177,39 @@ def _closed(numbers: tuple[int, ...], github: GitHub | None) -> Callable[[int], 
     return closed
 
 
-def remove_package(preview: Preview, github: GitHub) -> str:
-    """Delete a preview on ghcr.io and say what came of it; GitHub keeps the last version of a package."""
-    package = preview.repository.path.partition("/")[2]
-    where = f"{preview.repository}:{preview.tag}"
-    version = next(
-        (one for one in github.packages.versions(package) if one.digest == str(preview.digest)), None
-    )
-    try:
-        gone = version is None or not github.packages.delete_version(package, version)
-    except ForgeError as error:
-        if error.status != 400:
-            raise
-        return f"{where}: remains ({error.message})"
-    return f"{where}: gone already" if gone else f"{where}: deleted"
+class PackageVersions:
+    """What there is of packages on ghcr.io: each package is listed once, however many previews of it go."""
+
+    def __init__(self, github: GitHub) -> None:
+        self._packages = github.packages
+        self._listed: dict[str, dict[str, PackageVersion]] = {}
+        self._gone: set[tuple[str, str]] = set()
+
+    def remove(self, preview: Preview) -> str:
+        """Delete a preview and say what came of it; GitHub keeps the last version of a package.
+
+        GitHub says 404, too, of what a token may not see or delete. The registry has just shown the digest, so what
+        the packages API does not show was not deleted by somebody else: a ForgeError.
+        """
+        package, digest = preview.repository.path.partition("/")[2], str(preview.digest)
+        where = f"{preview.repository}:{preview.tag}"
+        if (package, digest) in self._gone:
+            return f"{where}: gone already"
+        if package not in self._listed:
+            self._listed[package] = self._list(package)
+        version = self._listed[package].get(digest)
+        if version is None:
+            raise ForgeError(f"{where}: remains, the packages API does not show it", hint=HIDDEN)
+        try:
+            deleted = self._packages.delete_version(package, version)
+        except ForgeError as error:
+            if error.status != 400:
+                raise
+            return f"{where}: remains ({error.message})"
+        if not deleted and digest in self._list(package):
+            raise ForgeError(f"{where}: remains, the packages API does not find it to delete", hint=HIDDEN)
+        self._gone.add((package, digest))
+        return f"{where}: deleted" if deleted else f"{where}: gone already"
+
+    def _list(self, package: str) -> dict[str, PackageVersion]:
+        return {version.digest: version for version in self._packages.versions(package)}

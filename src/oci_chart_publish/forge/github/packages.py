@@ -11,6 +11,11 @@ from oci_chart_publish.forge.github.answer import Json
 from oci_chart_publish.forge.github.client import Client
 
 NEEDS = "packages: write"
+_ROLE = (
+    'The package also has to give this repository the role Admin: package settings, "Manage Actions access".'
+)
+HIDDEN = f"Add `{NEEDS}` to the `permissions:` of the job. {_ROLE}"
+"""What to do where GitHub answers 404 for what is there."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -68,12 +73,9 @@ class Packages:
 
 
 def _with_hint(error: ForgeError) -> ForgeError:
-    if error.status not in (403, 404):
+    if error.status != 403:
         return error
-    hint = (
-        f"{error.hint}\nThe package also has to give this repository the role Admin: package settings, "
-        '"Manage Actions access".'
-    ).strip()
+    hint = f"{error.hint}\n{_ROLE}".strip()
     return type(error)(
         error.message, hint=hint, status=error.status, codes=error.codes, temporary=error.temporary
     )
