@@ -349,9 +349,10 @@ class Session:
         )
 
     def _commit(self) -> str | None:
+        """Return the commit that is built: tags go there, whichever commit the event is about."""
         if self.planned and self.planned.revision:
             return self.planned.revision
-        return self.event.revision or (self.repository.head() if self.repository else None)
+        return (self.repository.head() if self.repository else None) or self.event.revision or None
 
     def keep(self, report: document.Report) -> None:
         """Leave the report of a plan in the layout that was named, so that the folder is all that ``--from`` needs."""
