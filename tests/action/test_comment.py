@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.action.project import NOTHING, Project, charts, notes
+from tests.fakes.git import GitRepo
 from tests.fakes.github import FakeGitHub, Token
 from tests.real.registries import Registry
 
@@ -89,6 +90,18 @@ def test_every_pull_request_of_a_push_is_told(project: Project, *, listed: bool)
     assert project.comment(7).splitlines()[1:] == project.comment(8).splitlines()[1:]
     assert project.comment(9) == other
     assert len(project.github.state.comments) == 3
+
+
+def test_shallow_clone_tells_the_pull_request_of_its_head(project: Project, tmp_path: Path) -> None:
+    before = project.head
+    project.open(7, "web", "1.0.1")
+    project.pull_request(7)
+    project.merge(7)
+    clone = GitRepo.clone(project.repo.root, tmp_path / "clone", "--depth=1")
+    project.repo, project.runner.workspace = clone, clone.root
+    step = project.push(before, release="off")
+    assert step.code == 0, step.errors + step.log
+    assert "✅ published" in project.comment(7)
 
 
 def test_a_failed_publish_is_replaced_by_the_one_that_repairs_it(project: Project) -> None:
@@ -194,7 +207,9 @@ def test_run_without_a_token_says_what_it_left_out(project: Project) -> None:
 def test_new_branch_and_merge_group_comment_nowhere(project: Project) -> None:
     project.open(7, "web", "1.0.1")
     group = {"action": "checks_requested", "merge_group": {"base_sha": project.repo.git("rev-parse", "main")}}
+    project.github.forget()
     step = project.run("merge_group", group, ref="refs/heads/gh-readonly-queue/main/pr-7")
     assert (step.code, charts(step)["web"]["status"]) == (0, "would-publish")
+    assert project.github.requests == []
     assert project.run("push", {"before": NOTHING}, ref="refs/heads/topic-7").code == 0
     assert project.github.state.comments == {}

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.action.project import Project, charts, notes
+from tests.action.project import MAIN, Project, charts, notes
 from tests.fakes.github import FakeGitHub, Release
 from tests.real.helm import helm
 from tests.real.registries import Registry
@@ -51,6 +51,15 @@ def test_tag_that_was_there_and_names_another_commit_is_warned_of(project: Proje
     )
     assert charts(step)["api"]["warnings"] == []
     assert project.released() == {"web-1.0.0": elsewhere, "api-1.0.0": project.head}
+
+
+@pytest.mark.parametrize("how", ["release", "tag"])
+def test_tag_goes_on_the_commit_that_was_built(project: Project, how: str) -> None:
+    built = project.head
+    event = project.github.state.commit("the default branch went on")
+    step = project.runner.step("workflow_dispatch", {}, ref=MAIN, sha=event, release=how, **project.given)
+    assert step.code == 0, step.errors + step.log
+    assert project.github.state.tags() == {"web-1.0.0": built, "api-1.0.0": built}
 
 
 def test_release_that_holds_another_file_is_warned_of_and_left(project: Project) -> None:

@@ -65,6 +65,7 @@ class Announcer:
     tag_name: TagName
     subjects: Subjects
     begun: Callable[[document.Chart], bool]
+    stopping: Callable[[], bool] = lambda: False
 
     def releases(self, report: document.Report) -> document.Report:
         """Tag and release what was published, and what an earlier attempt published and could not release."""
@@ -77,10 +78,15 @@ class Announcer:
         known = self._known(report, problems)
         for chart in report.charts:
             try:
-                charts.append(self._release(chart, report, known))
+                charts.append(chart if self.stopping() else self._release(chart, report, known))
             except PublishError as error:
                 problems.append(error)
                 charts.append(chart)
+        left = sum(1 for chart in charts if chart.status == "published" and not chart.git_tag)
+        if left and self.stopping():
+            what = "tag" if self.settings.release == "tag" else "release"
+            note = f"{left} charts have no {what} yet: the run was interrupted, run it again"
+            report = replace(report, notes=(*report.notes, note))
         return compose.concluded(replace(report, charts=tuple(charts)), problems)
 
     def _would(self, report: document.Report) -> document.Report:
@@ -121,7 +127,7 @@ class Announcer:
                 chart, git_tag=tag, release_url=before.url if before and not before.draft else None
             )
         if self.settings.release == "tag":
-            return self._tag(chart, tag)
+            return self._tag(chart, tag, self._commit(report))
         return self._full_release(chart, tag, report, before)
 
     def _unfinished(self, chart: document.Chart, tag: str, known: Known) -> bool:
@@ -132,8 +138,12 @@ class Announcer:
             return sections.is_ours(release.body) and (release.draft or _incomplete(release, chart))
         return tag not in known.tags and _ours(chart) and self.begun(chart)
 
-    def _tag(self, chart: document.Chart, tag: str) -> document.Chart:
-        outcome = self.github.tags.ensure(tag, self.event.revision)
+    def _commit(self, report: document.Report) -> str:
+        """Return the commit that was built, which a saved plan or a checkout of its own may have chosen."""
+        return report.revision or self.event.revision
+
+    def _tag(self, chart: document.Chart, tag: str, commit: str) -> document.Chart:
+        outcome = self.github.tags.ensure(tag, commit)
         if outcome.status is TagStatus.ELSEWHERE and chart.status == "published":
             warning = f"git tag {tag} exists already and names another commit; it was left where it is"
             return replace(chart, git_tag=tag, warnings=(*chart.warnings, warning))
@@ -146,7 +156,7 @@ class Announcer:
         said = sections.section(before.body) if before and chart.status == "unchanged" else ""
         spec = ReleaseSpec(
             tag=tag,
-            commit=self.event.revision,
+            commit=self._commit(report),
             name=tag,
             notes=said if chart.digest and chart.digest in said else notes(chart, self.subjects(chart)),
             assets=self._assets(chart, report),
@@ -155,27 +165,8 @@ class Announcer:
             adopt=self.settings.backfill,
         )
         outcome = self.github.releases.ensure(spec)
-        warnings = (*chart.warnings, *self._warnings(chart, tag, outcome))
+        warnings = (*chart.warnings, *_warnings(chart, tag, outcome, spec.commit))
         return replace(chart, git_tag=tag, release_url=outcome.release.url, warnings=warnings)
-
-    def _warnings(self, chart: document.Chart, tag: str, outcome: ReleaseOutcome) -> list[str]:
-        warnings = []
-        if outcome.status is ReleaseStatus.FOREIGN:
-            warnings.append(f"release {tag} was made by somebody else and left as it is")
-        if outcome.commit not in {"", self.event.revision} and chart.status == "published":
-            warnings.append(
-                f"git tag {tag} exists already and names another commit, {outcome.commit[:9]}, which its release is of"
-            )
-        if outcome.missing:
-            warnings.append(f"release {tag} is immutable and lacks {', '.join(outcome.missing)}")
-        different = [
-            name for name in outcome.different if name != REPORT
-        ]  # which is that of the run that made it
-        if different:
-            warnings.append(
-                f"release {tag} has another {', '.join(different)} than what is published; it was left as it is"
-            )
-        return warnings
 
     def _assets(self, chart: document.Chart, report: document.Report) -> tuple[AssetFile, ...]:
         if chart.layer is None:
@@ -204,3 +195,24 @@ def _incomplete(release: Release, chart: document.Chart) -> bool:
     """Whether a published release of ours lacks a file, or its notes the digest, and can still be given it."""
     said = chart.digest is None or chart.digest in sections.section(release.body)
     return not said or (not release.immutable and lacks(release, (_archive(chart), SUMS, REPORT)))
+
+
+def _warnings(chart: document.Chart, tag: str, outcome: ReleaseOutcome, commit: str) -> list[str]:
+    """Say where a release is not what was wanted."""
+    warnings = []
+    if outcome.status is ReleaseStatus.FOREIGN:
+        warnings.append(f"release {tag} was made by somebody else and left as it is")
+    if outcome.commit not in {"", commit} and chart.status == "published":
+        warnings.append(
+            f"git tag {tag} exists already and names another commit, {outcome.commit[:9]}, which its release is of"
+        )
+    if outcome.missing:
+        warnings.append(f"release {tag} is immutable and lacks {', '.join(outcome.missing)}")
+    different = [
+        name for name in outcome.different if name != REPORT
+    ]  # which is that of the run that made it
+    if different:
+        warnings.append(
+            f"release {tag} has another {', '.join(different)} than what is published; it was left as it is"
+        )
+    return warnings

@@ -113,7 +113,7 @@ class Commenter:
             found = self.github.pulls.of_workflow_run(event.workflow_run)
             if found is not None:
                 yield _place(found, create=found.open and self._worth(report))
-        else:
+        elif event.name != "merge_group":  # what that brings is merged once it is pushed
             yield from (_place(pull, create=False) for pull in self._merged())
 
     def _merged(self) -> list[PullRequest]:
