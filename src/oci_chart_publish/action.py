@@ -12,6 +12,7 @@ import shlex
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from oci_chart_publish import pipeline
@@ -102,17 +103,34 @@ def _run(environment: Mapping[str, str], interruption: Interruption) -> int:
         if session.planned and session.planned.of_pull_request:
             session, command = for_pull_request(session), "plan"
         sources = session.sources()
-        run = replace(session.run(sources), stopping=interruption.stopping)
+        leave = partial(_leave, interruption, session, environment)
+        run = replace(
+            session.run(sources),
+            stopping=interruption.stopping,
+            landed=lambda charts: leave(session.outline(command, charts)),
+        )
         report = session.report(command, _charts(session, sources, run))
-        if interruption.stopping.is_set():
-            print_command(f"::error::{SAID}", sys.stdout)
-            report = interrupted(report)
-        else:
-            report = announced(session, previewed(session, report, sources) if command == "plan" else report)
+        leave(report)
+        stopping = interruption.stopping
+        if command == "plan" and not stopping.is_set():
+            report = previewed(session, report, sources, stopping)
+        if not stopping.is_set():
+            report = announced(session, report, stopping)
     finally:
         session.close()
+    interruption.report()
+    if interruption.stopping.is_set():
+        print_command(f"::error::{SAID}", sys.stdout)
+        report = interrupted(report)
     publish_report(report, session, environment)
     return report.exit_code
+
+
+def _leave(
+    interruption: Interruption, session: Session, environment: Mapping[str, str], report: document.Report
+) -> None:
+    """Leave a report to be published where the run is interrupted and hangs."""
+    interruption.leave(partial(publish_report, interrupted(report), session, environment))
 
 
 def _charts(session: Session, sources: Sequence[ChartSource], run: Run) -> Sequence[document.Chart]:
@@ -155,8 +173,6 @@ def publish_report(report: document.Report, session: Session, environment: Mappi
     folder = Path(environment.get("RUNNER_TEMP") or session.layout.root.parent) / "oci-chart-publish"
     session.keep(report)
     written = _files(report, session, folder)
-    show_table(report, sys.stdout)
-    annotate(annotations_of(report), sys.stdout)
     try:
         summary = render(report, limit=SUMMARY_LIMIT // 3, home=session.event.url)
         append(environment.get("GITHUB_STEP_SUMMARY", ""), summary)
@@ -167,6 +183,9 @@ def publish_report(report: document.Report, session: Session, environment: Mappi
             f"cannot write {error.filename}: {error.strerror}",
             hint="a container of an action has to run as root",
         ) from error
+    finally:
+        show_table(report, sys.stdout)
+        annotate(annotations_of(report), sys.stdout)
 
 
 def _files(report: document.Report, session: Session, folder: Path) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
@@ -29,15 +30,18 @@ _LISTED = 2048
 """Commits that the event of a push lists at most."""
 
 
-def announced(session: Session, report: document.Report) -> document.Report:
-    """Tell the code host of a finished run: releases after a publish, then the comment."""
+def announced(session: Session, report: document.Report, stopping: threading.Event) -> document.Report:
+    """Tell the code host of a finished run: releases after a publish, then the comment.
+
+    Nothing more is begun once it is ``stopping``.
+    """
     github = session.github()
     if github is None:
         return _untold(session, report)
     with github:
         if report.command == "publish" and session.event.pull_request is None:
-            report = _announcer(session, github, report).releases(report)
-        return _commenter(session, github).comment(report)
+            report = _announcer(session, github, report, stopping).releases(report)
+        return report if stopping.is_set() else _commenter(session, github).comment(report)
 
 
 def posted(session: Session, report: document.Report) -> document.Report:
@@ -65,7 +69,9 @@ def _untold(session: Session, report: document.Report) -> document.Report:
     return replace_struct(report, notes=(*report.notes, note)) if left_out else report
 
 
-def _announcer(session: Session, github: GitHub, report: document.Report) -> Announcer:
+def _announcer(
+    session: Session, github: GitHub, report: document.Report, stopping: threading.Event
+) -> Announcer:
     from oci_chart_publish.report.announce import Announcer  # noqa: PLC0415  (only where there is somebody to tell)
 
     versions = session.versions_of(report.charts)
@@ -78,6 +84,7 @@ def _announcer(session: Session, github: GitHub, report: document.Report) -> Ann
         blob=partial(_blob, session),
         tag_name=lambda chart: versions.template(chart.name).tag(chart.name, chart.version),
         subjects=lambda chart: versions.subjects(chart.name, chart.path, chart.version),
+        stopping=stopping.is_set,
         begun=lambda chart: again or (session.event.name == "push" and touched(chart)),
     )
 
@@ -119,12 +126,16 @@ def _pushed(session: Session) -> frozenset[str]:
     listed = frozenset(event.pushed)
     if 0 < len(listed) < _LISTED or not event.before or repository is None:
         return listed
-    if repository.commit(event.before) is None:
-        return listed
-    return listed | {commit.sha for commit in repository.log([f"{event.before}..{session.revision}"])}
+    try:
+        known = repository.log([f"{event.before}..{session.revision}"])
+    except PublishError:
+        return listed  # a shallow clone; which pull request HEAD came with is found all the same
+    return listed | {commit.sha for commit in known}
 
 
-def previewed(session: Session, report: document.Report, sources: Sequence[ChartSource]) -> document.Report:
+def previewed(
+    session: Session, report: document.Report, sources: Sequence[ChartSource], stopping: threading.Event
+) -> document.Report:
     """Publish a preview of every chart that a pull request of this repository changes, where that is asked for."""
     settings, event = session.settings, session.event
     pull_request = event.pull_request
@@ -149,6 +160,7 @@ def previewed(session: Session, report: document.Report, sources: Sequence[Chart
         # A preview is named for the head and built from its merge: once the base went on, the newer one counts.
         overwrite=True,
         details=False,
+        stopping=stopping,
         check=lambda _: None,  # a saved plan shows releases, and those have been compared by now
     )
     try:

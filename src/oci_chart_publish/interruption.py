@@ -8,6 +8,8 @@ from __future__ import annotations
 import os
 import signal
 import threading
+import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from oci_chart_publish.errors import ExitCode
@@ -17,33 +19,65 @@ GRACE = 5.0
 SAID = "interrupted; what was pushed stays, run again to go on"
 
 
-@dataclass(frozen=True, slots=True)
+LAST = 1.5
+"""Seconds in which what is left has to be said then: together less than the runner waits before SIGTERM."""
+
+
+@dataclass(slots=True)
 class Interruption:
     """``stopping`` is set by the first signal, and the process given ``grace`` seconds to report what it did.
 
-    ``said`` goes to the file descriptor ``stream`` where it does not make it.
+    Where it does not make it, what it has left to be said is said for it (``leave``), ``said`` goes to the file
+    descriptor ``stream``, and it ends.
     """
 
     stopping: threading.Event = field(default_factory=threading.Event)
     grace: float = GRACE
     said: str = SAID
     stream: int = 2
+    _last: Callable[[], None] | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def listen(self) -> None:
         """Take SIGINT and SIGTERM; as PID 1 of a container a process ignores the latter otherwise."""
         for one in (signal.SIGINT, signal.SIGTERM):
             signal.signal(one, self._stop)
 
+    def leave(self, last: Callable[[], None]) -> None:
+        """Say what is to be done, in another thread and within ``LAST`` seconds, where the process has to be ended.
+
+        It replaces what was left before. Once that has been begun, this never returns.
+        """
+        with self._lock:
+            self._last = last
+
+    def report(self) -> None:
+        """Say that the process reports itself from here on, and needs no more than ``LAST`` seconds for it."""
+        self.leave(lambda: time.sleep(LAST))
+
     def _stop(self, *_: object) -> None:
         if self.stopping.is_set():
             return
         self.stopping.set()
-        timer = threading.Timer(self.grace, _end, [self.said, self.stream])
-        timer.daemon = True
-        timer.start()
+        _after(self.grace, self._end)
+
+    def _end(self) -> None:
+        _after(LAST, _exit)
+        # Buffered output of a stuck thread is lost on purpose: waiting for its lock could take for ever.
+        os.write(self.stream, f"\n{self.said}\n".encode())
+        with self._lock:
+            try:
+                if self._last is not None:
+                    self._last()
+            finally:
+                _exit()
 
 
-def _end(said: str, stream: int) -> None:
-    # Buffered output of a stuck thread is lost on purpose: waiting for its lock could take for ever.
-    os.write(stream, f"\n{said}\n".encode())
+def _after(seconds: float, call: Callable[[], None]) -> None:
+    timer = threading.Timer(seconds, call)
+    timer.daemon = True
+    timer.start()
+
+
+def _exit() -> None:
     os._exit(int(ExitCode.INTERRUPTED))

@@ -241,7 +241,8 @@ def _entries(
 ) -> tuple[document.Chart, ...]:
     found = list(outcomes)
     entries = workers.each(partial(_entry, wrote=wrote), found)
-    if run.details:
+    run.landed(entries)
+    if run.details and not run.stopping.is_set():
         from oci_chart_publish.recent import detailed  # noqa: PLC0415  (start-up: only where details are read)
 
         entries = detailed(entries, found, run, workers)

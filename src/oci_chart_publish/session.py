@@ -333,19 +333,25 @@ class Session:
         """Put the outcome of a command into the report."""
         touched = self.touched(charts)
         replaced = touched.replaced(charts) if self.settings.bump == "chart" else ()
+        settled = drift.settle(charts, self.settings.conflicts, touched)
+        return replace_struct(
+            self.outline(command, settled), revision=self._commit(), notes=(*notes, *replaced)
+        )
+
+    def outline(self, command: str, charts: Sequence[document.Chart]) -> document.Report:
+        """Return the report as far as it is known without asking anybody: git, registries or the code host."""
         return replace_struct(
             compose.report(
-                drift.settle(charts, self.settings.conflicts, touched),
+                charts,
                 command=command,
                 dry_run=self.settings.dry_run or command == "plan",
                 tool_version=__version__,
                 layout=str(self.layout.root),
             ),
             repository=self.event.repository or None,
-            revision=self._commit(),
+            revision=self.event.revision or None,
             ref=self.event.ref or None,
             pull_request=_pull_request(self.event),
-            notes=(*notes, *replaced),
         )
 
     def _commit(self) -> str | None:
