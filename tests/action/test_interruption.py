@@ -1,0 +1,111 @@
+"""A run that is cancelled after the registries were written says what it did, however the code host behaves."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+from tests.action.minirunner import Runner, Step
+from tests.fakes.git import GitRepo
+from tests.fakes.github import FakeGitHub
+from tests.real.registries import Registry
+
+from oci_chart_publish.interruption import GRACE
+
+NUMBER = 12
+RUNNER_WAITS = 7.5
+"""Seconds from SIGINT to SIGTERM (actions/runner ``ProcessInvoker.cs``)."""
+
+
+@dataclass
+class Cancelling(Runner):
+    """Sends a signal as soon as something is so, and knows how long the process then took to end."""
+
+    when: Callable[[], bool] = lambda: False
+    signal: int = signal.SIGINT
+    took: list[float] = field(default_factory=list)
+
+    def start(self, environment: Mapping[str, str]) -> subprocess.CompletedProcess[bytes]:
+        process = subprocess.Popen(
+            list(self.entry),
+            cwd=self.workspace,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+        )
+        while not self.when():
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.02)
+        process.send_signal(self.signal)
+        started = time.monotonic()
+        out, err = process.communicate(timeout=60)
+        self.took.append(time.monotonic() - started)
+        return subprocess.CompletedProcess([], process.returncode, out, err)
+
+
+@pytest.fixture
+def github() -> Iterator[FakeGitHub]:
+    with FakeGitHub() as fake:
+        yield fake
+
+
+@pytest.fixture
+def runner(tmp_path: Path, github: FakeGitHub) -> Cancelling:
+    repo = GitRepo(tmp_path / "origin")
+    for number in range(NUMBER):
+        name = f"c{number}"
+        repo.write({f"charts/{name}/Chart.yaml": f"apiVersion: v2\nname: {name}\nversion: 1.0.0\n"})
+    sha = repo.commit("feat: charts")
+    github.state.commit("pushed", sha=sha, branch="main")
+    return Cancelling(workspace=repo.root, temp=tmp_path / "runner", api_url=github.api_url)
+
+
+def push(runner: Runner, registry: Registry, **inputs: str) -> Step:
+    sha = GitRepo(runner.workspace).git("rev-parse", "HEAD")
+    place = f"{registry.host}/{runner.workspace.parent.name.replace('_', '-').strip('-')}"
+    return runner.step(
+        "push", {"before": "0" * 40}, ref="refs/heads/main", sha=sha, registries=place, **inputs
+    )
+
+
+def says_what_it_did(step: Step) -> None:
+    assert step.code == 130, step.errors + step.log
+    assert (step.outputs["conclusion"], step.outputs["published"]) == ("interrupted", "true")
+    report = json.loads(Path(step.outputs["report"]).read_text())
+    assert report["conclusion"] == "interrupted"
+    assert [chart["status"] for chart in report["charts"]] == ["published"] * NUMBER
+    assert step.summary.startswith(f"### Helm charts: {NUMBER} published\n")
+    assert step.summary.count("### ") == 1
+    assert step.artifacts.count("oci://") == NUMBER
+    assert "::error::interrupted" in step.log
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_tags_stop_between_two_charts(
+    runner: Cancelling, github: FakeGitHub, plain_registry: Registry, number: int
+) -> None:
+    runner.when = lambda: len(github.sent("POST", "/git/refs$")) >= 2
+    runner.signal = number
+    step = push(runner, plain_registry, release="tag")
+    says_what_it_did(step)
+    assert runner.took[0] < GRACE
+    report = json.loads(Path(step.outputs["report"]).read_text())
+    tagged = [chart["name"] for chart in report["charts"] if chart["git_tag"]]
+    assert 2 <= len(tagged) < NUMBER
+    assert f"{NUMBER - len(tagged)} charts have no tag yet" in step.summary
+    assert len(github.sent("POST", "/git/refs$")) == len(tagged)
+
+
+def test_a_code_host_that_hangs_costs_no_report(
+    runner: Cancelling, github: FakeGitHub, plain_registry: Registry
+) -> None:
+    github.fail("POST", "/releases$", 0, delay=20, times=100)
+    runner.when = lambda: bool(github.sent("POST", "/releases$"))
+    says_what_it_did(push(runner, plain_registry))
+    assert runner.took[0] < RUNNER_WAITS
