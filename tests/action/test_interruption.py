@@ -14,6 +14,8 @@ import pytest
 from tests.action.minirunner import Runner, Step
 from tests.fakes.git import GitRepo
 from tests.fakes.github import FakeGitHub
+from tests.fakes.registry import FakeRegistry
+from tests.fakes.wire import Reply
 from tests.real.registries import Registry
 
 from oci_chart_publish.interruption import GRACE
@@ -66,7 +68,7 @@ def runner(tmp_path: Path, github: FakeGitHub) -> Cancelling:
     return Cancelling(workspace=repo.root, temp=tmp_path / "runner", api_url=github.api_url)
 
 
-def push(runner: Runner, registry: Registry, **inputs: str) -> Step:
+def push(runner: Runner, registry: Registry | FakeRegistry, **inputs: str) -> Step:
     sha = GitRepo(runner.workspace).git("rev-parse", "HEAD")
     place = f"{registry.host}/{runner.workspace.parent.name.replace('_', '-').strip('-')}"
     return runner.step(
@@ -109,3 +111,17 @@ def test_a_code_host_that_hangs_costs_no_report(
     runner.when = lambda: bool(github.sent("POST", "/releases$"))
     says_what_it_did(push(runner, plain_registry))
     assert runner.took[0] < RUNNER_WAITS
+
+
+def test_a_registry_that_hangs_where_details_are_read_costs_no_report(
+    runner: Cancelling, github: FakeGitHub
+) -> None:
+    registry = FakeRegistry()
+    try:
+        registry.next("tags/list", *[Reply(status=503, delay=20)] * 100)
+        runner.when = lambda: any("tags/list" in line for line in registry.lines())
+        says_what_it_did(push(runner, registry))
+    finally:
+        registry.close()
+    assert runner.took[0] < RUNNER_WAITS
+    assert github.sent("POST") == []
