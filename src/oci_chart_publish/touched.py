@@ -45,8 +45,9 @@ class Touched:
         branches, base = new or event.pull_request is not None, event.before
         if event.pull_request:
             base = event.pull_request.base
-        elif new and event.default_branch:
-            base = f"refs/remotes/origin/{event.default_branch}"
+        elif new and event.default_branch and repository is not None:
+            places = [f"refs/{kind}/{event.default_branch}" for kind in ("remotes/origin", "heads")]
+            base = next((place for place in places if repository.commit(place)), places[0])
         if repository is None or not base:
             return None
         try:

@@ -62,6 +62,12 @@ def test_merge_group_is_judged_by_what_it_brings(drifted: Drifted) -> None:
     assert drifted.run("merge_group", group, "refs/heads/gh-readonly-queue/main/pr-7").code == 4
 
 
+def test_default_branch_may_be_one_of_the_clone_alone(drifted: Drifted) -> None:
+    step = drifted.run("push", {"before": NOTHING}, "refs/heads/topic")
+    assert (step.code, statuses(step)) == (0, {"web": "drift", "db": "would-publish"}), step.log
+    assert "conflicts count" not in step.errors
+
+
 @pytest.mark.parametrize("options", [(), ("--depth=1", "--single-branch")], ids=["whole", "shallow"])
 def test_first_push_of_a_branch_is_judged_by_what_it_has_that_the_default_branch_has_not(
     drifted: Drifted, tmp_path: Path, options: tuple[str, ...]

@@ -296,6 +296,16 @@ def test_a_draft_that_may_be_written_and_not_published_is_about_its_commit(
     assert caught.value.hint.startswith("If the commit changes files below .github/workflows")
 
 
+def test_a_release_of_a_tag_that_is_there_is_not_refused_for_its_commit(
+    fake: FakeGitHub, github: GitHub, spec: ReleaseSpec
+) -> None:
+    fake.state.create_ref("refs/tags/web-1.4.0", spec.commit)
+    fake.fail("PATCH", "/releases/", 403, message="Forbidden")
+    with pytest.raises(ForgeError, match="403 Forbidden") as caught:
+        github.releases.ensure(spec)
+    assert caught.value.hint == ""
+
+
 def test_a_tag_that_is_there_already_is_used_and_no_target_is_sent(
     fake: FakeGitHub, github: GitHub, spec: ReleaseSpec
 ) -> None:

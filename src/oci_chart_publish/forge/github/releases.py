@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from itertools import islice
 from urllib.parse import quote
 
-from oci_chart_publish.errors import ForgeError
+from oci_chart_publish.errors import ForgeError, ReadOnlyError
 from oci_chart_publish.forge.github import answer, notes
 from oci_chart_publish.forge.github.answer import Json
 from oci_chart_publish.forge.github.assets import NEEDS, Assets, GoneError, compare
@@ -178,11 +178,11 @@ class Releases:
         try:
             published = self._remember(self._client.patch(f"{self._path}/{draft.id}", body, needs=NEEDS))
         except ForgeError as error:
-            published = self._after_refusal(draft, error)
+            published = self._after_refusal(draft, error, tagging=tag is None)
         commit = self._tags.commit(tag) if tag else spec.commit
         return ReleaseOutcome(status=status, release=published, commit=commit, uploaded=changes.uploaded)
 
-    def _after_refusal(self, draft: Release, error: ForgeError) -> Release:
+    def _after_refusal(self, draft: Release, error: ForgeError, *, tagging: bool) -> Release:
         """Look what a failed publishing left: nothing, a release after all, or a draft that must not stay."""
         current = self._get(draft)
         if current is None:
@@ -193,8 +193,9 @@ class Releases:
             self._delete(draft)
             if "already_exists" in error.codes:
                 raise GoneError from error
-        # The draft was written with the same permission: what is refused now is the commit.
-        raise _with_hint(error, hidden=error.status in (403, 404)) from error
+        # The draft was written with the same permission: what is refused now is a tag on that commit.
+        hidden = error.status == 404 or isinstance(error, ReadOnlyError)
+        raise _with_hint(error, hidden=tagging and hidden) from error
 
     def _get(self, release: Release) -> Release | None:
         path = f"{self._path}/{release.id}"
