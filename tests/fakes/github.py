@@ -13,8 +13,9 @@ import re
 import ssl
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal, NamedTuple, Self
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
@@ -26,6 +27,9 @@ from tests.fakes.github_state import Asset, Comment, PackageVersion, Pull, Refus
 
 __all__ = ["Asset", "Comment", "FakeGitHub", "PackageVersion", "Pull", "Release", "State", "Token"]
 
+PRIMARY = "API rate limit exceeded for installation ID 1234."
+RESET = 4_000_000_000
+"""When the primary rate limit begins anew: long after any test."""
 SECONDARY = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."
 
 
@@ -78,6 +82,8 @@ class FakeGitHub:
         self.tokens = {"t0ken": Token()}
         self.requests: list[Request] = []
         self.violations: list[str] = []
+        self.rate_limit = 5000
+        self._used: Counter[str] = Counter()
         self._prefix = prefix
         self._graphql = "/api/graphql" if prefix else "/graphql"
         self._uploads = "/api/uploads" if prefix else "/uploads"
@@ -216,6 +222,9 @@ class FakeGitHub:
         short = self._shorten(path)
         with self._lock:
             self.requests.append(Request(method, short, body, headers))
+            limits = self._count("graphql" if path == self._graphql else "core")
+        if limits["X-RateLimit-Remaining"] == "-1":
+            return _Answer(403, {"message": PRIMARY}, {**limits, "X-RateLimit-Remaining": "0"})
         self._wait(method, short)
         self._act(method, short)
         fault = self._take_fault(method, short)
@@ -233,8 +242,20 @@ class FakeGitHub:
         if fault and fault.drop:
             return None
         if fault and fault.status:
-            return _Answer(fault.status, fault.data, fault.headers)
-        return answer
+            answer = _Answer(fault.status, fault.data, fault.headers)
+        return replace(answer, headers={**limits, **answer.headers}) if answer else None
+
+    def _count(self, resource: str) -> dict[str, str]:
+        """Count a request; return what every answer says of the primary rate limit (-1 is left beyond it)."""
+        self._used[resource] += 1
+        used = self._used[resource]
+        return {
+            "X-RateLimit-Limit": str(self.rate_limit),
+            "X-RateLimit-Remaining": str(max(self.rate_limit - used, -1)),
+            "X-RateLimit-Reset": str(RESET),
+            "X-RateLimit-Used": str(used),
+            "X-RateLimit-Resource": resource,
+        }
 
     def _shorten(self, path: str) -> str:
         for prefix in (self._uploads, self._prefix):
@@ -259,8 +280,9 @@ class FakeGitHub:
         contract().check_request(
             Sent(method, found.template, call.values, call.query, call.raw, call.media_type)
         )
-        if found.needs and not call.token.writes.intersection(found.needs):
-            needs = "; ".join(f"{name}=write" for name in found.needs)
+        writing = method != "GET"
+        if call.token.lacks(found.needs, writing=writing):
+            needs = "; ".join(f"{name}={'write' if writing else 'read'}" for name in found.needs)
             return _Answer(403, {"message": READ_ONLY}, {"X-Accepted-GitHub-Permissions": needs})
         return self._apply(found, call, fault)
 
@@ -323,12 +345,10 @@ def _links(api_url: str, found: Route, call: Call) -> dict[str, str]:
 
 
 def _pattern(template: str) -> re.Pattern[str]:
-    """Return the pattern of a path; a ref and a comparison may hold slashes."""
+    """Return the pattern of a path; a ref may hold slashes."""
     parts = re.split(r"\{(\w+)\}", template)
     pattern = "".join(
-        re.escape(part)
-        if index % 2 == 0
-        else f"(?P<{part}>{'.+' if part in ('ref', 'basehead') else '[^/]+'})"
+        re.escape(part) if index % 2 == 0 else f"(?P<{part}>{'.+' if part == 'ref' else '[^/]+'})"
         for index, part in enumerate(parts)
     )
     return re.compile(pattern)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import quote
 
 from tests.fakes.github_contract import contract
 from tests.fakes.github_state import Asset, Comment, Commit, PackageVersion, Pull, Release, State
@@ -84,7 +85,6 @@ class Answers:
         }
         if not simple:
             known["merged"] = pull.merged
-            known["changed_files"] = len(pull.files)
         filled = contract().fill(schema, known)
         if pull.head_repository is None:
             filled["head"]["repo"] = None
@@ -100,26 +100,16 @@ class Answers:
         }
 
     def label(self, name: str) -> dict[str, Any]:
-        # Where GitHub lists pull requests, the description of a label must not be null, as it may be elsewhere.
-        return contract().fill("label", {"name": name, "id": _number(name), "description": ""})
-
-    def file(self, path: str) -> dict[str, Any]:
-        return contract().fill("diff-entry", {"filename": path, "status": "modified", "sha": "a" * 40})
-
-    def commit(self, commit: Commit) -> dict[str, Any]:
-        url = f"{self.repo_url}/commits/{commit.sha}"
-        known = {
-            "sha": commit.sha,
-            "url": url,
-            "html_url": f"{self.web}/commit/{commit.sha}",
-            "commit": {"message": commit.message},
-            "author": self.user("monalisa"),
-            "committer": self.user("monalisa"),
-            "parents": [
-                {"sha": parent, "url": f"{self.repo_url}/commits/{parent}"} for parent in commit.parents
-            ],
+        number = _number(name)
+        return {
+            "id": number,
+            "node_id": f"LA_{number}",
+            "url": f"{self.repo_url}/labels/{quote(name, safe='')}",
+            "name": name,
+            "description": "",
+            "color": "ededed",
+            "default": False,
         }
-        return contract().fill("commit", known)
 
     def git_commit(self, commit: Commit) -> dict[str, Any]:
         url = f"{self.repo_url}/git/commits/{commit.sha}"
@@ -192,28 +182,6 @@ class Answers:
             "digest": f"sha256:{hashlib.sha256(asset.data).hexdigest()}" if done else None,
         }
         return contract().fill("release-asset", known)
-
-    def comparison(self, base: str, head: str) -> dict[str, Any]:
-        before, after = set(self.state.ancestors(base)), list(self.state.ancestors(head))
-        ahead = [self.state.commits[sha] for sha in reversed(after) if sha not in before]
-        behind = len(before - set(after))
-        merge_base = next(sha for sha in after if sha in before)
-        status = {(False, False): "identical", (True, False): "ahead", (False, True): "behind"}
-        files = dict.fromkeys(path for commit in ahead for path in commit.changed)
-        return contract().fill(
-            "commit-comparison",
-            {
-                "url": f"{self.repo_url}/compare/{base}...{head}",
-                "base_commit": self.commit(self.state.commits[base]),
-                "merge_base_commit": self.commit(self.state.commits[merge_base]),
-                "status": status.get((bool(ahead), bool(behind)), "diverged"),
-                "ahead_by": len(ahead),
-                "behind_by": behind,
-                "total_commits": len(ahead),
-                "commits": [self.commit(commit) for commit in ahead],
-                "files": [self.file(path) for path in files],
-            },
-        )
 
     def package(self, name: str) -> dict[str, Any]:
         return contract().fill(

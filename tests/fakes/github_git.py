@@ -57,10 +57,6 @@ class GitObjects:
         """Point a ref (``heads/main``) to an object."""
         self._git("update-ref", f"refs/{ref}", sha)
 
-    def delete_ref(self, ref: str) -> None:
-        """Delete a ref."""
-        self._git("update-ref", "-d", f"refs/{ref}")
-
     def commit(self, parent: str, message: str, files: Mapping[str, bytes | None]) -> str:
         """Write a commit on top of another; a file of None is deleted. A file keeps its mode."""
         with tempfile.TemporaryDirectory() as folder:

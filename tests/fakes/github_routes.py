@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
@@ -12,17 +13,31 @@ from tests.fakes.github_state import Comment, Pull, Refused, Release, State
 from tests.fakes.prune_openapi import REPO
 
 Item = TypeVar("Item")
-WRITE_ALL = frozenset({"contents", "issues", "pull_requests", "packages"})
+ALL = frozenset({"contents", "issues", "pull_requests", "packages"})
 READ_ONLY = "Resource not accessible by integration"
+REFS = re.compile(
+    r"query \(\$owner: String!, \$name: String!(?P<types>(?:, \$\w+: String!)+)\) "
+    r"\{ repository\(owner: \$owner, name: \$name\) "
+    r"\{ (?P<refs>\w+: ref\(qualifiedName: \$\w+\) \{ name \}(?: \w+: ref\(qualifiedName: \$\w+\) \{ name \})*) \} \}"
+)
+"""The document that asks which refs there are; GitHub's schema knows ``Repository.ref(qualifiedName: String!)``."""
 
 
 @dataclass(frozen=True)
 class Token:
-    """Who a token belongs to, and what it may write (GitHub's names of permissions)."""
+    """Who a token belongs to, what it may write, and what it may read besides (GitHub's names of permissions).
+
+    In a public repository everybody may read everything.
+    """
 
     login: str = "github-actions[bot]"
-    writes: frozenset[str] = WRITE_ALL
+    writes: frozenset[str] = ALL
     app: bool = True
+    reads: frozenset[str] = ALL
+
+    def lacks(self, needs: Collection[str], *, writing: bool) -> bool:
+        """Tell whether none of these permissions is given (any of them would do)."""
+        return bool(needs) and not (self.writes if writing else self.writes | self.reads).intersection(needs)
 
 
 @dataclass
@@ -69,7 +84,7 @@ ROUTES: list[Route] = []
 
 
 def route(method: str, template: str, *needs: str) -> Callable[[Handler], Handler]:
-    """Register a handler; ``needs`` are permissions of which one must be ``write``."""
+    """Register a handler; ``needs`` are permissions of which one must be given: to read for GET, else to write."""
 
     def register(handle: Handler) -> Handler:
         ROUTES.append(Route(method, template, needs, handle))
@@ -107,7 +122,7 @@ def _repository(call: Call) -> tuple[int, Any]:
 # Comments.
 
 
-@route("GET", f"{REPO}/issues/{{issue_number}}/comments")
+@route("GET", f"{REPO}/issues/{{issue_number}}/comments", "issues", "pull_requests")
 def _comments(call: Call) -> tuple[int, Any]:
     pull = _pull(call, "issue_number")
     listed = [comment for comment in call.state.comments.values() if comment.issue == pull.number]
@@ -122,7 +137,7 @@ def _create_comment(call: Call) -> tuple[int, Any]:
     return 201, call.answers.comment(comment)
 
 
-@route("GET", f"{REPO}/issues/comments/{{comment_id}}")
+@route("GET", f"{REPO}/issues/comments/{{comment_id}}", "issues", "pull_requests")
 def _get_comment(call: Call) -> tuple[int, Any]:
     return 200, call.answers.comment(_comment(call))
 
@@ -151,7 +166,7 @@ def _pull(call: Call, name: str = "pull_number") -> Pull:
     return _found(call.state.pulls.get(int(call.values[name])))
 
 
-@route("GET", f"{REPO}/pulls")
+@route("GET", f"{REPO}/pulls", "pull_requests")
 def _pulls(call: Call) -> tuple[int, Any]:
     state, head = call.query.get("state", "open"), call.query.get("head")
     listed = [
@@ -163,25 +178,12 @@ def _pulls(call: Call) -> tuple[int, Any]:
     return 200, [call.answers.pull(pull, simple=True) for pull in call.page(listed)]
 
 
-@route("GET", f"{REPO}/pulls/{{pull_number}}")
+@route("GET", f"{REPO}/pulls/{{pull_number}}", "pull_requests")
 def _get_pull(call: Call) -> tuple[int, Any]:
     return 200, call.answers.pull(_pull(call))
 
 
-@route("GET", f"{REPO}/pulls/{{pull_number}}/files")
-def _pull_files(call: Call) -> tuple[int, Any]:
-    return 200, [call.answers.file(path) for path in call.page(list(_pull(call).files))]
-
-
-@route("GET", f"{REPO}/pulls/{{pull_number}}/commits")
-def _pull_commits(call: Call) -> tuple[int, Any]:
-    pull = _pull(call)
-    before = set(call.state.ancestors(call.state.refs[f"heads/{pull.base_ref}"]))
-    own = [sha for sha in call.state.ancestors(pull.head_sha) if sha not in before]
-    return 200, [call.answers.commit(call.state.commits[sha]) for sha in call.page(own[::-1])]
-
-
-@route("GET", f"{REPO}/commits/{{commit_sha}}/pulls")
+@route("GET", f"{REPO}/commits/{{commit_sha}}/pulls", "pull_requests")
 def _commit_pulls(call: Call) -> tuple[int, Any]:
     sha = call.values["commit_sha"]
     if sha not in call.state.commits:
@@ -197,56 +199,15 @@ def _commit_pulls(call: Call) -> tuple[int, Any]:
     return 200, [call.answers.pull(pull, simple=True) for pull in call.page(listed)]
 
 
-@route("GET", f"{REPO}/issues/{{issue_number}}/labels")
-def _labels(call: Call) -> tuple[int, Any]:
-    return 200, [call.answers.label(name) for name in call.page(_pull(call, "issue_number").labels)]
-
-
-@route("POST", f"{REPO}/issues/{{issue_number}}/labels", "issues", "pull_requests")
-def _add_labels(call: Call) -> tuple[int, Any]:
-    labels = _pull(call, "issue_number").labels
-    labels += [name for name in call.body["labels"] if name not in labels]
-    return 200, [call.answers.label(name) for name in labels]
-
-
-@route("DELETE", f"{REPO}/issues/{{issue_number}}/labels/{{name}}", "issues", "pull_requests")
-def _remove_label(call: Call) -> tuple[int, Any]:
-    labels = _pull(call, "issue_number").labels
-    if call.values["name"] not in labels:
-        raise Refused(404, "Label does not exist")
-    labels.remove(call.values["name"])
-    return 200, [call.answers.label(name) for name in labels]
-
-
 # Git.
 
 
-@route("GET", f"{REPO}/commits/{{ref}}")
-def _commit(call: Call) -> tuple[int, Any]:
-    sha = call.state.resolve(call.values["ref"])
-    if sha is None:
-        raise Refused(422, f"No commit found for SHA: {call.values['ref']}")
-    return 200, call.answers.commit(call.state.commits[sha])
-
-
-@route("GET", f"{REPO}/compare/{{basehead}}")
-def _compare(call: Call) -> tuple[int, Any]:
-    base, _, head = call.values["basehead"].partition("...")
-    return 200, call.answers.comparison(_found(call.state.resolve(base)), _found(call.state.resolve(head)))
-
-
-@route("GET", f"{REPO}/git/commits/{{commit_sha}}")
+@route("GET", f"{REPO}/git/commits/{{commit_sha}}", "contents")
 def _git_commit(call: Call) -> tuple[int, Any]:
     return 200, call.answers.git_commit(_found(call.state.commits.get(call.values["commit_sha"])))
 
 
-@route("GET", f"{REPO}/git/matching-refs/{{ref}}")
-def _matching(call: Call) -> tuple[int, Any]:
-    prefix = call.values["ref"]
-    return 200, [call.answers.ref(ref) for ref in sorted(call.state.refs) if ref.startswith(prefix)]
-
-
-@route("GET", f"{REPO}/git/ref/{{ref}}")
+@route("GET", f"{REPO}/git/ref/{{ref}}", "contents")
 def _ref(call: Call) -> tuple[int, Any]:
     if call.values["ref"] not in call.state.refs:
         raise Refused(404, "Not Found")
@@ -259,19 +220,13 @@ def _create_ref(call: Call) -> tuple[int, Any]:
     return 201, call.answers.ref(call.body["ref"].removeprefix("refs/"))
 
 
-@route("DELETE", f"{REPO}/git/refs/{{ref}}", "contents")
-def _delete_ref(call: Call) -> tuple[int, Any]:
-    call.state.delete_ref(call.values["ref"])
-    return 204, None
-
-
 @route("POST", f"{REPO}/git/tags", "contents")
 def _create_tag(call: Call) -> tuple[int, Any]:
     sha = call.state.create_tag(call.body["tag"], call.body["object"], call.body["message"])
     return 201, call.answers.tag(sha)
 
 
-@route("GET", f"{REPO}/git/tags/{{tag_sha}}")
+@route("GET", f"{REPO}/git/tags/{{tag_sha}}", "contents")
 def _tag(call: Call) -> tuple[int, Any]:
     if call.values["tag_sha"] not in call.state.tag_objects:
         raise Refused(404, "Not Found")
@@ -285,9 +240,14 @@ def _release(call: Call) -> Release:
     return _found(call.state.releases.get(int(call.values["release_id"])))
 
 
-@route("GET", f"{REPO}/releases")
+@route("GET", f"{REPO}/releases", "contents")
 def _releases(call: Call) -> tuple[int, Any]:
-    listed = sorted(call.state.releases.values(), key=lambda one: -one.id)
+    drafts = call.token is not None and "contents" in call.token.writes  # others are not told of them
+    listed = [
+        one
+        for one in sorted(call.state.releases.values(), key=lambda one: -one.id)
+        if drafts or not one.draft
+    ]
     return 200, [call.answers.release(release) for release in call.page(listed)]
 
 
@@ -307,20 +267,20 @@ def _create_release(call: Call) -> tuple[int, Any]:
     return 201, call.answers.release(release)
 
 
-@route("GET", f"{REPO}/releases/latest")
+@route("GET", f"{REPO}/releases/latest", "contents")
 def _latest(call: Call) -> tuple[int, Any]:
     latest = call.state.latest
     return 200, call.answers.release(_found(call.state.releases.get(latest) if latest else None))
 
 
-@route("GET", f"{REPO}/releases/tags/{{tag}}")
+@route("GET", f"{REPO}/releases/tags/{{tag}}", "contents")
 def _release_by_tag(call: Call) -> tuple[int, Any]:
     listed = call.state.releases.values()
     found = next((one for one in listed if one.tag == call.values["tag"] and not one.draft), None)
     return 200, call.answers.release(_found(found))
 
 
-@route("GET", f"{REPO}/releases/{{release_id}}")
+@route("GET", f"{REPO}/releases/{{release_id}}", "contents")
 def _get_release(call: Call) -> tuple[int, Any]:
     return 200, call.answers.release(_release(call))
 
@@ -338,7 +298,7 @@ def _delete_release(call: Call) -> tuple[int, Any]:
     return 204, None
 
 
-@route("GET", f"{REPO}/releases/{{release_id}}/assets")
+@route("GET", f"{REPO}/releases/{{release_id}}/assets", "contents")
 def _assets(call: Call) -> tuple[int, Any]:
     return 200, [call.answers.asset(asset) for asset in call.page(_release(call).assets)]
 
@@ -377,17 +337,10 @@ def _register_packages(owner: str, kind: str) -> None:
             raise Refused(404, "Not Found")
         return 200, [call.answers.package(name) for name in call.page(sorted(call.state.packages))]
 
-    def get(call: Call) -> tuple[int, Any]:
-        return 200, call.answers.package(check(call))
-
     def versions(call: Call) -> tuple[int, Any]:
         listed = call.state.packages[check(call)]
         paged = call.page(listed) if kind == "Organization" else listed  # the other list has no pages
         return 200, [call.answers.package_version(version) for version in paged]
-
-    def delete(call: Call) -> tuple[int, Any]:
-        del call.state.packages[check(call)]
-        return 204, None
 
     def delete_version(call: Call) -> tuple[int, Any]:
         listed = call.state.packages[check(call)]
@@ -402,10 +355,8 @@ def _register_packages(owner: str, kind: str) -> None:
         listed.remove(found)
         return 204, None
 
-    route("GET", f"{owner}/packages")(names)
-    route("GET", package)(get)
-    route("DELETE", package, "packages")(delete)
-    route("GET", f"{package}/versions")(versions)
+    route("GET", f"{owner}/packages", "packages")(names)
+    route("GET", f"{package}/versions", "packages")(versions)
     route("DELETE", f"{package}/versions/{{package_version_id}}", "packages")(delete_version)
 
 
@@ -417,14 +368,16 @@ _register_packages("/users/{username}", "User")
 
 
 def graphql(call: Call) -> dict[str, Any]:
-    """Answer the two documents that the client may send; anything else is an error."""
+    """Answer the three documents that the client may send; anything else is an error."""
     document = " ".join(str(call.body["query"]).split())
     if document == "query { viewer { login } }":
         return {"data": {"viewer": {"login": call.login}}}
+    if match := REFS.fullmatch(document):
+        return _refs(call, match)
     if "createCommitOnBranch(input: $input)" not in document:
         raise AssertionError(f"unknown GraphQL document: {document}")
-    if not call.token or "contents" not in call.token.writes:
-        return _graphql_error("FORBIDDEN", READ_ONLY)
+    if not call.token or call.token.lacks(["contents"], writing=True):
+        return _graphql_error("createCommitOnBranch", "FORBIDDEN", READ_ONLY)
     sent = call.body["variables"]["input"]
     assert set(sent) == {"branch", "expectedHeadOid", "fileChanges", "message"}, sent
     assert set(sent["branch"]) == {"repositoryNameWithOwner", "branchName"}, sent
@@ -440,11 +393,28 @@ def graphql(call: Call) -> dict[str, Any]:
         )
     except Refused as refused:
         kinds = {404: "NOT_FOUND", 409: "STALE_DATA"}
-        return _graphql_error(kinds.get(refused.status, "UNPROCESSABLE"), refused.message)
+        kind = kinds.get(refused.status, "UNPROCESSABLE")
+        return _graphql_error("createCommitOnBranch", kind, refused.message)
     url = f"{call.answers.web}/commit/{commit.sha}"
     return {"data": {"createCommitOnBranch": {"commit": {"oid": commit.sha, "url": url}}}}
 
 
-def _graphql_error(kind: str, message: str) -> dict[str, Any]:
-    error = {"type": kind, "path": ["createCommitOnBranch"], "message": message}
-    return {"data": {"createCommitOnBranch": None}, "errors": [error]}
+def _refs(call: Call, match: re.Match[str]) -> dict[str, Any]:
+    """Answer which of the refs that a document names there are: null for those that are not."""
+    assert call.token is not None
+    given = dict(call.body["variables"])
+    types = match["types"].removeprefix(", ").split(", ")
+    assert {f"${name}: String!" for name in given} == {"$owner: String!", "$name: String!", *types}, match[0]
+    if f"{given['owner']}/{given['name']}" != call.state.full_name:
+        return _graphql_error("repository", "NOT_FOUND", "Could not resolve to a Repository with the name.")
+    if call.token.lacks(["contents"], writing=False):
+        return _graphql_error("repository", "FORBIDDEN", READ_ONLY)
+    found: dict[str, Any] = {}
+    for alias, variable in re.findall(r"(\w+): ref\(qualifiedName: \$(\w+)\) \{ name \}", match["refs"]):
+        ref = given[variable].removeprefix("refs/")
+        found[alias] = {"name": ref.partition("/")[2]} if ref in call.state.refs else None
+    return {"data": {"repository": found}}
+
+
+def _graphql_error(path: str, kind: str, message: str) -> dict[str, Any]:
+    return {"data": {path: None}, "errors": [{"type": kind, "path": [path], "message": message}]}

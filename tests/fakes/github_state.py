@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -38,7 +38,6 @@ class Commit:
     message: str
     parents: tuple[str, ...] = ()
     files: dict[str, bytes] = field(default_factory=dict)
-    changed: tuple[str, ...] = ()
 
 
 @dataclass
@@ -60,7 +59,6 @@ class Pull:
     merged: bool = False
     merge_sha: str | None = None
     labels: list[str] = field(default_factory=list)
-    files: tuple[str, ...] = ()
     commits: tuple[str, ...] = ()
     title: str = "A change"
     author: str = "monalisa"
@@ -150,7 +148,7 @@ class State:
             else:
                 tree[path] = data
         sha = sha or hashlib.sha1(f"{message} {parent} {self.next_id()}".encode()).hexdigest()
-        self.commits[sha] = Commit(sha, message, (parent,) if parent else (), tree, tuple(files or {}))
+        self.commits[sha] = Commit(sha, message, (parent,) if parent else (), tree)
         if branch:
             self.refs[f"heads/{branch}"] = sha
         return sha
@@ -169,19 +167,9 @@ class State:
         """Return each tag and its commit."""
         return {ref[5:]: self.peel(sha) for ref, sha in self.refs.items() if ref.startswith("tags/")}
 
-    def ancestors(self, sha: str) -> Iterator[str]:
-        """Yield a commit and all before it, nearest first."""
-        waiting, seen = [sha], set()
-        while waiting:
-            current = waiting.pop(0)
-            if current not in seen:
-                seen.add(current)
-                yield current
-                waiting += self.commits[current].parents
-
     def create_ref(self, ref: str, sha: str) -> None:
-        if not re.fullmatch(r"refs/[^/]+/.+", ref):
-            raise invalid("Reference", "invalid", "ref")
+        if not well_formed(ref):
+            raise Refused(422, f"{ref} is not a valid ref name.")
         short = ref.removeprefix("refs/")
         if sha not in self.commits and sha not in self.tag_objects:
             raise Refused(422, "Object does not exist")
@@ -191,12 +179,6 @@ class State:
         self.refs[short] = sha
         if self.git:
             self.git.update_ref(short, sha)
-
-    def delete_ref(self, ref: str) -> None:
-        if self.refs.pop(ref, None) is None:
-            raise Refused(422, "Reference does not exist")
-        if self.git:
-            self.git.delete_ref(ref)
 
     def create_tag(self, name: str, target: str, message: str) -> str:
         if target not in self.commits:
@@ -272,6 +254,8 @@ class State:
     ) -> Release:
         _limited(body, RELEASE_LIMIT, "Release", blank=True)
         _may_be_latest(make_latest, draft=draft, prerelease=prerelease)
+        if not well_formed(f"refs/tags/{tag}"):
+            raise invalid("Release", "custom", "tag_name", "tag_name is not well-formed")
         release = Release(self.next_id(), tag, target, name, body, draft=True, prerelease=prerelease)
         if target and self.resolve(target) is None:
             raise invalid("Release", "invalid", "target_commitish")
@@ -346,6 +330,18 @@ class State:
         if release.immutable:
             raise invalid("ReleaseAsset", "custom", "base", "Cannot delete asset from an immutable release")
         release.assets.remove(asset)
+
+
+def well_formed(ref: str) -> bool:
+    """Tell whether a ref may have this whole name; the rules of ``git check-ref-format``, and one folder below refs."""
+    parts = ref.split("/")
+    return (
+        len(parts) > 2
+        and parts[0] == "refs"
+        and all(part and not part.startswith(".") and not part.endswith(".lock") for part in parts)
+        and not ref.endswith(".")
+        and not re.search(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{", ref)
+    )
 
 
 def _may_be_latest(make_latest: str, *, draft: bool, prerelease: bool) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from urllib.request import Request, urlopen
 
 import pytest
 from tests.fakes.git import GitRepo
-from tests.fakes.github import FakeGitHub, State
+from tests.fakes.github import FakeGitHub, State, Token
 from tests.fakes.github_contract import ContractError, Sent, contract
 from tests.fakes.prune_openapi import OPERATIONS
 
@@ -143,28 +144,114 @@ def test_the_tag_of_a_deleted_immutable_release_is_burnt() -> None:
         assert (status, answer["errors"][0]["message"]) == (422, "tag_name was used by an immutable release")
 
 
-def test_a_comparison_counts_commits_and_files() -> None:
-    with FakeGitHub() as fake:
-        base = fake.state.refs["heads/main"]
-        fake.state.commit("one", branch="main", files={"a": b"1"})
-        fake.state.commit("two", branch="main", files={"b": b"2"})
-        _, found = send(fake, "GET", f"/repos/acme/charts/compare/{base}...main")
-        assert (found["status"], found["ahead_by"]) == ("ahead", 2)
-        assert [commit["commit"]["message"] for commit in found["commits"]] == ["one", "two"]
-        assert [file["filename"] for file in found["files"]] == ["a", "b"]
+NAMES = [
+    "tags/web-1.0.0",
+    "tags/charts/web/v1.0.0+build",
+    "tags/a.b",
+    "tags/a@b",
+    "tags/@",
+    "tags/-a",
+    "heads/a{b",
+    "notes/commits",
+    "tags/ä",
+    "tags",
+    "tags/",
+    "tags//a",
+    "tags/a//b",
+    "tags/a/",
+    "tags/.a",
+    "tags/a/.b",
+    "tags/a..b",
+    "tags/a.",
+    "tags/a.lock",
+    "tags/a.lock/b",
+    "tags/a~b",
+    "tags/a^b",
+    "tags/a:b",
+    "tags/a?b",
+    "tags/a*b",
+    "tags/a[b",
+    "tags/a\\b",
+    "tags/a@{b",
+]
 
 
-def test_a_pull_request_lists_its_commits_and_labels() -> None:
+@pytest.mark.parametrize("name", [*NAMES, "tags/a b", "tags/a\tb", "tags/a\x7fb", ""])
+def test_a_ref_may_have_the_names_that_git_takes(tmp_path: Path, name: str) -> None:
+    repo = GitRepo(tmp_path)
+    repo.write({"a": ""})
+    commit = repo.commit("one")
+    checked = subprocess.run(["git", "check-ref-format", f"refs/{name}"], check=False).returncode == 0
+    # git itself also takes refs/tags, which is a folder on GitHub.
+    taken = checked and "/" in name
     with FakeGitHub() as fake:
-        head = fake.state.commit("a change", branch="feature")
-        fake.add_pull(3, head_sha=head, labels=["release:minor"])
-        commits = send(fake, "GET", "/repos/acme/charts/pulls/3/commits")[1]
-        assert [commit["commit"]["message"] for commit in commits] == ["a change"]
-        send(fake, "POST", "/repos/acme/charts/issues/3/labels", {"labels": ["more"]})
-        send(fake, "DELETE", "/repos/acme/charts/issues/3/labels/release%3Aminor")
-        assert [label["name"] for label in send(fake, "GET", "/repos/acme/charts/issues/3/labels")[1]] == [
-            "more"
+        fake.state.commit("one", sha=commit)
+        status, answer = send(
+            fake, "POST", "/repos/acme/charts/git/refs", {"ref": f"refs/{name}", "sha": commit}
+        )
+        assert (status == 201) is taken
+        if not taken:
+            assert (status, answer["message"]) == (422, f"refs/{name} is not a valid ref name.")
+
+
+def test_a_release_needs_a_tag_that_can_be() -> None:
+    with FakeGitHub() as fake:
+        status, answer = send(fake, "POST", RELEASES, {"tag_name": "a..b", "draft": True})
+        assert (status, answer["errors"][0]["message"]) == (422, "tag_name is not well-formed")
+
+
+@pytest.mark.parametrize(
+    ("path", "accepts"),
+    [
+        (RELEASES, "contents=read"),
+        ("/repos/acme/charts/pulls/7", "pull_requests=read"),
+        ("/repos/acme/charts/issues/7/comments", "issues=read; pull_requests=read"),
+        ("/orgs/acme/packages?package_type=container", "packages=read"),
+    ],
+)
+def test_what_a_token_may_not_read_is_refused_and_what_it_may_write_it_may_read(
+    path: str, accepts: str
+) -> None:
+    with FakeGitHub() as fake:
+        fake.add_pull(7)
+        fake.tokens["t0ken"] = Token(writes=frozenset(), reads=frozenset())
+        with pytest.raises(HTTPError) as caught:
+            urlopen(Request(fake.api_url + path, headers={"Authorization": "token t0ken"}), timeout=5)
+        with caught.value as error:
+            assert (error.code, error.headers["X-Accepted-GitHub-Permissions"]) == (403, accepts)
+        name = accepts.partition("=")[0]
+        for token in (
+            Token(writes=frozenset({name}), reads=frozenset()),
+            Token(writes=frozenset(), reads=frozenset({name})),
+        ):
+            fake.tokens["t0ken"] = token
+            assert send(fake, "GET", path)[0] == 200
+
+
+def test_drafts_are_listed_for_those_who_may_write_them() -> None:
+    with FakeGitHub() as fake:
+        send(fake, "POST", RELEASES, {"tag_name": "a-1.0.0", "draft": True})
+        send(fake, "POST", RELEASES, {"tag_name": "b-1.0.0"})
+        fake.tokens["other"] = Token(writes=frozenset())
+        listed = [
+            [one["tag_name"] for one in send(fake, "GET", RELEASES, bearer=bearer)[1]]
+            for bearer in ("t0ken", "other")
         ]
+        assert listed == [["b-1.0.0", "a-1.0.0"], ["b-1.0.0"]]
+
+
+def test_every_answer_says_what_is_left_of_the_rate_limit_and_nothing_goes_beyond_it() -> None:
+    with FakeGitHub() as fake:
+        fake.rate_limit = 2
+        for left in ("1", "0"):
+            request = Request(fake.api_url + RELEASES, headers={"Authorization": "token t0ken"})
+            with urlopen(request, timeout=5) as answer:
+                assert answer.headers["X-RateLimit-Remaining"] == left
+        status, said = send(fake, "POST", RELEASES, {"tag_name": "a-1.0.0"})
+        assert (status, said["message"]) == (403, "API rate limit exceeded for installation ID 1234.")
+        assert fake.state.releases == {}
+        query = {"query": "query { viewer { login } }"}  # its points are counted apart
+        assert send(fake, "POST", "/graphql", query)[0] == 200
 
 
 def test_a_commit_keeps_the_files_of_its_parent() -> None:

@@ -177,6 +177,17 @@ def test_a_token_without_permission_is_told_what_to_add_in_one_line(fake: FakeGi
     assert len(fake.sent("POST")) == 1
 
 
+def test_a_used_up_rate_limit_is_not_waited_for_too_long(
+    fake: FakeGitHub, client: Client, watch: Watch
+) -> None:
+    fake.rate_limit = 1
+    client.get("/repos/acme/charts")
+    with pytest.raises(ForgeError, match="403 API rate limit exceeded") as caught:
+        client.get("/repos/acme/charts")
+    assert caught.value.hint == "GitHub's rate limit: run again later, or raise the time between writes."
+    assert (watch.slept, caught.value.temporary) == ([], True)
+
+
 def test_a_wrong_token_is_told_what_the_input_takes(fake: FakeGitHub, watch: Watch) -> None:
     client = Client(Options(token="wrong", api_url=fake.api_url), watch.clock)
     with pytest.raises(ForgeError, match="401 Bad credentials") as caught:

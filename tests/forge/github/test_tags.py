@@ -24,7 +24,8 @@ def test_a_tag_is_created_once(fake: FakeGitHub, github: GitHub, head: str) -> N
 
 def test_a_message_makes_a_tag_annotated(fake: FakeGitHub, github: GitHub, head: str) -> None:
     github.tags.ensure("web-1.0.0", head, message="web 1.0.0")
-    (tag,) = github.tags.matching("web-")
+    tag = github.tags.get("web-1.0.0")
+    assert tag is not None
     assert (tag.annotated, github.tags.commit(tag)) == (True, head)
     assert list(fake.state.tag_objects.values()) == [("web-1.0.0", head, "web 1.0.0")]
 
@@ -58,14 +59,33 @@ def test_two_runs_that_tag_at_once_agree(fake: FakeGitHub, github: GitHub, other
     assert {run.result().status for run in runs} == {TagStatus.CREATED, TagStatus.EXISTING}
 
 
-def test_tags_match_by_prefix_and_keep_plus_signs(fake: FakeGitHub, github: GitHub, head: str) -> None:
-    for name in ("web-1.0.0+build.1", "web-app-1.0.0", "other-1.0.0"):
+def test_tags_are_looked_for_by_their_whole_names(fake: FakeGitHub, github: GitHub, head: str) -> None:
+    here = {"web-1.0.0+build.1", "charts/web/1.0.0", "other-1.0.0"}
+    for name in here:
         fake.state.create_ref(f"refs/tags/{name}", head)
-    assert github.tags.matching("web-1.0.0+") == (
-        TagRef(name="web-1.0.0+build.1", sha=head, annotated=False),
-    )
-    assert [tag.name for tag in github.tags.matching("web-")] == ["web-1.0.0+build.1", "web-app-1.0.0"]
-    assert len(github.tags.matching()) == 3
+    fake.state.create_ref("refs/heads/web-2.0.0", head)
+    asked = ["web-1.0.0+build.1", "charts/web/1.0.0", "charts/web", "web-1.0.0", "web-2.0.0", "web-1.0.0"]
+    assert github.tags.existing(asked) == {"web-1.0.0+build.1", "charts/web/1.0.0"}
+    assert len(fake.requests) == 1
+    assert github.tags.existing([]) == frozenset()
+    assert len(fake.requests) == 1
+
+
+def test_a_question_for_each_hundred_tags_is_enough_however_many_there_are(
+    fake: FakeGitHub, github: GitHub, head: str
+) -> None:
+    for number in range(3_000):
+        fake.state.create_ref(f"refs/tags/x-{number}.0.0", head)
+    asked = [f"x-{number}.0.0" for number in range(2_900, 3_017)]
+    assert github.tags.existing(asked) == set(asked[:100])
+    assert [(one.method, one.path) for one in fake.requests] == [("POST", "/graphql")] * 2
+
+
+def test_a_token_that_may_not_read_tags_is_told_apart(fake: FakeGitHub, github: GitHub) -> None:
+    fake.tokens["t0ken"] = Token(writes=frozenset(), reads=frozenset({"pull_requests"}))
+    with pytest.raises(ReadOnlyError) as caught:
+        github.tags.existing(["web-1.0.0"])
+    assert caught.value.hint == "Add `contents: read` to the `permissions:` of the job."
 
 
 def test_a_tag_with_slashes_is_one_name(fake: FakeGitHub, github: GitHub, head: str) -> None:

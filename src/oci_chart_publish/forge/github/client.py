@@ -146,9 +146,9 @@ class Client:
 
         return answer.whole(self._attempt("POST", url, send, find=find, needs="contents: write")[1], url)
 
-    def query(self, document: str) -> Json:
+    def query(self, document: str, variables: Json | None = None, *, needs: str = "") -> Json:
         """Ask a GraphQL question, which changes nothing."""
-        return self._graphql(document, {}, find=None, needs="", writes=False)
+        return self._graphql(document, variables or {}, find=None, needs=needs, writes=False)
 
     def mutate(self, document: str, variables: Json, *, find: Found, needs: str) -> Json:
         """Send a GraphQL mutation; ``find`` as for ``create``, returning what ``data`` would hold."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import quote
@@ -12,6 +13,9 @@ from oci_chart_publish.forge.github.answer import Json
 from oci_chart_publish.forge.github.client import Client
 
 NEEDS = "contents: write"
+READS = "contents: read"
+ASKED = 100
+"""Tags in one GraphQL question."""
 
 
 class TagStatus(StrEnum):
@@ -46,12 +50,33 @@ class Tags:
 
     def __init__(self, client: Client, repository: str) -> None:
         self._client = client
+        self._repository = repository
         self._path = f"/repos/{repository}/git"
 
-    def matching(self, prefix: str = "") -> tuple[TagRef, ...]:
-        """Return the tags whose names begin with ``prefix``; what they mean is for the caller to parse."""
-        path = f"{self._path}/matching-refs/tags/{quote(prefix)}"
-        return tuple(_tag(item) for item in self._client.pages(path, sized=False))
+    def existing(self, names: Iterable[str]) -> frozenset[str]:
+        """Return which of these tags there are: one question for each hundred, however many others there are.
+
+        REST lists all tags, or those of a prefix, and takes no size of a page (``git/list-matching-refs`` has none):
+        a repository of charts has thousands.
+        """
+        wanted = sorted(set(names))
+        found: set[str] = set()
+        for start in range(0, len(wanted), ASKED):
+            found |= self._ask(wanted[start : start + ASKED])
+        return frozenset(found)
+
+    def _ask(self, names: Sequence[str]) -> set[str]:
+        variables = {f"t{number}": f"refs/tags/{name}" for number, name in enumerate(names)}
+        owner, _, repository = self._repository.partition("/")
+        types = "".join(f", ${key}: String!" for key in variables)
+        refs = " ".join(f"{key}: ref(qualifiedName: ${key}) {{ name }}" for key in variables)
+        document = (
+            f"query ($owner: String!, $name: String!{types}) "
+            f"{{ repository(owner: $owner, name: $name) {{ {refs} }} }}"
+        )
+        asked = {"owner": owner, "name": repository, **variables}
+        answered = answer.mapping(self._client.query(document, asked, needs=READS), "repository")
+        return {name for number, name in enumerate(names) if answered.get(f"t{number}") is not None}
 
     def get(self, name: str) -> TagRef | None:
         """Return one tag, None where there is none."""
