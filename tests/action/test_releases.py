@@ -85,7 +85,7 @@ def test_push_that_changes_nothing_asks_for_the_newest_releases_alone(project: P
     assert step.code == 0, step.errors + step.log
     assert asked(project.github) == ["GET /releases", f"GET /commits/{project.head}/pulls"]
     assert [charts(step)[name]["git_tag"] for name in ("web", "api")] == ["web-1.0.0", "api-1.0.0"]
-    # Where the newest are others, the tags are listed as well: two requests for any number of charts.
+    # Where the newest are others, the tags are asked for as well: one request for each hundred.
     for number in range(100):
         made = project.github.state.next_id()
         project.github.state.releases[made] = Release(made, f"x-{number}", "main", "", "", draft=False)
@@ -93,7 +93,7 @@ def test_push_that_changes_nothing_asks_for_the_newest_releases_alone(project: P
     step = project.push(before)
     assert asked(project.github) == [
         "GET /releases",
-        "GET /git/matching-refs/tags/",
+        "POST /graphql",
         f"GET /commits/{project.head}/pulls",
     ]
     assert charts(step)["web"]["git_tag"] == "web-1.0.0"

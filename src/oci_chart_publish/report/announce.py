@@ -96,7 +96,7 @@ class Announcer:
         return replace(report, notes=(*report.notes, note)) if tags else report
 
     def _known(self, report: document.Report, problems: list[PublishError]) -> Known | None:
-        """Return what there is already, None where nothing needs to know: at most two requests, however many charts."""
+        """Return what there is already, None where nothing needs it: one request, and one for each hundred tags."""
         tags = {
             self.tag_name(chart) for chart in report.charts if chart.status == "unchanged" and _ours(chart)
         }
@@ -109,7 +109,7 @@ class Announcer:
                 by_tag[release.tag] = release
             tagged = {tag for tag, release in by_tag.items() if not release.draft}
             if tags - tagged:
-                tagged |= {tag.name for tag in self.github.tags.matching()}
+                tagged |= self.github.tags.existing(tags - tagged)
             return Known(tags=frozenset(tagged), releases=by_tag)
         except ForgeError as error:
             problems.append(error)
