@@ -11,7 +11,7 @@
           NotFoundError         5  what had to be there is not
           AuthError             6  not authenticated or not permitted
         ForgeError              7  published, but reporting failed
-          ReadOnlyError         7  the token may not write; for a fork's job that is no failure
+          ReadOnlyError         7  the token lacks a permission; for a comment that is a notice, and no failure
           StaleHeadError        7  the branch moved since its head was read
       VerificationError         8  bytes do not match their digest, or a rebuild differs
       SkippedError              0  left alone because of another chart, whose error counts
@@ -170,7 +170,11 @@ class ForgeError(RemoteError):
 
 
 class ReadOnlyError(ForgeError):
-    """The token may read but not write; callers turn it into a notice, and the exit code stays 0."""
+    """The token lacks a permission, so that the rest of its kind need not be tried.
+
+    Whoever writes comments turns it into a notice and exit code 0, since the report stands in the summary as well; of
+    everything else it is a failure.
+    """
 
     kind = "read-only"
 

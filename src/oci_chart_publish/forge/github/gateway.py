@@ -19,7 +19,7 @@ class GitHub:
     """The gateway: one connection, shared by its parts and by any number of threads.
 
     ``repository`` is ``owner/name`` (``GITHUB_REPOSITORY``). Nothing is imported or asked before the first request.
-    Everything raises ForgeError; ReadOnlyError where the token may only read.
+    Everything raises ForgeError; ReadOnlyError where the token lacks a permission.
     """
 
     def __init__(self, repository: str, options: Options, *, clock: Clock | None = None) -> None:
