@@ -10,7 +10,7 @@ import fnmatch
 import os
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -107,10 +107,10 @@ def _run(environment: Mapping[str, str], interruption: Interruption) -> int:
         run = replace(
             session.run(sources),
             stopping=interruption.stopping,
-            landed=lambda charts: leave(session.outline(command, charts)),
+            landed=lambda charts: leave(lambda: session.outline(command, charts())),
         )
         report = session.report(command, _charts(session, sources, run))
-        leave(report)
+        leave(lambda: report)
         stopping = interruption.stopping
         if command == "plan" and not stopping.is_set():
             report = previewed(session, report, sources, stopping)
@@ -127,10 +127,13 @@ def _run(environment: Mapping[str, str], interruption: Interruption) -> int:
 
 
 def _leave(
-    interruption: Interruption, session: Session, environment: Mapping[str, str], report: document.Report
+    interruption: Interruption,
+    session: Session,
+    environment: Mapping[str, str],
+    report: Callable[[], document.Report],
 ) -> None:
     """Leave a report to be published where the run is interrupted and hangs."""
-    interruption.leave(partial(publish_report, interrupted(report), session, environment))
+    interruption.leave(lambda: publish_report(interrupted(report()), session, environment))
 
 
 def _charts(session: Session, sources: Sequence[ChartSource], run: Run) -> Sequence[document.Chart]:

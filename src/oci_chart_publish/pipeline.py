@@ -172,9 +172,11 @@ def _tag_in_order(
     """Write tags, dependencies first; a chart whose dependency failed is left alone."""
     by_name = {plan.artifact.name: plan for plan in plans}
     bad = {failure.name for failure in failures}
+    so_far: dict[str, Outcome] = dict(by_name)
+    run.landed(lambda: [_entry(one, wrote=True) for one in (*failures, *so_far.values())])
 
     def tag(name: str) -> Outcome:
-        outcome = _tag(_unless_blocked(by_name[name], bad), run, workers)
+        outcome = so_far[name] = _tag(_unless_blocked(by_name[name], bad), run, workers)
         # A dependency in conflict is published, if with other content: that must not hold up what depends on it.
         if _failed(outcome) and by_name[name].action not in {Action.CONFLICT, Action.HOLD}:
             bad.add(name)
@@ -241,7 +243,7 @@ def _entries(
 ) -> tuple[document.Chart, ...]:
     found = list(outcomes)
     entries = workers.each(partial(_entry, wrote=wrote), found)
-    run.landed(entries)
+    run.landed(lambda: entries)
     if run.details and not run.stopping.is_set():
         from oci_chart_publish.recent import detailed  # noqa: PLC0415  (start-up: only where details are read)
 

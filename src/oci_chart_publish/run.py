@@ -23,6 +23,9 @@ from oci_chart_publish.progress import Progress, Silent
 from oci_chart_publish.push.reconcile import Plan
 from oci_chart_publish.report import document
 
+Landed = Callable[[], Sequence[document.Chart]]
+"""Says what has become of the charts so far, without asking anybody; from any thread."""
+
 
 class ChartSource(Protocol):
     """A chart that was discovered: its folder below the repository root, and the tree its files come from."""
@@ -99,7 +102,7 @@ class Run:
 
     ``check`` stops a chart that is about to be published, ``refuse`` a run by the names of its charts; ``ignored``
     gives by a chart's name what tells which of its files may change without a new version (None: none).
-    ``landed`` is told what became of the charts as soon as nothing more is written, before details are looked for.
+    ``landed`` is told, from the first tag on, what to ask for what has become of the charts so far.
     """
 
     layout: NamedTarget
@@ -119,7 +122,7 @@ class Run:
     dependencies: DependencyPolicy = field(default_factory=DependencyPolicy)
     progress: Progress = field(default_factory=Silent)
     stopping: threading.Event = field(default_factory=threading.Event)
-    landed: Callable[[Sequence[document.Chart]], None] = lambda _: None
+    landed: Callable[[Landed], None] = lambda _: None
 
     def places(self, chart: str) -> tuple[str, ...]:
         """Return where a chart goes: to registries of its own where the settings name some."""

@@ -97,7 +97,9 @@ def _guarded(stream: TextIO) -> TextIO:
     if stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
         return stream
     stream.flush()
-    return RunnerLog(stream.buffer)
+    binary = stream.buffer
+    # Unbuffered (`python -u`) it may write a part only.
+    return RunnerLog(io.BufferedWriter(binary) if isinstance(binary, io.RawIOBase) else binary)
 
 
 def finish() -> None:

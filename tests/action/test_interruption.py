@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import time
@@ -16,6 +17,7 @@ from tests.fakes.git import GitRepo
 from tests.fakes.github import FakeGitHub
 from tests.fakes.registry import FakeRegistry
 from tests.fakes.wire import Reply
+from tests.flow.command import Command, repository
 from tests.real.registries import Registry
 
 from oci_chart_publish.interruption import GRACE
@@ -125,3 +127,45 @@ def test_a_registry_that_hangs_where_details_are_read_costs_no_report(
         registry.close()
     assert runner.took[0] < RUNNER_WAITS
     assert github.sent("POST") == []
+
+
+def test_a_registry_that_hangs_at_the_last_tag_costs_no_report(
+    runner: Cancelling, github: FakeGitHub
+) -> None:
+    registry = FakeRegistry()
+    put = r"PUT .*/manifests/1\.0\.0"
+    try:
+        registry.next(r"PUT .*/c7/manifests/1\.0\.0", *[Reply(status=503, delay=20)] * 10)
+        runner.when = lambda: sum(bool(re.match(put, line)) for line in registry.lines()) == NUMBER
+        step = push(runner, registry)
+    finally:
+        registry.close()
+    assert step.code == 130, step.errors + step.log
+    assert step.outputs["conclusion"] == "interrupted"
+    statuses = {one["name"]: one["status"] for one in json.loads(step.outputs["charts"])}
+    assert statuses == {f"c{i}": "skipped" if i == 7 else "published" for i in range(NUMBER)}
+    assert step.artifacts.count("oci://") == NUMBER - 1
+    assert runner.took[0] < RUNNER_WAITS
+    assert github.sent("POST") == []
+
+
+def test_the_command_line_reports_what_it_did_as_well(tmp_path: Path) -> None:
+    registry = FakeRegistry()
+    (tmp_path / "home").mkdir()
+    command = Command(folder=repository(tmp_path / "repo"), home=tmp_path / "home")
+    report = tmp_path / "report.json"
+    try:
+        registry.next("tags/list", *[Reply(status=503, delay=20)] * 10)
+        process = command.start(
+            "publish", "--json", "--plain-http", "--registry", registry.host + "/x", "--report", str(report)
+        )
+        while not any("tags/list" in line for line in registry.lines()):
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    finally:
+        registry.close()
+    assert process.returncode == 130, err
+    assert json.loads(out) == json.loads(report.read_text())
+    assert {chart["status"] for chart in json.loads(out)["charts"]} == {"published"}

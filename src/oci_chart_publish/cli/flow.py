@@ -118,6 +118,12 @@ def _flow(name: str, stages: Stages, environment: Mapping[str, str], options: di
         session, stages = replace(session, writes=False), pipeline.plan
     interruption = Interruption()
     interruption.listen()
+
+    def emit(report: document.Report) -> None:
+        """Report what a run did that hangs where it was interrupted."""
+        _emit(interrupted(report), session, as_json=as_json, quiet=quiet)
+        sys.stdout.flush()
+
     try:
         if session.planned and session.planned.of_pull_request:
             raise ConfigError(
@@ -125,13 +131,18 @@ def _flow(name: str, stages: Stages, environment: Mapping[str, str], options: di
                 hint="publish once it is; previews of it are made by the action, with preview:",
             )
         sources = session.sources()
-        run = replace(session.run(sources), stopping=interruption.stopping)
+        run = replace(
+            session.run(sources),
+            stopping=interruption.stopping,
+            landed=lambda charts: interruption.leave(lambda: emit(session.outline(name, charts()))),
+        )
         report = session.report(name, stages(sources, run))
         if interruption.stopping.is_set():
             print(SAID, file=sys.stderr)
             report = interrupted(report)
     finally:
         session.close()
+    interruption.report()
     _emit(report, session, as_json=as_json, quiet=quiet)
     return report.exit_code
 
