@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from msgspec.structs import replace
 
-from oci_chart_publish.chart.mediatype import CHART_LAYERS
+from oci_chart_publish.chart.mediatype import CHART_LAYERS, PROVENANCE_LAYER
 from oci_chart_publish.errors import ExitCode, PublishError, worst
 from oci_chart_publish.handover import ChartArtifact, Failure, PushResult, TargetResult, TargetStatus
 from oci_chart_publish.oci import descriptor as oci
@@ -65,6 +65,7 @@ def pushed(result: PushResult) -> document.Chart:
         size=layer.size if layer else None,
         config=_blob(config) if config else None,
         layer=_blob(layer) if layer else None,
+        provenance=_provenance(result),
         dependencies=artifact.dependencies,
         targets=tuple(_target(target) for target in result.targets if target.registry),
         ignored=result.ignored,
@@ -98,6 +99,11 @@ def _held(result: PushResult) -> tuple[str | None, oci.Descriptor | None, oci.De
     # With several Helm takes the last.
     layers = [layer for layer in manifest.layers if layer.media_type in CHART_LAYERS]
     return str(manifest.descriptor.digest), manifest.config, layers[-1] if layers else None
+
+
+def _provenance(result: PushResult) -> document.Descriptor | None:
+    layers = result.published.layers if result.published else ()
+    return next((_blob(layer) for layer in layers if layer.media_type == PROVENANCE_LAYER), None)
 
 
 def _blob(blob: oci.Descriptor) -> document.Descriptor:

@@ -80,14 +80,14 @@ class Target(Struct, frozen=True, kw_only=True):
 class Chart(Struct, frozen=True, kw_only=True):
     """One chart of the run.
 
-    ``digest`` is of the manifest that the registries hold, or would hold; null where they disagree or where
-    nothing could be built. ``size`` is of its layer, the ``.tgz`` that users download; ``config`` and ``layer`` are its
-    blobs. ``built_digest`` and ``built_size`` are of what this tree builds, and ``changes`` lead there from the version
-    before, or from what is published under this version where that is a conflict. ``recent_sizes`` are those of the
-    releases before this version, oldest first, and of this version, last; empty where they were not asked for, or a
-    registry did not say. ``ignored`` are files of an unchanged chart that differ from what is published and whose
-    change needs no new version.
-    ``touched`` tells of a chart in drift whether this push or pull request changed it.
+    ``digest`` is of the manifest that the registries hold, or would hold; null where they disagree or where nothing
+    could be built. ``size`` is of its layer, the ``.tgz`` that users download; ``config``, ``layer`` and
+    ``provenance``, where somebody has signed it, are its blobs. ``built_digest`` and ``built_size`` are of what
+    this tree builds, and ``changes`` lead there from the version before, or from what is published under this
+    version where that is a conflict. ``recent_sizes`` are those of the releases before this version, oldest first,
+    and of this version, last; empty where they were not asked for, or a registry did not say. ``ignored`` are files
+    of an unchanged chart that differ from what is published and whose change needs no new version. ``touched``
+    tells of a chart in drift whether this push or pull request changed it.
     """
 
     name: str
@@ -107,6 +107,7 @@ class Chart(Struct, frozen=True, kw_only=True):
     release_size: int | None = None
     config: Descriptor | None = None
     layer: Descriptor | None = None
+    provenance: Descriptor | None = None
     changes: Changes | None = None
     ignored: tuple[str, ...] = ()
     value_changes: tuple[ValueChange, ...] = ()
