@@ -185,9 +185,11 @@ def test_hint_of_a_refused_release_is_one_plain_line(project: Project) -> None:
     step = project.push(before)
     assert step.code == 7
     (note,) = notes(step)
+    assert note.startswith("1 chart is published and not released, web-1.0.1: POST http")
     assert note.endswith(
         "/releases: 403 Resource not accessible by integration. "
-        "Add `contents: write` to the `permissions:` of the job. GitHub accepts: contents=write"
+        "Add `contents: write` to the `permissions:` of the job. GitHub accepts: contents=write. "
+        "Then run once with `backfill: true` in the settings file for what is missing"
     )
 
 

@@ -6,6 +6,7 @@ Made is what this run published. Repaired is what it did not publish, in two cas
 our marker and lacks something, and a tag that is missing altogether where this push touched the chart, or this is
 another attempt of a run: then an earlier attempt may have ended between registry and tag. Every other version was
 published without a release, by a setting or by another tool, and is left alone unless ``backfill`` asks for it.
+A token that may not write is told once, at the first release that it may not make.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
-from oci_chart_publish.errors import ForgeError, PublishError
+from oci_chart_publish.errors import ForgeError, PublishError, ReadOnlyError
 from oci_chart_publish.forge.event import Event
 from oci_chart_publish.forge.github import GitHub
 from oci_chart_publish.forge.github import notes as sections
@@ -36,6 +37,8 @@ from oci_chart_publish.report.notes import notes
 from oci_chart_publish.settings import Settings
 
 SUMS, REPORT = "SHA256SUMS", "report.json"
+LISTED = 10
+"""Tags named where a token may make none of them."""
 
 TagName = Callable[[document.Chart], str]
 Subjects = Callable[[document.Chart], Sequence[str]]
@@ -75,13 +78,30 @@ class Announcer:
             return self._would(report)
         problems: list[PublishError] = []
         charts = []
-        known = self._known(report, problems)
+        known: Known | None = None
+        refused: ReadOnlyError | None = None
+        denied: list[str] = []
+        try:
+            known = self._known(report)
+        except ReadOnlyError as error:
+            refused = error
+        except ForgeError as error:
+            problems.append(error)
         for chart in report.charts:
+            done = chart
             try:
-                charts.append(chart if self.stopping() else self._release(chart, report, known))
+                if refused and self._due(chart, known):
+                    denied.append(self.tag_name(chart))
+                elif not self.stopping():
+                    done = self._release(chart, report, known)
+            except ReadOnlyError as error:
+                refused = error
+                denied.append(self.tag_name(chart))
             except PublishError as error:
                 problems.append(error)
-                charts.append(chart)
+            charts.append(done)
+        if refused:
+            problems.append(self._refused(refused, denied) if denied else refused)
         left = sum(1 for chart in charts if chart.status == "published" and not chart.git_tag)
         if left and self.stopping():
             what = "tag" if self.settings.release == "tag" else "release"
@@ -89,50 +109,61 @@ class Announcer:
             report = replace(report, notes=(*report.notes, note))
         return compose.concluded(replace(report, charts=tuple(charts)), problems)
 
+    def _refused(self, error: ReadOnlyError, tags: Sequence[str]) -> ReadOnlyError:
+        """Return the one error for all that the token may not make; only the first of them was tried."""
+        number = f"{len(tags)} charts are" if len(tags) > 1 else "1 chart is"
+        more = f" and {len(tags) - LISTED} more" if len(tags) > LISTED else ""
+        what = "tagged" if self.settings.release == "tag" else "released"
+        return ReadOnlyError(
+            f"{number} published and not {what}, {', '.join(tags[:LISTED])}{more}: {error.message}",
+            hint=f"{error.hint}\nThen run once with `backfill: true` in the settings file for what is missing.",
+            status=error.status,
+            codes=error.codes,
+        )
+
     def _would(self, report: document.Report) -> document.Report:
         tags = [self.tag_name(chart) for chart in report.charts if chart.status == "would-publish"]
         what = "tag" if self.settings.release == "tag" else "release"
         note = f"dry run: would {what} {', '.join(tags)}"
         return replace(report, notes=(*report.notes, note)) if tags else report
 
-    def _known(self, report: document.Report, problems: list[PublishError]) -> Known | None:
+    def _known(self, report: document.Report) -> Known | None:
         """Return what there is already, None where nothing needs it: one request, and one for each hundred tags."""
         tags = {
             self.tag_name(chart) for chart in report.charts if chart.status == "unchanged" and _ours(chart)
         }
         if not tags:
             return None
-        try:
-            recent = self.github.releases.recent() if self.settings.release == "release" else ()
-            by_tag: dict[str, Release] = {}
-            for release in sorted(recent, key=lambda one: (sections.is_ours(one.body), not one.draft)):
-                by_tag[release.tag] = release
-            tagged = {tag for tag, release in by_tag.items() if not release.draft}
-            if tags - tagged:
-                tagged |= self.github.tags.existing(tags - tagged)
-            return Known(tags=frozenset(tagged), releases=by_tag)
-        except ForgeError as error:
-            problems.append(error)
-            return None
+        recent = self.github.releases.recent() if self.settings.release == "release" else ()
+        by_tag: dict[str, Release] = {}
+        for release in sorted(recent, key=lambda one: (sections.is_ours(one.body), not one.draft)):
+            by_tag[release.tag] = release
+        tagged = {tag for tag, release in by_tag.items() if not release.draft}
+        if tags - tagged:
+            unchanged = {self.tag_name(chart) for chart in report.charts if chart.status == "unchanged"}
+            tagged |= self.github.tags.existing(unchanged - tagged)
+        return Known(tags=frozenset(tagged), releases=by_tag)
 
     def _release(self, chart: document.Chart, report: document.Report, known: Known | None) -> document.Chart:
         tag = self.tag_name(chart)
-        before = known.releases.get(tag) if known else None
-        repairs = known is not None and self._unfinished(chart, tag, known)
-        adopts = self.settings.backfill and chart.status == "unchanged" and bool(chart.targets)
-        if chart.status != "published" and not repairs and not adopts:
+        if not self._due(chart, known):
             if known is None or tag not in known.tags:
                 return chart
-            return replace(
-                chart, git_tag=tag, release_url=before.url if before and not before.draft else None
-            )
+            there = known.releases.get(tag)
+            return replace(chart, git_tag=tag, release_url=there.url if there and not there.draft else None)
         if self.settings.release == "tag":
             return self._tag(chart, tag, self._commit(report))
-        return self._full_release(chart, tag, report, before)
+        return self._full_release(chart, tag, report)
+
+    def _due(self, chart: document.Chart, known: Known | None) -> bool:
+        """Whether a chart is to be tagged or released: made, repaired, or filled in because that is asked for."""
+        if chart.status != "unchanged":
+            return chart.status == "published"
+        if self.settings.backfill and chart.targets:
+            return True
+        return known is not None and self._unfinished(chart, self.tag_name(chart), known)
 
     def _unfinished(self, chart: document.Chart, tag: str, known: Known) -> bool:
-        if chart.status != "unchanged":
-            return False
         release = known.releases.get(tag)
         if release is not None:
             return sections.is_ours(release.body) and (release.draft or _incomplete(release, chart))
@@ -149,16 +180,12 @@ class Announcer:
             return replace(chart, git_tag=tag, warnings=(*chart.warnings, warning))
         return replace(chart, git_tag=tag)
 
-    def _full_release(
-        self, chart: document.Chart, tag: str, report: document.Report, before: Release | None
-    ) -> document.Chart:
-        # What is repaired gets the notes that it had: they were made when the version before was known.
-        said = sections.section(before.body) if before and chart.status == "unchanged" else ""
+    def _full_release(self, chart: document.Chart, tag: str, report: document.Report) -> document.Chart:
         spec = ReleaseSpec(
             tag=tag,
             commit=self._commit(report),
             name=tag,
-            notes=said if chart.digest and chart.digest in said else notes(chart, self.subjects(chart)),
+            notes=self._said(chart, tag) or notes(chart, self.subjects(chart)),
             assets=self._assets(chart, report),
             prerelease="-" in chart.version.partition("+")[0],
             make_latest=MakeLatest.TRUE if self.settings.latest else MakeLatest.FALSE,
@@ -167,6 +194,16 @@ class Announcer:
         outcome = self.github.releases.ensure(spec)
         warnings = (*chart.warnings, *_warnings(chart, tag, outcome, spec.commit))
         return replace(chart, git_tag=tag, release_url=outcome.release.url, warnings=warnings)
+
+    def _said(self, chart: document.Chart, tag: str) -> str:
+        """Return the notes that the release of an unchanged chart has, empty where they do not hold its digest.
+
+        They stay: they were made when the commits and the version before were known.
+        """
+        if chart.status != "unchanged" or not chart.digest:
+            return ""
+        said = (sections.section(release.body) for release in self.github.releases.of_tag(tag))
+        return next((part for part in said if chart.digest in part), "")
 
     def _assets(self, chart: document.Chart, report: document.Report) -> tuple[AssetFile, ...]:
         if chart.layer is None:

@@ -113,7 +113,9 @@ class Commenter:
             found = self.github.pulls.of_workflow_run(event.workflow_run)
             if found is not None:
                 yield _place(found, create=found.open and self._worth(report))
-        elif event.name != "merge_group":  # what that brings is merged once it is pushed
+        elif event.name == "push":
+            # A merge group is pushed later. A schedule or a dispatch brings no pull request: on the last one's merge it
+            # would say "unchanged" where a release failed.
             yield from (_place(pull, create=False) for pull in self._merged())
 
     def _merged(self) -> list[PullRequest]:

@@ -85,7 +85,7 @@ def test_a_token_that_may_not_read_tags_is_told_apart(fake: FakeGitHub, github: 
     fake.tokens["t0ken"] = Token(writes=frozenset(), reads=frozenset({"pull_requests"}))
     with pytest.raises(ReadOnlyError) as caught:
         github.tags.existing(["web-1.0.0"])
-    assert caught.value.hint == "Add `contents: read` to the `permissions:` of the job."
+    assert caught.value.hint == "Add `contents: write` to the `permissions:` of the job."
 
 
 def test_a_tag_with_slashes_is_one_name(fake: FakeGitHub, github: GitHub, head: str) -> None:

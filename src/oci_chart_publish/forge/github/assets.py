@@ -95,7 +95,7 @@ class Assets:
 
     def _arrived(self, release: Release, file: AssetFile) -> bool:
         """After an upload in doubt: tell whether it is there, and delete what is there instead."""
-        listed = self._client.pages(f"{self._path}/{release.id}/assets")
+        listed = self._client.pages(f"{self._path}/{release.id}/assets", needs=NEEDS)
         asset = _named([read_asset(item) for item in listed], file)
         if asset and asset.uploaded and _same(asset, file):
             return True

@@ -88,7 +88,10 @@ class Client:
     # Requests.
 
     def get(self, path: str, *, needs: str = "") -> object:
-        """Read one thing; ``needs`` is the permission of the job that it takes, here as everywhere."""
+        """Read one thing; ``needs`` is the permission that the job has to have, here as everywhere.
+
+        Where writing follows, that is the one to write: nobody should have to add one after the other.
+        """
         return self._json("GET", path, needs=needs)[1]
 
     def pages(

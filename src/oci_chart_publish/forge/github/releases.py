@@ -69,7 +69,7 @@ class Releases:
         """Return what is known of the ``most`` newest releases; pages that have been read are not read again."""
         with self._lock:
             if self._rest is None:
-                self._rest = self._client.pages(self._path, most=PAGES)
+                self._rest = self._client.pages(self._path, most=PAGES, needs=NEEDS)
             for item in islice(self._rest, most - self._listed):
                 self._listed += 1
                 release = read_release(item)
@@ -79,7 +79,7 @@ class Releases:
     def _published(self, tag: str) -> list[Release]:
         path = f"{self._path}/tags/{quote(tag, safe='')}"
         try:
-            return [self._remember(answer.whole(self._client.get(path), path))]
+            return [self._remember(answer.whole(self._client.get(path, needs=NEEDS), path))]
         except ForgeError as error:
             if error.status == 404:
                 return []
@@ -150,7 +150,7 @@ class Releases:
 
     def _find_draft(self, spec: ReleaseSpec) -> Json | None:
         known = self._list(PAGES * PAGE)
-        for item in self._client.pages(self._path, most=PAGES):
+        for item in self._client.pages(self._path, most=PAGES, needs=NEEDS):
             release = read_release(item)
             if (
                 release.draft
@@ -200,7 +200,7 @@ class Releases:
     def _get(self, release: Release) -> Release | None:
         path = f"{self._path}/{release.id}"
         try:
-            return self._remember(answer.whole(self._client.get(path), path))
+            return self._remember(answer.whole(self._client.get(path, needs=NEEDS), path))
         except ForgeError as error:
             if error.status == 404:
                 return None
@@ -240,7 +240,7 @@ class Releases:
     def _is_latest(self, release: Release) -> bool:
         path = f"{self._path}/latest"
         try:
-            return answer.integer(answer.whole(self._client.get(path), path), "id") == release.id
+            return answer.integer(answer.whole(self._client.get(path, needs=NEEDS), path), "id") == release.id
         except ForgeError as error:
             if error.status == 404:
                 return False

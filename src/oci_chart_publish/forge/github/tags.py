@@ -13,7 +13,6 @@ from oci_chart_publish.forge.github.answer import Json
 from oci_chart_publish.forge.github.client import Client
 
 NEEDS = "contents: write"
-READS = "contents: read"
 ASKED = 100
 """Tags in one GraphQL question."""
 
@@ -75,7 +74,7 @@ class Tags:
             f"{{ repository(owner: $owner, name: $name) {{ {refs} }} }}"
         )
         asked = {"owner": owner, "name": repository, **variables}
-        answered = answer.mapping(self._client.query(document, asked, needs=READS), "repository")
+        answered = answer.mapping(self._client.query(document, asked, needs=NEEDS), "repository")
         return {name for number, name in enumerate(names) if answered.get(f"t{number}") is not None}
 
     def get(self, name: str) -> TagRef | None:
@@ -88,7 +87,9 @@ class Tags:
         if not tag.annotated:
             return tag.sha
         path = f"{self._path}/tags/{tag.sha}"
-        return answer.text(answer.mapping(answer.whole(self._client.get(path), path), "object"), "sha")
+        return answer.text(
+            answer.mapping(answer.whole(self._client.get(path, needs=NEEDS), path), "object"), "sha"
+        )
 
     def ensure(self, name: str, commit: str, *, message: str = "") -> TagOutcome:
         """Create a tag on a commit; annotated (and unsigned, as GitHub's API makes them) where a message is given.
@@ -126,7 +127,7 @@ class Tags:
     def _find(self, name: str) -> Json | None:
         path = f"{self._path}/ref/tags/{quote(name)}"
         try:
-            return answer.whole(self._client.get(path), path)
+            return answer.whole(self._client.get(path, needs=NEEDS), path)
         except ForgeError as error:
             if error.status == 404:
                 return None
