@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from tests.fakes.github import FakeGitHub, PackageVersion
+from tests.fakes.github import FakeGitHub, PackageVersion, Token
 from tests.flow.command import Command, Done, credentials
 from tests.flow.test_dependencies import chart
 from tests.flow.test_previews import MANIFEST, asked, tags
@@ -285,6 +285,20 @@ def test_code_host_that_fails_deletes_nothing(
     github.tokens.clear()
     done = previews.prune()
     assert done.code in {6, 7}, done.err
+    assert previews.held() == [SEVEN]
+
+
+def test_token_that_may_not_read_pull_requests_deletes_nothing_and_is_told_what_lacks(
+    tmp_path: Path, plain_registry: Registry, github: FakeGitHub
+) -> None:
+    previews = place(tmp_path, plain_registry, **hosted(github, tmp_path))
+    previews.push(SEVEN)
+    github.add_pull(7)
+    github.merge(7)
+    github.tokens["t0ken"] = Token(writes=frozenset({"packages"}), reads=frozenset({"contents"}))
+    done = previews.prune()
+    assert (done.code, done.out) == (7, ""), done.err
+    assert "Add `pull-requests: read` to the `permissions:` of the job." in done.err
     assert previews.held() == [SEVEN]
 
 
