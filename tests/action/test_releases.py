@@ -241,3 +241,21 @@ def test_backfill_reads_from_the_registry_what_the_layout_lacks(
     assert (
         held["SHA256SUMS"].decode() == f"{hashlib.sha256(archive.read_bytes()).hexdigest()}  web-1.0.0.tgz\n"
     )
+
+
+def test_what_somebody_has_signed_is_released_with_its_provenance(project: Project, tmp_path: Path) -> None:
+    client = helm(tmp_path / "helm")
+    client.run("package", project.repo.root / "charts/web", "--destination", tmp_path)
+    provenance = tmp_path / "web-1.0.0.tgz.prov"
+    provenance.write_bytes(b"-----BEGIN PGP SIGNED MESSAGE-----\n")  # Helm takes what lies beside the archive
+    client.run("push", tmp_path / "web-1.0.0.tgz", f"oci://{project.given['registries']}", "--plain-http")
+    project.runner.extra = {"OCI_CHART_PUBLISH_BACKFILL": "true"}
+    step = project.push()
+    assert (step.code, notes(step)) == (0, []), step.errors + step.log
+    held = {asset.name: asset.data for asset in release(project.github, "web-1.0.0").assets}
+    assert held["web-1.0.0.tgz.prov"] == provenance.read_bytes()
+    assert [line.split()[1] for line in held["SHA256SUMS"].decode().splitlines()] == [
+        "web-1.0.0.tgz",
+        "web-1.0.0.tgz.prov",
+    ]
+    assert [asset.name for asset in release(project.github, "api-1.0.0").assets if "prov" in asset.name] == []

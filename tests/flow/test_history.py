@@ -157,8 +157,8 @@ def test_ignored_changes_need_no_new_version_and_are_named(project: Project, tmp
         project.pull_request(before, ignore_changes=globs),
     ):
         (web,) = [chart for chart in report(step)["charts"] if chart["name"] == "web"]
-        said = [line for line in step.annotations if "github-token is empty" not in line]
-        assert (step.code, web["status"], said) == (0, "unchanged", [])
+        others = [line for line in step.annotations if "github-token is empty" not in line]
+        assert (step.code, web["status"], others) == (0, "unchanged", [])
         assert web["ignored"] == ["README.md", "docs/a.md"]
         assert (web["digest"], web["size"]) == (published["digest"], published["size"])
         assert web["built_digest"] != published["digest"]

@@ -37,6 +37,7 @@ from oci_chart_publish.report.notes import notes
 from oci_chart_publish.settings import Settings
 
 SUMS, REPORT = "SHA256SUMS", "report.json"
+_MEDIA_TYPES = {".tgz": "application/gzip", "prov": "text/plain"}
 LISTED = 10
 """Tags named where a token may make none of them."""
 
@@ -208,15 +209,23 @@ class Announcer:
     def _assets(self, chart: document.Chart, report: document.Report) -> tuple[AssetFile, ...]:
         if chart.layer is None:
             return ()
-        digest = Digest.parse(chart.layer.digest)
-        layer = Descriptor(media_type=chart.layer.media_type, digest=digest, size=chart.layer.size)
-        name = _archive(chart)
+        files = {_archive(chart): _descriptor(chart.layer)}
+        if chart.provenance is not None:
+            files[f"{_archive(chart)}.prov"] = _descriptor(chart.provenance)
+        sums = "".join(f"{blob.digest.hex}  {name}\n" for name, blob in files.items())
         alone = replace(report, charts=(chart,), totals=document.count((chart,)), notes=())
         return (
-            AssetFile(name=name, data=self.blob(chart, layer), media_type="application/gzip"),
-            AssetFile(name=SUMS, data=f"{digest.hex}  {name}\n".encode(), media_type="text/plain"),
+            *(
+                AssetFile(name=name, data=self.blob(chart, blob), media_type=_MEDIA_TYPES[name[-4:]])
+                for name, blob in files.items()
+            ),
+            AssetFile(name=SUMS, data=sums.encode(), media_type="text/plain"),
             AssetFile(name=REPORT, data=document.encode(alone), media_type="application/json"),
         )
+
+
+def _descriptor(blob: document.Descriptor) -> Descriptor:
+    return Descriptor(media_type=blob.media_type, digest=Digest.parse(blob.digest), size=blob.size)
 
 
 def _ours(chart: document.Chart) -> bool:
