@@ -20,6 +20,7 @@ FLOORS = {
     "progress": 1,
     "runnerlog": 1,
     "workers": 1,
+    "shared": 1,
     "oci": 1,
     "settings": 1,
     "chart": 2,

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,6 +43,7 @@ from oci_chart_publish.report import compose, document, drift
 from oci_chart_publish.report.saved import REPORT
 from oci_chart_publish.run import DependencyPolicy, Run
 from oci_chart_publish.settings import Layer, Settings, from_environment, from_file, resolve
+from oci_chart_publish.shared import shared_property
 from oci_chart_publish.touched import Touched
 from oci_chart_publish.versions import Versions
 
@@ -106,7 +107,7 @@ class Session:
         """The top of the work tree, or the folder itself outside git."""
         return self.repository.root if self.repository else self.folder
 
-    @cached_property
+    @shared_property
     def layout(self) -> ImageLayout:
         """The cache, made where there is none."""
         path = layout_path(self.settings, self.environment)
@@ -118,17 +119,17 @@ class Session:
                 hint="name a folder that can be written with --layout or $OCI_CHART_CACHE",
             ) from error
 
-    @cached_property
+    @shared_property
     def memo(self) -> Memo:
         """What is remembered beside the cache."""
         return Memo(self.layout.root / "memo")
 
-    @cached_property
+    @shared_property
     def registries(self) -> Registries:
         """The connections of this run."""
         return connect(self.settings, self.environment, say=self.progress.say, secret=self.on_secret)
 
-    @cached_property
+    @shared_property
     def files(self) -> Files | None:
         """What git tracks, in the work tree, or in the commit of a saved plan; None outside a work tree."""
         if self.repository is None:
@@ -139,7 +140,7 @@ class Session:
             return CommitFiles(self.repository, self.revision)
         return None if self.repository.bare else WorkTreeFiles(self.repository)
 
-    @cached_property
+    @shared_property
     def planned(self) -> Planned | None:
         """The saved plan that this run keeps to; None where the settings name none."""
         place = self.settings.from_plan

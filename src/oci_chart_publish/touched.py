@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 from oci_chart_publish.bump.paths import Belonging
 from oci_chart_publish.errors import PublishError
 from oci_chart_publish.forge.event import Event
 from oci_chart_publish.forge.git import GitRepository
 from oci_chart_publish.report.document import Chart
+from oci_chart_publish.shared import shared_property
 from oci_chart_publish.superseded import superseded
 
 
@@ -36,7 +36,7 @@ class Touched:
         belonging = self.belonging(chart.name, chart.path)
         return changed is None or any(path in belonging for path in changed)
 
-    @cached_property
+    @shared_property
     def paths(self) -> frozenset[str] | None:
         """The paths that changed; None where that is not known, which counts as all."""
         event, repository = self.event, self.repository

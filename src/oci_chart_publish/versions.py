@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import partial
 from typing import TypeVar
 
 from oci_chart_publish.bump import policy
@@ -24,6 +24,7 @@ from oci_chart_publish.forge.git import GitRepository
 from oci_chart_publish.handover import VersionDecision
 from oci_chart_publish.labels import commits_of
 from oci_chart_publish.settings import ChartSettings, Settings
+from oci_chart_publish.shared import shared_property
 
 T = TypeVar("T")
 Published = Callable[[], Iterable[ChartVersion]]
@@ -113,7 +114,7 @@ class Versions:
         warning = f"a squash merge as {pull_request.title!r} {said}"
         return replace(decision, warning="; ".join(filter(None, (decision.warning, warning))))
 
-    @cached_property
+    @shared_property
     def _arriving(self) -> frozenset[str]:
         """The commits that the pull request of the event brings, without merges."""
         if self.repository is None:
@@ -144,7 +145,7 @@ class Versions:
         follow = self.settings.bump_dependents
         return self.settings.bump == "auto" if follow is None else follow
 
-    @cached_property
+    @shared_property
     def releases(self) -> Releases:
         """The tags of the repository; missing history is fetched first."""
         return Releases(

@@ -130,6 +130,22 @@ def test_missing_history_is_fetched(work: Work, tmp_path: Path) -> None:
     assert there.next() == {"db": ("0.3.1", "patch"), "web": ("1.3.0", "minor")}
 
 
+def test_missing_history_is_fetched_once_however_many_charts_need_it(work: Work, tmp_path: Path) -> None:
+    work.repo.write(
+        {
+            f"charts/c{number}/Chart.yaml": CHART.format(name=f"c{number}", version="1.0.0")
+            for number in range(12)
+        }
+    )
+    work.repo.commit("feat: many")
+    for number in range(12):
+        work.repo.tag(f"c{number}-1.0.0")
+    work.change("charts/c3/values.yaml", "feat: more")
+    shallow = GitRepo.clone(work.repo.root, tmp_path / "shallow", "--depth=1", "--no-tags")
+    there = Work(shallow, work.server, work.home)
+    assert there.next()["c3"] == ("1.1.0", "minor")
+
+
 def test_the_step_of_the_application_decides_for_commits_that_do_not_say_it(
     work: Work, tmp_path: Path
 ) -> None:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from functools import cached_property
 from pathlib import Path
 from typing import Protocol
 
 from oci_chart_publish.chart.tree import Tree
 from oci_chart_publish.discover.pattern import CHART_FILE
+from oci_chart_publish.shared import shared_property
 
 _PRUNED = frozenset({".git", "node_modules"})
 _NEAR = 3
@@ -79,7 +79,7 @@ class GitFolders:
         """Tell whether there is a Chart.yaml in a folder."""
         return self._files.is_file(f"{folder}/{CHART_FILE}" if folder else CHART_FILE)
 
-    @cached_property
+    @shared_property
     def _all(self) -> set[str]:
         folders = {name.rpartition("/")[0] for name in self._files.named(CHART_FILE)}
         usual = {folder for folder in folders if _PRUNED.isdisjoint(folder.split("/"))}

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import posixpath
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from functools import cached_property
 from pathlib import Path
 
 from oci_chart_publish.chart.tree import Entry
 from oci_chart_publish.errors import ChartError
 from oci_chart_publish.forge.git import GitRepository
+from oci_chart_publish.shared import shared_property
 
 _LINK = "120000"
 _LINK_HOPS = 40  # as Linux
@@ -89,7 +89,7 @@ class CommitFiles:
         """Return the files of one folder ("" is the root)."""
         return CommitTree(self.repository, self.sha, folder, files=self)
 
-    @cached_property
+    @shared_property
     def converted(self) -> frozenset[str]:
         """The paths whose bytes git changes on checkout."""
         git = self.repository.git

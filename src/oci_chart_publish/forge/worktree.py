@@ -8,12 +8,12 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from functools import cached_property
 from pathlib import Path
 
 from oci_chart_publish.chart.tree import Entry, in_order
 from oci_chart_publish.errors import ChartError, ConfigError, PublishError
 from oci_chart_publish.forge.git import Git, GitRepository
+from oci_chart_publish.shared import shared_property
 
 _SUBMODULE = "160000"
 _LINK = "120000"
@@ -36,7 +36,7 @@ class WorkTreeFiles:
         self.root = repository.root
         self._git = repository.git
 
-    @cached_property
+    @shared_property
     def _index(self) -> _Index:
         index = _Index()
         index.add(self._git, "")
@@ -83,7 +83,7 @@ class WorkTreeFiles:
             return ""
         return full[len(self._prefix) :] if full.startswith(self._prefix) else None
 
-    @cached_property
+    @shared_property
     def _prefix(self) -> str:
         return os.path.join(self.root, "")  # noqa: PTH118 - a prefix of strings, with its slash
 
