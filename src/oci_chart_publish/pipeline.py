@@ -204,8 +204,7 @@ def _tag(outcome: Outcome, run: Run, workers: Workers) -> Outcome:
     if isinstance(outcome, Failure) or not outcome.going:
         return outcome
     if run.stopping.is_set():
-        error = SkippedError("not published: the run was interrupted")
-        return outcome.failed(outcome.missing[0], error)
+        return outcome.skipped("not published: the run was interrupted")
     tagged = protocol.put_tags(outcome, workers.gather, overwrite=run.overwrite)
     run.progress.step(outcome.artifact.name, "published" if tagged.done else "failed")
     return tagged

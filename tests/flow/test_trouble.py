@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import random
+import re
 import signal
 import subprocess
 import time
@@ -13,6 +14,8 @@ from pathlib import Path
 
 import pytest
 from tests.fakes.git import GitRepo
+from tests.fakes.registry import FakeRegistry
+from tests.fakes.wire import Reply
 from tests.flow.command import Command, credentials, repository
 from tests.real.registries import Registry
 from tests.real.tools import tool
@@ -239,3 +242,30 @@ def test_secrets_are_neither_in_the_log_nor_in_the_report(command: Command, toke
     done = command.publish(f"{token_registry.host}/secret", options=[*credentials(token_registry)])
     assert done.code == 0, done.err
     assert token_registry.password not in done.out + done.err
+
+
+def test_chart_not_begun_when_the_run_is_interrupted_is_skipped_and_not_failed(command: Command) -> None:
+    places = [FakeRegistry(), FakeRegistry()]
+    tag = r"PUT .*/manifests/1\.[0-9]\.0$"
+    try:
+        for place in places:
+            place.next(tag, Reply(status=503, delay=1))
+        named = [word for place in places for word in ("--registry", place.host + "/stop")]
+        process = command.start("publish", "--json", "--jobs", "1", "--plain-http", *named)
+        while not any(re.search(tag, line) for place in places for line in place.lines()):
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    finally:
+        for place in places:
+            place.close()
+    assert process.returncode == 130, err
+    charts = {chart["name"]: chart for chart in json.loads(out)["charts"]}
+    first, *others = sorted(charts.values(), key=lambda chart: bool(chart["status"] == "skipped"))
+    assert (first["status"], [one["status"] for one in others]) == ("published", ["skipped"] * 3), err
+    for chart in others:
+        assert [target["status"] for target in chart["targets"]] == ["skipped"] * 2
+        assert chart["error"]["message"] == "not published: the run was interrupted"
+    assert [len(place.stores[f"stop/{first['name']}"].tags) for place in places] == [1, 1]
+    assert sum(len(store.tags) for place in places for store in place.stores.values()) == 2

@@ -14,6 +14,8 @@ from oci_chart_publish.layout.layout import ImageLayout
 from oci_chart_publish.layout.memo import Memo
 from oci_chart_publish.push import publish
 from oci_chart_publish.push.reconcile import Action, Finding, Site, State, decide, look_up
+from oci_chart_publish.report import compose
+from oci_chart_publish.report.document import Problem
 
 
 def test_one_registry_takes_six_requests_and_one_write_of_the_manifest(
@@ -95,6 +97,23 @@ def test_published_chart_that_cannot_be_copied_is_a_failure_of_the_registry_that
     old.fake.next("GET .*/blobs/", *[refusal(500, "UNKNOWN", "oops")] * 20)
     assert statuses(carried_out(plan, here)) == ["failed", "skipped"]
     assert new.tags == {}
+
+
+def test_registry_that_was_left_alone_makes_the_chart_skipped_though_another_has_it(
+    start: Start, here: ImageLayout
+) -> None:
+    good, new = start(), start()
+    artifact = built(WEB, here)
+    good.put(artifact.manifest, here)
+    plan = planned(artifact, here, good, new).skipped("not published: why")
+    assert statuses(plan) == ["unchanged", "skipped"]
+    entry = compose.pushed(publish.result(plan, wrote=True))
+    assert (entry.status, entry.digest, entry.error) == (
+        "skipped",
+        str(artifact.digest),
+        Problem(kind="skipped", message="not published: why"),
+    )
+    assert compose.exit_code([entry]) == 0
 
 
 def test_registries_that_disagree_have_no_digest_in_common(

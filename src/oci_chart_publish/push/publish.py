@@ -11,7 +11,13 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TypeVar
 
-from oci_chart_publish.errors import ConflictError, PublishError, RegistryError, VerificationError
+from oci_chart_publish.errors import (
+    ConflictError,
+    PublishError,
+    RegistryError,
+    SkippedError,
+    VerificationError,
+)
 from oci_chart_publish.handover import ChartArtifact, PushResult, TargetResult, TargetStatus
 from oci_chart_publish.oci.descriptor import Descriptor
 from oci_chart_publish.oci.manifest import Manifest
@@ -183,8 +189,7 @@ def _target(plan: Plan, finding: Finding, *, wrote: bool) -> TargetResult:
 def _status(plan: Plan, finding: Finding, *, wrote: bool) -> tuple[TargetStatus, PublishError | None]:
     here = dict(plan.failures).get(finding.site.reference)
     if here is not None:
-        kind = TargetStatus.CONFLICT if isinstance(here, ConflictError) else TargetStatus.FAILED
-        return kind, here
+        return _failed(here), here
     if finding.state is State.FAILED:
         return TargetStatus.FAILED, finding.error
     if finding.state is State.UNKNOWN:
@@ -199,3 +204,9 @@ def _status(plan: Plan, finding: Finding, *, wrote: bool) -> tuple[TargetStatus,
     if finding.state is State.SAME:
         return TargetStatus.UNCHANGED, None
     return TargetStatus.SKIPPED, None
+
+
+def _failed(error: PublishError) -> TargetStatus:
+    if isinstance(error, SkippedError):
+        return TargetStatus.SKIPPED
+    return TargetStatus.CONFLICT if isinstance(error, ConflictError) else TargetStatus.FAILED

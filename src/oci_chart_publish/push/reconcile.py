@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Protocol
 
-from oci_chart_publish.errors import AuthError, ConflictError, NotFoundError, PublishError
+from oci_chart_publish.errors import AuthError, ConflictError, NotFoundError, PublishError, SkippedError
 from oci_chart_publish.handover import ChartArtifact
 from oci_chart_publish.oci.manifest import Manifest
 from oci_chart_publish.oci.store import Source, Target
@@ -107,6 +107,11 @@ class Plan:
     def failed(self, site: Site, error: PublishError) -> Plan:
         """Return the plan with a failure at ``site``."""
         return replace(self, failures=(*self.failures, (site.reference, error)))
+
+    def skipped(self, why: str) -> Plan:
+        """Return the plan with all that was to be written left alone, which is no failure of this chart."""
+        left = tuple((site.reference, SkippedError(why)) for site in self.missing)
+        return replace(self, failures=(*self.failures, *left))
 
 
 def look_up(

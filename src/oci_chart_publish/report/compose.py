@@ -20,8 +20,8 @@ _ORDER: tuple[document.Status, ...] = (
     "would-publish",
     "published",
     "drift",
-    "unchanged",
     "skipped",
+    "unchanged",
 )
 
 
