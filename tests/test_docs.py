@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from tests.test_architecture import FLOORS
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*(ROOT / "docs").rglob("*.md"), *ROOT.glob("*.md")])
@@ -30,6 +31,18 @@ def test_links_lead_to_files(page: Path) -> None:
     links = re.findall(r"\]\(([^)#\s]+)", page.read_text())
     missing = [link for link in links if "://" not in link and not (page.parent / link).exists()]
     assert missing == []
+
+
+def test_architecture_has_every_module_at_its_floor() -> None:
+    table = re.findall(
+        r"^\|\s*(\d*)\s*\| (`.+?) \|", (ROOT / "docs/architecture.md").read_text(), re.MULTILINE
+    )
+    found: dict[str, int] = {}
+    floor = 0
+    for number, names in table:
+        floor = int(number or floor)
+        found |= {name.removesuffix(".py").rstrip("/"): floor for name in re.findall(r"`(.+?)`", names)}
+    assert found == FLOORS
 
 
 def test_pictures_are_small() -> None:
