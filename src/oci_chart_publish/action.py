@@ -112,7 +112,8 @@ def _run(environment: Mapping[str, str], interruption: Interruption) -> int:
         report = session.report(command, _charts(session, sources, run))
         leave(lambda: report)
         stopping = interruption.stopping
-        if command == "plan" and not stopping.is_set():
+        broken = session.planned is not None and report.exit_code != ExitCode.DONE
+        if command == "plan" and not broken and not stopping.is_set():
             report = previewed(session, report, sources, stopping)
         if not stopping.is_set():
             report = announced(session, report, stopping)

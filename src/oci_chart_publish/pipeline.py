@@ -32,7 +32,9 @@ def plan(sources: Iterable[ChartSource], run: Run) -> tuple[document.Chart, ...]
     surveyed, broken = survey(sources, run.dependencies)
     run.progress.start(len(surveyed))
     with Workers(run.jobs) as workers:
-        outcomes = _each_in_order(_prepare_as_promised, surveyed, run, workers)
+        promise = _Promise(check=run.check)
+        outcomes = _each_in_order(partial(_prepare_as_promised, promise), surveyed, run, workers)
+        outcomes = promise.all_or_none(outcomes)
         entries = _entries([*broken, *outcomes], run, workers, wrote=False)
     run.progress.stop()
     return entries
@@ -43,7 +45,9 @@ def publish(sources: Iterable[ChartSource], run: Run) -> tuple[document.Chart, .
     surveyed, broken = survey(sources, run.dependencies)
     run.progress.start(len(surveyed))
     with Workers(run.jobs) as workers:
-        outcomes = _each_in_order(_prepare_and_upload, surveyed, run, workers)
+        promise = _Promise(check=run.check)
+        outcomes = _each_in_order(partial(_prepare_and_upload, promise), surveyed, run, workers)
+        outcomes = promise.all_or_none(outcomes)
         plans = [outcome for outcome in outcomes if isinstance(outcome, Plan)]
         failures = [outcome for outcome in outcomes if isinstance(outcome, Failure)]
         plans = workers.each(partial(protocol.put_manifest, gather=workers.gather), plans)
@@ -140,23 +144,45 @@ def _each_in_order(
     return list(workers.in_order(graph, prepare_one).values())
 
 
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Promise:
+    """Holds the plans of a run against what was promised; where one breaks it, none is carried out.
+
+    ``broken`` are the charts that break it, by name, as they are found.
+    """
+
+    check: Callable[[Plan], None]
+    broken: list[str] = field(default_factory=list)
+
+    def held(self, one: Surveyed, outcome: Outcome) -> Outcome:
+        """Return the plan, or that it is not what was promised; it goes out to nobody before all have been here."""
+        if isinstance(outcome, Plan) and outcome.going:
+            try:
+                self.check(outcome)
+            except PublishError as error:
+                self.broken.append(outcome.artifact.name)
+                return failure(one, error)
+        return outcome
+
+    def all_or_none(self, outcomes: list[Outcome]) -> list[Outcome]:
+        """Return what is to be carried out once all have been held against the promise."""
+        if not self.broken:
+            return outcomes
+        why = f"not published, because not all is as planned: {', '.join(sorted(self.broken))}"
+        return [one.skipped(why) if isinstance(one, Plan) and one.going else one for one in outcomes]
+
+
 def _prepare_as_promised(
-    one: Surveyed, decisions: Decisions, shelf: Shelf, run: Run, workers: Workers
+    promise: _Promise, one: Surveyed, decisions: Decisions, shelf: Shelf, run: Run, workers: Workers
 ) -> Outcome:
-    outcome = prepare(one, decisions, shelf, run, workers)
-    if isinstance(outcome, Plan) and outcome.going:
-        try:
-            run.check(outcome)
-        except PublishError as error:
-            return failure(one, error)
-    return outcome
+    return promise.held(one, prepare(one, decisions, shelf, run, workers))
 
 
 def _prepare_and_upload(
-    one: Surveyed, decisions: Decisions, shelf: Shelf, run: Run, workers: Workers
+    promise: _Promise, one: Surveyed, decisions: Decisions, shelf: Shelf, run: Run, workers: Workers
 ) -> Outcome:
-    outcome = _prepare_as_promised(one, decisions, shelf, run, workers)
-    if isinstance(outcome, Failure):
+    outcome = _prepare_as_promised(promise, one, decisions, shelf, run, workers)
+    if isinstance(outcome, Failure) or promise.broken:
         return outcome
     if outcome.going:
         try:

@@ -37,6 +37,15 @@ class Two:
         run = Command(folder=self.folder, home=self.jobs[1], extra=extra)
         return run.publish(self.place, options=["--from", str(self.saved), *options])
 
+    def change_digest(self, name: str) -> None:
+        """Let the saved plan promise another digest of a chart."""
+        file = self.saved / "report.json"
+        report = json.loads(file.read_text())
+        for one in report["charts"]:
+            if one["name"] == name:
+                one["digest"] = "sha256:" + "0" * 64
+        file.write_text(json.dumps(report))
+
 
 @pytest.fixture
 def two(tmp_path: Path, plain_registry: Registry) -> Two:
@@ -57,6 +66,42 @@ def test_other_content_than_planned_is_not_published(two: Two) -> None:
     assert done.code == 8, done.err
     assert "was planned as sha256:" in done.err + done.out
     assert two.plan().statuses() == {"web": "would-publish"}
+
+
+@pytest.mark.parametrize("wrong", ["api", "web"])
+def test_one_digest_that_is_not_the_planned_one_stops_every_chart_before_the_first_tag(
+    two: Two, plain_registry: Registry, wrong: str
+) -> None:
+    chart(two.folder, "api", "1.0.0")
+    two.git.commit("add api")
+    assert two.plan().code == 0
+    other = next(name for name in ("api", "web") if name != wrong)
+    two.change_digest(wrong)
+    plain_registry.clear()
+    done = two.publish()
+    assert done.code == 8, done.err
+    assert done.statuses() == {wrong: "failed", other: "skipped"}
+    left = next(one for one in done.report["charts"] if one["name"] == other)
+    assert left["error"]["message"] == f"not published, because not all is as planned: {wrong}"
+    assert [target["status"] for target in left["targets"]] == ["skipped"]
+    asked = [method for method, path, _ in plain_registry.requests() if "/manifests/" in path]
+    assert asked == ["HEAD", "HEAD"]
+    assert two.plan().statuses() == {"api": "would-publish", "web": "would-publish"}
+
+
+def test_nothing_is_uploaded_once_the_plan_is_broken(two: Two, plain_registry: Registry) -> None:
+    chart(two.folder, "base", "1.0.0")
+    chart(two.folder, "later", "1.0.0", {"base": "1.0.0"})
+    two.git.commit("add charts")
+    assert two.plan().code == 0
+    two.change_digest("web")
+    plain_registry.clear()
+    done = two.publish("--jobs", "1")  # base and web, and then what has to wait for base
+    assert done.code == 8, done.err
+    assert done.statuses() == {"base": "skipped", "later": "skipped", "web": "failed"}
+    written = [path for method, path, _ in plain_registry.requests() if method not in {"GET", "HEAD"}]
+    assert any("/base/blobs/" in path for path in written)
+    assert [path for path in written if "/base/blobs/" not in path] == []
 
 
 def test_chart_that_the_plan_does_not_show_is_not_published(two: Two) -> None:

@@ -7,7 +7,7 @@ import tarfile
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -368,6 +368,22 @@ def test_other_content_than_the_plan_shows_becomes_no_preview(phases: TwoPhases)
     step = phases.publish()
     assert step.code == 8, step.errors + step.log
     assert phases.project.held("web") == []
+
+
+def test_one_digest_that_is_not_the_planned_one_stops_the_previews_of_every_chart(phases: TwoPhases) -> None:
+    project = phases.project
+    project.repo.git("switch", "--quiet", "topic")
+    head = project.change({"charts/api/Chart.yaml": "apiVersion: v2\nname: api\nversion: 0.2.0\n"})
+    project.repo.git("switch", "--quiet", "--detach", "main")
+    both = replace(phases, head=head, merge=project.repo.merge("topic"))
+    assert both.plan().code == 0
+    report = json.loads((phases.layout / "report.json").read_text())
+    assert [chart_["status"] for chart_ in report["charts"]] == ["would-publish"] * 2
+    report["charts"][0]["digest"] = "sha256:" + "0" * 64
+    phases.change_report(charts=report["charts"])
+    step = both.publish()
+    assert step.code == 8, step.errors + step.log
+    assert (project.held("web"), project.held("api")) == ([], [])
 
 
 def test_plan_of_another_pull_request_than_the_events_is_refused(phases: TwoPhases) -> None:
