@@ -33,7 +33,8 @@ def _settings(inputs: dict[str, Any]) -> list[str]:
             "A setting has one name everywhere: `--dry-run`, the input `dry-run`, the variable "
             f"`{ENVIRONMENT_PREFIX}DRY_RUN`, the key `dry-run` in `{FILES[0]}` or `{FILES[1]}`. The first that is "
             "given counts. Lists have one item a line, or one option each; on the command line `registries` is "
-            "`--registry` and `from-plan` is `--from`. Blanks and line ends around an input do not count."
+            "`--registry` and `from-plan` is `--from`. A command has the options that its `--help` shows. "
+            "Blanks and line ends around an input do not count."
         ),
         "",
         "## Settings",

@@ -28,7 +28,7 @@ Level = Literal["major", "minor", "patch", "none"]
 
 
 class ChartSettings(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
-    """Settings for the charts whose name matches a name or glob under ``charts-settings``."""
+    """Settings for the charts whose name matches a name or glob under ``chart-settings``."""
 
     tag_template: str | None = None
     registries: Lines | None = None
@@ -58,7 +58,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbid
     registry_auth: Annotated[str, _about("Credentials, as a Docker config.json document.")] = ""
     username: Annotated[str, _about("User for the one registry that has no other credential.")] = ""
     password: Annotated[str, _about("Password or token for the same.")] = ""
-    github_token: Annotated[str, _about("Token for ghcr.io, comments, releases and missing history.")] = ""
+    github_token: Annotated[
+        str, _about("Token for ghcr.io, comments, labels, releases and missing history.")
+    ] = ""
     plain_http: Annotated[
         Lines, _about("Registries (HOST[:PORT]) spoken to without TLS, or * for all. Loopback needs none.")
     ] = ()
