@@ -88,22 +88,23 @@ def test_readme_shows_what_the_demo_prints(tmp_path: Path) -> None:
     readme = (ROOT / "README.md").read_text()
     shown = re.findall(r"\$ make demo\n(.+?)\n```", readme, re.DOTALL)
     source = re.findall(r"--source (\S+)", (ROOT / "Makefile").read_text())
+    assert [tool(tmp_path, "publish", "examples/charts", "--source", source[0])] == shown
+
+
+def test_readme_shows_what_save_prints(tmp_path: Path) -> None:
+    readme = (ROOT / "README.md").read_text().replace("\\\n", "")
+    ((command, shown),) = re.findall(r"\$ oci-chart-publish (save .+)\n((?:.+\n)+?)```", readme)
+    assert tool(tmp_path, *command.split()) == shown.rstrip()
+
+
+def tool(home: Path, *arguments: str) -> str:
+    """Run the command in the repository, with a cache of its own, and return what it prints."""
     done = subprocess.run(
-        [
-            sys.executable,
-            "-m",
-            "oci_chart_publish",
-            "publish",
-            "examples/charts",
-            "--source",
-            source[0],
-            "--layout",
-            str(tmp_path / "layout"),
-        ],
+        [sys.executable, "-m", "oci_chart_publish", *arguments, "--layout", str(home / "layout")],
         cwd=ROOT,
-        env={"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONPATH": str(ROOT / "src")},
+        env={"PATH": os.environ["PATH"], "HOME": str(home), "PYTHONPATH": str(ROOT / "src")},
         capture_output=True,
         text=True,
         check=True,
     )
-    assert [done.stdout.rstrip()] == shown
+    return done.stdout.rstrip()
