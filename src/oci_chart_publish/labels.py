@@ -1,97 +1,83 @@
-"""The labels of the pull requests that commits came with: the event's own, and those that were merged lately.
+"""The labels of the pull requests that commits came with, of the one of the event and of those that were merged.
 
 A label decides a version on the pull request, where the version is shown, and has to decide the same after the merge.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from oci_chart_publish.bump.policy import LABEL
-from oci_chart_publish.errors import ForgeError
+from oci_chart_publish.errors import ForgeError, ReadOnlyError
 from oci_chart_publish.forge.event import Event
 from oci_chart_publish.forge.git import GitRepository
 from oci_chart_publish.forge.history import Commit
-from oci_chart_publish.registry.once import Once
 
 if TYPE_CHECKING:
     from oci_chart_publish.forge.github import GitHub
-    from oci_chart_publish.forge.github.pulls import PullRequest
 
-_REBASED = 30
-"""Commits of one pull request that are looked at where it was merged by rebase."""
+ASKED = 500
+"""Commits of one chart, the newest first, whose pull requests are asked for."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Labels:
-    """Tells the labels of a commit's pull request, by the commit's sha; nothing is asked before the first call.
+    """Tells the labels of commits by their shas; nothing is asked before the first call, and nothing twice.
 
-    ``github`` makes the gateway, or None where there is none; ``revision`` is the commit that the run is about. One
-    request for each hundred pull requests that were closed last, and one more for each that was merged by rebase.
+    ``github`` makes the gateway, or None where there is none; ``revision`` is the commit that the run is about.
     """
 
     event: Event
     repository: GitRepository
     revision: str
     github: Callable[[], GitHub | None]
-    say: Callable[[str], None]
-    _once: Once[Mapping[str, tuple[str, ...]]] = field(default_factory=Once)
+    _known: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    _problems: list[str] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def __call__(self, commit: str) -> tuple[str, ...]:
-        """Return the labels; ForgeError where the code host does not answer, since the version depends on it."""
-        return self._once.get("", self._find).get(commit, ())
+    def __call__(self, commits: Sequence[str]) -> Mapping[str, Sequence[str]]:
+        """Return the labels of each commit; safe for threads.
 
-    def _find(self) -> Mapping[str, tuple[str, ...]]:
-        found = self._merged()
+        ForgeError where the code host does not answer, since the version depends on it. Where the token may not read
+        pull requests there are none, and ``problem`` says so.
+        """
+        with self._lock:
+            if not self._known:
+                self._known.update(self._of_event())
+            unknown = [commit for commit in commits[:ASKED] if commit not in self._known]
+            if unknown and not self._problems:
+                self._known.update(dict.fromkeys(unknown, ()) | self._merged(unknown))
+            return {commit: self._known.get(commit, ()) for commit in commits}
+
+    @property
+    def problem(self) -> str:
+        """What kept labels from being read; empty where nothing did."""
+        return next(iter(self._problems), "")
+
+    def _of_event(self) -> dict[str, tuple[str, ...]]:
         pull_request = self.event.pull_request
-        if pull_request is not None:
-            own = commits_of(self.event, self.repository, self.revision)
-            found |= {commit.sha: pull_request.labels for commit in own}
-        return found
+        own = commits_of(self.event, self.repository, self.revision) if pull_request else ()
+        return {commit.sha: pull_request.labels for commit in own} if pull_request else {}
 
-    def _merged(self) -> dict[str, tuple[str, ...]]:
+    def _merged(self, commits: Sequence[str]) -> dict[str, tuple[str, ...]]:
         github = self.github()
         if github is None:
+            if self.event.name:  # outside a workflow nobody expects them
+                self._problems.append("github-token is empty")
             return {}
         with github:
             try:
-                pulls = github.pulls.recently_merged()
+                pulls = github.pulls.merged_with(commits)
             except ForgeError as error:
-                if error.status not in (401, 403, 404):
+                # In a private repository, what a token may not see is not found.
+                unseen = isinstance(error, ReadOnlyError) or error.status in {401, 403, 404}
+                if not unseen and "NOT_FOUND" not in error.codes:
                     raise
-                self.say(f"labels of merged pull requests do not count: {error}")
+                self._problems.append(error.message)
                 return {}
-            return {
-                commit: pull.labels
-                for pull in reversed(pulls)  # the one that changed last wins
-                if any(label.startswith(LABEL) for label in pull.labels)
-                for commit in self._brought(pull, github)
-            }
-
-    def _brought(self, pull: PullRequest, github: GitHub) -> Iterator[str]:
-        """Yield the commits that a merged pull request brought to its base."""
-        repository, merge = self.repository, pull.merge_commit
-        if not merge or repository.commit(merge) is None:
-            return
-        parents = repository.parents(merge)
-        if len(parents) > 1:
-            yield from (commit.sha for commit in repository.log([f"{parents[0]}..{merge}"]))
-            return
-        yield merge
-        if not parents or self._is_squashed(pull, parents[0]):
-            return
-        for _ in range(_REBASED):
-            if not parents or all(one.number != pull.number for one in github.pulls.of_commit(parents[0])):
-                return
-            yield parents[0]
-            parents = repository.parents(parents[0])
-
-    def _is_squashed(self, pull: PullRequest, parent: str) -> bool:
-        """Tell whether the merge is the one commit that GitHub makes of all, by the number that it puts at the end."""
-        commits = self.repository.log([f"{parent}..{pull.merge_commit}"])
-        return any(commit.subject.endswith(f"(#{pull.number})") for commit in commits)
+        return {commit: pull.labels for commit, pull in pulls.items()}
 
 
 def commits_of(event: Event, repository: GitRepository, revision: str) -> tuple[Commit, ...]:

@@ -50,6 +50,7 @@ from oci_chart_publish.versions import Versions
 if TYPE_CHECKING:
     from oci_chart_publish.build.dependencies.fetch import Fetcher
     from oci_chart_publish.forge.github import GitHub
+    from oci_chart_publish.labels import Labels
     from oci_chart_publish.planned import Planned
 
 
@@ -251,9 +252,9 @@ class Session:
             links=self.files.links_below if self.files else lambda _: (),
         )
 
-    def _labels(self) -> Callable[[str], Sequence[str]]:
+    def _labels(self) -> Labels | None:
         if self.repository is None or self.settings.bump != "auto":
-            return lambda _: ()
+            return None
         from oci_chart_publish.labels import Labels  # noqa: PLC0415  (start-up: only where versions are decided)
 
         return Labels(
@@ -261,7 +262,6 @@ class Session:
             repository=self.repository,
             revision=self.revision,
             github=self.github,
-            say=self.progress.say,
         )
 
     @property

@@ -22,7 +22,7 @@ from oci_chart_publish.errors import ConfigError, ConflictError, PublishError
 from oci_chart_publish.forge.event import Event
 from oci_chart_publish.forge.git import GitRepository
 from oci_chart_publish.handover import VersionDecision
-from oci_chart_publish.labels import commits_of
+from oci_chart_publish.labels import Labels, commits_of
 from oci_chart_publish.settings import ChartSettings, Settings
 from oci_chart_publish.shared import shared_property
 
@@ -44,7 +44,7 @@ class Versions:
     repository: GitRepository | None
     revision: str = "HEAD"
     server_url: str = "https://github.com"
-    labels: policy.Labels = lambda _: ()
+    labels: Labels | None = None
     folders: tuple[str, ...] = ()
     links: Callable[[str], Sequence[str]] = lambda _: ()
 
@@ -73,7 +73,7 @@ class Versions:
         decide = partial(
             policy.automatic,
             metadata.version,
-            labels=self.labels,
+            labels=self.labels or policy.unlabelled,
             rules=self._rules(metadata, folder, history),
             bumped_dependency=bumped,
             channel=settings.channel,
@@ -82,7 +82,11 @@ class Versions:
             decision = decide(history, is_same=is_same)
         except ConflictError as error:
             raise error.at("Chart.yaml", key="version") from error
-        return decision if decision.level == "none" else self._squashed(decision, history, decide)
+        if decision.level == "none":
+            return decision
+        if self.labels and self.labels.problem:
+            decision = _warned(decision, f"labels of pull requests do not count: {self.labels.problem}")
+        return self._squashed(decision, history, decide)
 
     def _squashed(
         self, decision: VersionDecision, history: History, decide: Callable[[History], VersionDecision]
@@ -111,8 +115,7 @@ class Versions:
             said = f"makes it {after.version}" if after.version != decision.version else ""
         if not said:
             return decision
-        warning = f"a squash merge as {pull_request.title!r} {said}"
-        return replace(decision, warning="; ".join(filter(None, (decision.warning, warning))))
+        return _warned(decision, f"a squash merge as {pull_request.title!r} {said}")
 
     @shared_property
     def _arriving(self) -> frozenset[str]:
@@ -248,3 +251,7 @@ class Versions:
         keys: Sequence[str] = matching(name, self.settings.chart_settings)
         found = (value(self.settings.chart_settings[key]) for key in reversed(keys))
         return next((one for one in found if one), None)
+
+
+def _warned(decision: VersionDecision, warning: str) -> VersionDecision:
+    return replace(decision, warning="; ".join(filter(None, (decision.warning, warning))))

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import pytest
 
 from oci_chart_publish.bump import policy
 from oci_chart_publish.bump.conventional import Rules
-from oci_chart_publish.bump.policy import Change, History, automatic, explicit, proposal
+from oci_chart_publish.bump.policy import Change, History, Labels, automatic, explicit, proposal
 from oci_chart_publish.chart.version import ChartVersion
 from oci_chart_publish.errors import ConflictError
 from oci_chart_publish.handover import BumpLevel, VersionDecision
@@ -22,6 +23,16 @@ def history(base: str = "", counted: str = "", taken: str = "", messages: tuple[
         taken=frozenset(versions | {ChartVersion.parse(one) for one in taken.split()}),
         changes=tuple(Change(message=message, sha=message) for message in messages),
     )
+
+
+def all_with(labels: Sequence[str]) -> Labels:
+    """Every commit came with a pull request that has these labels."""
+    return lambda commits: dict.fromkeys(commits, labels)
+
+
+def with_(labels: Mapping[str, Sequence[str]]) -> Labels:
+    """Commits by sha came with pull requests that have these labels."""
+    return lambda _: labels
 
 
 def outcome(decision: VersionDecision) -> tuple[str, BumpLevel, str]:
@@ -133,7 +144,7 @@ def test_what_was_decided_not_to_be_released_is_held(
     known: History, labels: tuple[str, ...], *, held: bool
 ) -> None:
     rules = Rules(untyped="none")
-    assert automatic("1.2.3", known, labels=lambda _: labels, rules=rules).held is held
+    assert automatic("1.2.3", known, labels=all_with(labels), rules=rules).held is held
 
 
 @pytest.mark.parametrize(
@@ -147,30 +158,30 @@ def test_what_was_decided_not_to_be_released_is_held(
 )
 def test_labels_come_before_commits(labels: list[str], expected: tuple[str, BumpLevel, str]) -> None:
     known = history("1.2.3", messages=("fix: x",))
-    assert outcome(automatic("1.2.3", known, labels=lambda _: labels)) == expected
+    assert outcome(automatic("1.2.3", known, labels=all_with(labels))) == expected
 
 
 def test_labels_come_before_footers_and_after_a_raised_version() -> None:
     known = history("1.2.3", messages=("x\n\nRelease-As: 3.0.0",))
-    assert automatic("1.2.3", known, labels=lambda _: ["release:patch"]).version == "1.2.4"
-    assert automatic("1.9.0", known, labels=lambda _: ["release:patch"]).version == "1.9.0"
+    assert automatic("1.2.3", known, labels=all_with(["release:patch"])).version == "1.2.4"
+    assert automatic("1.9.0", known, labels=all_with(["release:patch"])).version == "1.9.0"
 
 
 def test_a_label_counts_in_full_below_one() -> None:
     known = history("0.2.3", messages=("fix: x",))
-    assert automatic("0.2.3", known, labels=lambda _: ["release:major"]).version == "1.0.0"
+    assert automatic("0.2.3", known, labels=all_with(["release:major"])).version == "1.0.0"
 
 
 def test_a_label_is_of_the_commits_that_came_with_its_pull_request() -> None:
     known = history("1.2.3", messages=("feat: a", "fix: b"))
     labels = {"fix: b": ["release:major"], "feat: a": ["release:skip"]}
-    assert outcome(automatic("1.2.3", known, labels=lambda sha: labels[sha])) == (
+    assert outcome(automatic("1.2.3", known, labels=with_(labels))) == (
         "2.0.0",
         "major",
         "label release:major",
     )
     labels["fix: b"] = []
-    assert outcome(automatic("1.2.3", known, labels=lambda sha: labels[sha])) == (
+    assert outcome(automatic("1.2.3", known, labels=with_(labels))) == (
         "1.2.4",
         "patch",
         "'fix: b'",
@@ -182,7 +193,7 @@ def test_a_version_that_is_named_stands_beside_a_label_of_another_pull_request()
     named = known.changes[1].sha
     for label, version in (("release:minor", "1.5.0"), ("release:major", "2.0.0"), ("release:skip", "1.5.0")):
         labels = {named: [], known.changes[0].sha: [label]}
-        assert automatic("1.2.3", known, labels=labels.__getitem__).version == version
+        assert automatic("1.2.3", known, labels=with_(labels)).version == version
 
 
 def test_a_footer_that_names_no_version_is_warned_of() -> None:

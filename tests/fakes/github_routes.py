@@ -23,6 +23,19 @@ REFS = re.compile(
 """The document that asks which refs there are; GitHub's schema knows ``Repository.ref(qualifiedName: String!)``."""
 
 
+COMMITS = re.compile(
+    r"query \(\$owner: String!, \$name: String!(?P<types>(?:, \$\w+: GitObjectID!)+)\) "
+    r"\{ repository\(owner: \$owner, name: \$name\) "
+    r"\{ (?P<objects>\w+: object\(oid: \$\w+\) \{ \.\.\.brought \}"
+    r"(?: \w+: object\(oid: \$\w+\) \{ \.\.\.brought \})*) \} \} "
+    r"fragment brought on Commit \{ associatedPullRequests\(first: 5\) \{ nodes \{ "
+    r"number title url state merged author \{ login \} headRefOid headRefName headRepository \{ nameWithOwner \} "
+    r"baseRefOid baseRefName baseRepository \{ nameWithOwner \} mergeCommit \{ oid \} "
+    r"labels\(first: 50\) \{ nodes \{ name \} \} \} \} \}"
+)
+"""The document that asks which pull requests brought some commits (GitHub's ``Commit.associatedPullRequests``)."""
+
+
 @dataclass(frozen=True)
 class Token:
     """Who a token belongs to, what it may write, and what it may read besides (GitHub's names of permissions).
@@ -368,12 +381,14 @@ _register_packages("/users/{username}", "User")
 
 
 def graphql(call: Call) -> dict[str, Any]:
-    """Answer the three documents that the client may send; anything else is an error."""
+    """Answer the four documents that the client may send; anything else is an error."""
     document = " ".join(str(call.body["query"]).split())
     if document == "query { viewer { login } }":
         return {"data": {"viewer": {"login": call.login}}}
     if match := REFS.fullmatch(document):
         return _refs(call, match)
+    if match := COMMITS.fullmatch(document):
+        return _brought(call, match)
     if "createCommitOnBranch(input: $input)" not in document:
         raise AssertionError(f"unknown GraphQL document: {document}")
     if not call.token or call.token.lacks(["contents"], writing=True):
@@ -414,6 +429,56 @@ def _refs(call: Call, match: re.Match[str]) -> dict[str, Any]:
         ref = given[variable].removeprefix("refs/")
         found[alias] = {"name": ref.partition("/")[2]} if ref in call.state.refs else None
     return {"data": {"repository": found}}
+
+
+def _brought(call: Call, match: re.Match[str]) -> dict[str, Any]:
+    """Answer which pull requests brought each commit: null for a commit that is not there."""
+    assert call.token is not None
+    given = dict(call.body["variables"])
+    types = match["types"].removeprefix(", ").split(", ")
+    wanted = {"$owner: String!", "$name: String!", *types}
+    assert {f"${name}: {'GitObjectID' if name[0] == 'c' else 'String'}!" for name in given} == wanted, match[
+        0
+    ]
+    if f"{given['owner']}/{given['name']}" != call.state.full_name:
+        return _graphql_error("repository", "NOT_FOUND", "Could not resolve to a Repository with the name.")
+    if call.token.lacks(["pull_requests"], writing=False):
+        return _graphql_error("repository", "FORBIDDEN", READ_ONLY)
+    found: dict[str, Any] = {}
+    for alias, variable in re.findall(r"(\w+): object\(oid: \$(\w+)\)", match["objects"]):
+        sha = given[variable]
+        assert re.fullmatch("[0-9a-f]{40}", sha), sha
+        pulls = [_pull_node(call, pull) for pull in _introduced(call, sha)][:5]
+        known = sha in call.state.commits or pulls
+        found[alias] = {"associatedPullRequests": {"nodes": pulls}} if known else None
+    return {"data": {"repository": found}}
+
+
+def _introduced(call: Call, sha: str) -> list[Pull]:
+    """Return the merged pull requests that brought a commit, and where none did, the open ones that have it."""
+    having = [
+        pull for pull in call.state.pulls.values() if sha in (pull.head_sha, pull.merge_sha, *pull.commits)
+    ]
+    return [pull for pull in having if pull.merged] or having
+
+
+def _pull_node(call: Call, pull: Pull) -> dict[str, Any]:
+    return {
+        "number": pull.number,
+        "title": pull.title,
+        "url": f"{call.answers.web}/pull/{pull.number}",
+        "state": "MERGED" if pull.merged else pull.state.upper(),
+        "merged": pull.merged,
+        "author": {"login": pull.author},
+        "headRefOid": pull.head_sha,
+        "headRefName": pull.head_ref,
+        "headRepository": {"nameWithOwner": pull.head_repository} if pull.head_repository else None,
+        "baseRefOid": call.state.refs.get(f"heads/{pull.base_ref}", "0" * 40),
+        "baseRefName": pull.base_ref,
+        "baseRepository": {"nameWithOwner": call.state.full_name},
+        "mergeCommit": {"oid": pull.merge_sha} if pull.merge_sha else None,
+        "labels": {"nodes": [{"name": name} for name in pull.labels]},
+    }
 
 
 def _graphql_error(path: str, kind: str, message: str) -> dict[str, Any]:

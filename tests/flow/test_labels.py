@@ -37,7 +37,8 @@ class Project:
         for number, message in enumerate(messages):
             self.repo.write({"charts/web/values.yaml": f"replicas: {number}\n"})
             self.head = self.repo.commit(message)
-        self.github.add_pull(7, head_sha=self.head, title=title, labels=list(labels))
+        commits = tuple(self.repo.git("rev-list", f"{self.base}..HEAD").split())
+        self.github.add_pull(7, head_sha=self.head, title=title, labels=list(labels), commits=commits)
 
     def plan(self, **inputs: str) -> Step:
         pull = self.github.state.pulls[7]
@@ -141,9 +142,27 @@ def test_labels_that_may_not_be_read_are_told_and_commits_decide(project: Projec
     )  # of a private repository
     step = project.push(merged, comment="off")
     assert shown(step)[:2] == ("1.0.1", "published")
-    said = step.errors + step.log
-    assert "labels of merged pull requests do not count" in said
-    assert "Add `pull-requests: read` to the `permissions:` of the job." in said
+    (warning,) = [line for line in step.annotations if line.startswith("::warning")]
+    assert "labels of pull requests do not count: " in warning
+    assert "Resource not accessible by integration" in warning
+
+
+def test_empty_token_is_warned_of_where_labels_might_have_decided(project: Project) -> None:
+    project.open("fix: one", labels=("release:major",))
+    step = project.push(project.squash("fix: one (#7)"), github_token="")
+    assert shown(step)[:2] == ("1.0.1", "published")
+    assert "labels of pull requests do not count: github-token is empty" in step.summary
+
+
+def test_label_counts_however_long_ago_its_pull_request_was_merged(project: Project) -> None:
+    project.open("fix: one", labels=("release:skip",))
+    project.push(project.squash("fix: one (#7)"))
+    for number in range(100, 400):
+        project.github.add_pull(number).state = "closed"
+    project.repo.write({"README.md": "later\n"})
+    sha = project.repo.commit("docs: readme")
+    project.github.state.commit("pushed", sha=sha, branch="main")
+    assert shown(project.push(sha))[:2] == ("1.0.0", "drift")
 
 
 def test_one_request_finds_the_labels_however_many_charts_ask(project: Project) -> None:
@@ -153,7 +172,7 @@ def test_one_request_finds_the_labels_however_many_charts_ask(project: Project) 
     merged = project.squash("fix: one (#7)")
     project.github.forget()
     project.push(merged, comment="off")
-    assert len(project.github.sent("GET")) == 1
+    assert [(one.method, one.path) for one in project.github.requests] == [("POST", "/graphql")]
 
 
 def test_title_that_a_squash_merge_would_take_is_read_ahead(project: Project) -> None:

@@ -6,7 +6,7 @@ then. The number comes from the highest version that counts, in tags and registr
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -19,12 +19,13 @@ from oci_chart_publish.handover import BumpLevel, VersionDecision
 LABEL = "release:"
 _LEVELS: dict[str, Level] = {"major": "major", "minor": "minor", "patch": "patch", "skip": "none"}
 IsSame = Callable[[ChartVersion], bool]
-Labels = Callable[[str], Sequence[str]]
-"""The labels of the pull request that a commit (its sha) came with."""
+Labels = Callable[[Sequence[str]], Mapping[str, Sequence[str]]]
+"""Gives the labels of the pull request that each of some commits (by sha) came with."""
 
 
-def _unlabelled(_: str) -> Sequence[str]:
-    return ()
+def unlabelled(_: Sequence[str]) -> Mapping[str, Sequence[str]]:
+    """Return no labels, where nobody knows of any."""
+    return {}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,7 +90,7 @@ def automatic(
     version: str,
     history: History,
     *,
-    labels: Labels = _unlabelled,
+    labels: Labels = unlabelled,
     rules: Rules | None = None,
     is_same: IsSame = lambda _: False,
     bumped_dependency: str = "",
@@ -109,7 +110,8 @@ def automatic(
     if settled is not None:
         return settled
     rules = rules or Rules()
-    meanings = [_asked(change, rules, labels(change.sha), history) for change in history.changes]
+    labelled = labels([change.sha for change in history.changes]) if history.changes else {}
+    meanings = [_asked(change, rules, labelled.get(change.sha, ()), history) for change in history.changes]
     decision = _next(current, history, meanings, bumped_dependency, channel)
     not_read = next((one for one in meanings if one.not_read), None)
     if not_read is None:

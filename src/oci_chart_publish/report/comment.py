@@ -120,13 +120,10 @@ class Commenter:
 
     def _merged(self) -> list[PullRequest]:
         """Return the pull requests that a push brought: a merge queue and a person may merge several at once."""
-        commits = self.pushed()
-        if len(commits) > 1:
-            found = [pull for pull in self.github.pulls.recently_merged() if pull.merge_commit in commits]
-            if found:
-                return sorted(found, key=lambda pull: pull.number)
-        one = self.github.pulls.merged_as(self.event.revision) if self.event.revision else None
-        return [one] if one else []
+        commits = self.pushed() or frozenset(filter(None, [self.event.revision]))
+        found = self.github.pulls.merged_with(sorted(commits)).values()
+        brought = {pull.number: pull for pull in found if pull.merge_commit in commits}
+        return [brought[number] for number in sorted(brought)]
 
     def _worth(self, report: document.Report) -> bool:
         """Whether a comment that is not there yet is wanted; drift is if this pull request had a hand in it."""

@@ -3,9 +3,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.fakes.github import FakeGitHub, Pull
+from tests.fakes.github import FakeGitHub, Pull, Token
 
-from oci_chart_publish.errors import ForgeError
+from oci_chart_publish.errors import ForgeError, ReadOnlyError
 from oci_chart_publish.forge.github import GitHub
 from oci_chart_publish.forge.github.pulls import PullRequest
 
@@ -56,16 +56,8 @@ def test_a_pull_request_that_does_not_exist_is_an_error(github: GitHub) -> None:
         github.pulls.get(404)
 
 
-def test_the_merged_pull_request_of_a_commit_is_found(fake: FakeGitHub, github: GitHub) -> None:
-    commit = fake.merge(7)
-    found = github.pulls.merged_as(commit)
-    assert found is not None
-    assert (found.number, found.merged, found.open, found.merge_commit) == (7, True, False, commit)
-
-
 def test_a_commit_without_a_pull_request_has_none(fake: FakeGitHub, github: GitHub) -> None:
     assert github.pulls.of_commit(fake.state.refs["heads/main"]) == ()
-    assert github.pulls.merged_as(fake.state.pulls[7].head_sha) is None
 
 
 def test_a_commit_that_github_does_not_have_belongs_to_no_pull_request(github: GitHub) -> None:
@@ -143,26 +135,25 @@ def test_an_open_pull_request_comes_before_a_closed_one(fake: FakeGitHub, github
     assert found.number == 31
 
 
-def test_recently_merged_ones_are_listed_with_their_labels_and_what_they_became(
-    fake: FakeGitHub, github: GitHub
-) -> None:
+def test_merged_ones_are_found_by_the_commits_that_they_brought(fake: FakeGitHub, github: GitHub) -> None:
     fake.state.pulls.clear()
-    fake.add_pull(1, labels=["release:major"])
-    fake.add_pull(2).state = "closed"
+    one = fake.add_pull(1, labels=["release:major", "bug"], title="One", head_repository=FORK)
     fake.add_pull(3)
     merged = fake.merge(1)
     fake.forget()
-    (found,) = github.pulls.recently_merged()
-    assert (found.number, found.labels, found.merge_commit) == (1, ("release:major",), merged)
-    assert len(fake.requests) == 1
+    found = github.pulls.merged_with([merged, one.head_sha, fake.state.pulls[3].head_sha, "0" * 40, merged])
+    assert found == {merged: github.pulls.get(1), one.head_sha: github.pulls.get(1)}
+    assert found[merged].labels == ("release:major", "bug")
+    assert len(fake.sent("POST", "graphql")) == 1
 
 
-def test_merged_ones_are_looked_for_among_the_last_closed_ones_alone(
-    fake: FakeGitHub, github: GitHub
-) -> None:
-    fake.state.pulls.clear()
-    for number in range(1, 251):
-        fake.add_pull(number).state = "closed"
+def test_many_commits_are_asked_for_fifty_at_a_time(fake: FakeGitHub, github: GitHub) -> None:
     fake.forget()
-    assert github.pulls.recently_merged() == ()
-    assert len(fake.requests) == 2
+    assert github.pulls.merged_with(f"{number:040x}" for number in range(101)) == {}
+    assert len(fake.requests) == 3
+
+
+def test_who_may_not_read_pull_requests_is_told(fake: FakeGitHub, github: GitHub) -> None:
+    fake.tokens["t0ken"] = Token(writes=frozenset({"contents"}), reads=frozenset())
+    with pytest.raises(ReadOnlyError, match="Resource not accessible by integration"):
+        github.pulls.merged_with([fake.state.refs["heads/main"]])

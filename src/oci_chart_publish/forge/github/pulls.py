@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 from oci_chart_publish.errors import ForgeError
@@ -13,8 +12,15 @@ from oci_chart_publish.forge.github.answer import Json
 from oci_chart_publish.forge.github.client import Client
 
 NEEDS = "pull-requests: read"
-RECENT = 200
-"""Closed pull requests that are looked at to find the merged ones."""
+ASKED = 50
+"""Commits in one GraphQL question."""
+
+_BROUGHT = (
+    "fragment brought on Commit { associatedPullRequests(first: 5) { nodes { "
+    "number title url state merged author { login } headRefOid headRefName headRepository { nameWithOwner } "
+    "baseRefOid baseRefName baseRepository { nameWithOwner } mergeCommit { oid } "
+    "labels(first: 50) { nodes { name } } } } }"
+)
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -62,18 +68,40 @@ class PullRequests:
             raise
         return tuple(_pull(item) for item in listed if _base(item) == self._repository.lower())
 
-    def merged_as(self, commit: str) -> PullRequest | None:
-        """Return the pull request whose merge is this commit of a branch."""
-        return next((pull for pull in self.of_commit(commit) if pull.merged), None)
+    def merged_with(self, commits: Iterable[str]) -> Mapping[str, PullRequest]:
+        """Return the merged pull request that brought each commit, with its labels as they are now.
 
-    def recently_merged(self) -> tuple[PullRequest, ...]:
-        """Return the merged ones among the closed pull requests that changed last, with labels as they are now.
-
-        It is one request for each hundred of them, at most ``RECENT`` in all: enough for what a push brings.
+        One question for each fifty commits. Those that came without one, and that GitHub does not know, are left out.
         """
-        query = {"state": "closed", "sort": "updated", "direction": "desc"}
-        listed = self._client.pages(f"{self._path}/pulls", query, needs=NEEDS)
-        return tuple(pull for item in islice(listed, RECENT) if (pull := _pull(item)).merged)
+        wanted = list(dict.fromkeys(commits))
+        found: dict[str, PullRequest] = {}
+        for start in range(0, len(wanted), ASKED):
+            found |= self._ask(wanted[start : start + ASKED])
+        return found
+
+    def _ask(self, commits: Sequence[str]) -> dict[str, PullRequest]:
+        variables = {f"c{number}": commit for number, commit in enumerate(commits)}
+        types = "".join(f", ${key}: GitObjectID!" for key in variables)
+        objects = " ".join(f"{key}: object(oid: ${key}) {{ ...brought }}" for key in variables)
+        owner, _, name = self._repository.partition("/")
+        document = (
+            f"query ($owner: String!, $name: String!{types}) "
+            f"{{ repository(owner: $owner, name: $name) {{ {objects} }} }} {_BROUGHT}"
+        )
+        asked = {"owner": owner, "name": name, **variables}
+        answered = answer.mapping(self._client.query(document, asked, needs=NEEDS), "repository")
+        found = {}
+        for number, commit in enumerate(commits):
+            pulls = answer.mapping(answer.mapping(answered, f"c{number}"), "associatedPullRequests")
+            here = [
+                _node(node) for node in answer.objects(pulls, "nodes") if _is_here(node, self._repository)
+            ]
+            merged = [pull for pull in here if pull.merged]
+            # Of several (a branch that was merged into another first) the one that became this very commit counts.
+            best = next((pull for pull in merged if pull.merge_commit == commit), next(iter(merged), None))
+            if best is not None:
+                found[commit] = best
+        return found
 
     def of_workflow_run(self, run: Mapping[str, Any]) -> PullRequest | None:
         """Return the pull request that a ``workflow_run`` (of the event's payload) is about, None where there is none.
@@ -138,3 +166,30 @@ def _here(item: Json, run: Json) -> bool:
     there = answer.mapping(answer.mapping(item, "base"), "repo").get("id")
     here = answer.mapping(run, "repository").get("id")
     return there is None or here is None or there == here
+
+
+def _node(node: Json) -> PullRequest:
+    """Read what GraphQL says of a pull request."""
+    return PullRequest(
+        number=answer.integer(node, "number"),
+        title=answer.text(node, "title", ""),
+        url=answer.text(node, "url"),
+        author=answer.text(answer.mapping(node, "author"), "login", ""),
+        head=answer.text(node, "headRefOid"),
+        head_ref=answer.text(node, "headRefName"),
+        head_repository=answer.text(answer.mapping(node, "headRepository"), "nameWithOwner", ""),
+        base=answer.text(node, "baseRefOid"),
+        base_ref=answer.text(node, "baseRefName"),
+        labels=tuple(
+            answer.text(label, "name") for label in answer.objects(answer.mapping(node, "labels"), "nodes")
+        ),
+        open=answer.text(node, "state") == "OPEN",
+        merged=answer.flag(node, "merged"),
+        merge_commit=answer.text(answer.mapping(node, "mergeCommit"), "oid", ""),
+    )
+
+
+def _is_here(node: Json, repository: str) -> bool:
+    """Tell whether a pull request is one of this repository: forks share its commits."""
+    base = answer.text(answer.mapping(node, "baseRepository"), "nameWithOwner", "")
+    return base.lower() == repository.lower()
