@@ -7,6 +7,7 @@ or given another meaning within schema 1.
 
 from __future__ import annotations
 
+import inspect
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -180,6 +181,8 @@ def decode(data: bytes) -> Report:
 def json_schema() -> dict[str, Any]:
     """Return the JSON Schema of the document."""
     schema = msgspec.json.schema(Report)
+    for definition in schema["$defs"].values():  # since Python 3.13 docstrings come without their indentation
+        definition["description"] = inspect.cleandoc(definition["description"])
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "oci-chart-publish report, schema 1",
