@@ -49,7 +49,7 @@ def run_action(environment: Mapping[str, str]) -> int:
     interruption.listen()
     with collected() as errors:
         try:
-            code = _run(environment, interruption)
+            code = _run(environment, interruption, errors)
         except PublishError as error:
             show(error)
             code = int(error.exit_code)
@@ -79,7 +79,7 @@ def _concluded(code: int) -> document.Conclusion:
     return "conflict" if code == ExitCode.CONFLICT else "failure"
 
 
-def _run(environment: Mapping[str, str], interruption: Interruption) -> int:
+def _run(environment: Mapping[str, str], interruption: Interruption, errors: Sequence[PublishError]) -> int:
     given = inputs(environment)
     event = read_event(environment)
     refuse_untrusted(event)
@@ -87,7 +87,7 @@ def _run(environment: Mapping[str, str], interruption: Interruption) -> int:
     folder = Path(environment.get("GITHUB_WORKSPACE") or os.curdir)
     os.chdir(folder)
     if command and command not in COMMANDS:
-        return _other(command, given, environment)
+        return _other(command, given, environment, errors)
     config = given.pop("config", "")
     options = Layer("input", {key: value for key, value in given.items() if key in fields()})
     session = Session.open(
@@ -141,15 +141,29 @@ def _charts(session: Session, sources: Sequence[ChartSource], run: Run) -> Seque
     return (pipeline.publish if session.writes else pipeline.plan)(sources, run)
 
 
-def _other(command: str, given: Mapping[str, str], environment: Mapping[str, str]) -> int:
-    words = shlex.split(command)
+def _other(
+    command: str, given: Mapping[str, str], environment: Mapping[str, str], errors: Sequence[PublishError]
+) -> int:
+    """Run a command as on the command line; its conclusion is told here unless it is with its ``errors``."""
+    words = _words(command)
     if not words or words[0] not in OTHERS:
         raise ConfigError(f"input 'command': {command!r}", hint=suggestion(command, (*COMMANDS, *OTHERS)))
     config = ["--config", given["config"]] if given.get("config") else []
     settings = {variable(name): value for name, value in given.items() if name in fields()}
     code = run_command([*words, *config], {**environment, **settings})
-    write_outputs(environment.get("GITHUB_OUTPUT", ""), {"conclusion": _concluded(code)})
+    if not errors:
+        write_outputs(environment.get("GITHUB_OUTPUT", ""), {"conclusion": _concluded(code)})
     return code
+
+
+def _words(command: str) -> list[str]:
+    try:
+        return shlex.split(command)
+    except ValueError as error:
+        raise ConfigError(
+            f"input 'command': {command!r}: {error}",
+            hint='close every quote, and put a text with an apostrophe between double quotes: --message "it\'s"',
+        ) from error
 
 
 def inputs(environment: Mapping[str, str]) -> dict[str, str]:

@@ -149,8 +149,16 @@ def command_lines(text: str) -> list[str]:
 
 
 def parse_file_command(text: str) -> dict[str, str]:
-    """Read a file command as the runner does: heredocs and NAME=VALUE lines, line feeds only."""
+    """Read a file command as the runner does: heredocs and NAME=VALUE lines, line feeds only.
+
+    The runner takes the last of several values of a name; that we never need.
+    """
     found: dict[str, str] = {}
+
+    def put(name: str, value: str) -> None:
+        assert name not in found, f"{name} is there twice: {found[name]!r} and {value!r}"
+        found[name] = value
+
     lines = text.split("\n")
     assert lines.pop() == "", "a file command has to end with a line feed"
     while lines:
@@ -158,10 +166,10 @@ def parse_file_command(text: str) -> dict[str, str]:
         equals, heredoc = line.find("="), line.find("<<")
         if heredoc < 0 or 0 <= equals < heredoc:
             assert equals > 0, f"malformed line {line!r}"
-            found[line[:equals]] = line[equals + 1 :]
+            put(line[:equals], line[equals + 1 :])
             continue
         delimiter = line[heredoc + 2 :]
         end = lines.index(delimiter)
-        found[line[:heredoc]] = "\n".join(lines[:end])
+        put(line[:heredoc], "\n".join(lines[:end]))
         del lines[: end + 1]
     return found

@@ -66,6 +66,8 @@ def test_bump_is_run_with_its_options(repo: GitRepo, runner: Runner) -> None:
         ({"jobs": "many"}, "'jobs'"),
         ({"command": "publsh"}, "did you mean 'publish'?"),
         ({"command": "bump --chek"}, "No such option"),
+        ({"command": "bump --message 'x"}, "close every quote"),
+        ({"command": "bump --message x\\"}, "No escaped character"),
         ({"charts": "charts/*"}, "two charts of one name"),
         ({"layout": "/proc/none"}, "/proc/none"),
     ],
