@@ -44,7 +44,7 @@ from oci_chart_publish.report.saved import REPORT
 from oci_chart_publish.run import DependencyPolicy, Run
 from oci_chart_publish.settings import Layer, Settings, from_environment, from_file, resolve
 from oci_chart_publish.shared import shared_property
-from oci_chart_publish.touched import Touched
+from oci_chart_publish.touched import Changes, Touched
 from oci_chart_publish.versions import Versions
 
 if TYPE_CHECKING:
@@ -290,18 +290,21 @@ class Session:
             return self.settings.source or self.event.url
         return self.repository.origin_url() if self.repository else ""
 
-    def touched(self, charts: Sequence[document.Chart]) -> Touched:
-        """Return what tells whether this push or pull request changed a chart's files."""
-        versions = self.versions_of(charts)
-        return Touched(
+    @shared_property
+    def changes(self) -> Changes:
+        """What this push or pull request changed."""
+        return Changes(
             event=self.event,
             repository=self.repository,
             revision=self.revision,
             token=self.settings.github_token,
             server_url=self.server_url,
             say=self.progress.say,
-            belonging=versions.belonging,
         )
+
+    def touched(self, charts: Sequence[document.Chart]) -> Touched:
+        """Return what tells whether this push or pull request changed a chart's files."""
+        return Touched(changes=self.changes, belonging=self.versions_of(charts).belonging)
 
     def versions_of(self, charts: Sequence[document.Chart]) -> Versions:
         """Return the bump stage for the charts of a report."""
@@ -328,16 +331,11 @@ class Session:
         """Where credentials for registries are looked for."""
         return credentials(self.settings, self.environment)
 
-    def report(
-        self, command: str, charts: Sequence[document.Chart], notes: Sequence[str] = ()
-    ) -> document.Report:
+    def report(self, command: str, charts: Sequence[document.Chart]) -> document.Report:
         """Put the outcome of a command into the report."""
-        touched = self.touched(charts)
-        replaced = touched.replaced(charts) if self.settings.bump == "chart" else ()
-        settled = drift.settle(charts, self.settings.conflicts, touched)
-        return replace_struct(
-            self.outline(command, settled), revision=self._commit(), notes=(*notes, *replaced)
-        )
+        replaced = self.changes.replaced(charts) if self.settings.bump == "chart" else ()
+        settled = drift.settle(charts, self.settings.conflicts, self.touched(charts))
+        return replace_struct(self.outline(command, settled), revision=self._commit(), notes=replaced)
 
     def outline(self, command: str, charts: Sequence[document.Chart]) -> document.Report:
         """Return the report as far as it is known without asking anybody: git, registries or the code host."""

@@ -15,11 +15,11 @@ from oci_chart_publish.superseded import superseded
 
 
 @dataclass(frozen=True, kw_only=True)
-class Touched:
-    """Tells whether the commits of an event changed a chart's files; where that is not known, they did.
+class Changes:
+    """What the commits of an event changed.
 
-    ``belonging`` gives the paths that count for the chart of a name in a folder; ``revision`` is the commit that the
-    event ends with. Missing commits are fetched with ``token``, for ``server_url`` alone.
+    ``revision`` is the commit that the event ends with. Missing commits are fetched with ``token``, for ``server_url``
+    alone.
     """
 
     event: Event
@@ -28,17 +28,18 @@ class Touched:
     token: str
     server_url: str
     say: Callable[[str], None]
-    belonging: Callable[[str, str], Belonging]
-
-    def __call__(self, chart: Chart) -> bool:
-        """Tell whether the chart was changed."""
-        changed = self.paths
-        belonging = self.belonging(chart.name, chart.path)
-        return changed is None or any(path in belonging for path in changed)
 
     @shared_property
     def paths(self) -> frozenset[str] | None:
         """The paths that changed; None where that is not known, which counts as all."""
+        try:
+            return self._paths()
+        except PublishError as error:
+            # Everything is published by now: what a run did must be told even where this cannot be.
+            self.say(f"conflicts count as this run's own: {error}")
+            return None
+
+    def _paths(self) -> frozenset[str] | None:
         event, repository = self.event, self.repository
         # A push goes on from the commit before; a pull request and a new branch go off somewhere.
         new = event.created and event.ref.startswith("refs/heads/") and not event.on_default_branch
@@ -50,12 +51,7 @@ class Touched:
             base = next((place for place in places if repository.commit(place)), places[0])
         if repository is None or not base:
             return None
-        try:
-            self._fetch_missing(repository, base, branches=branches)
-        except PublishError as error:
-            # Everything is published by now: what a run did must be told even where this cannot be.
-            self.say(f"conflicts count as this run's own: {error}")
-            return None
+        self._fetch_missing(repository, base, branches=branches)
         if repository.commit(base) is None:
             return None  # the history was rewritten: everything may have changed
         start = repository.merge_base(base, self.revision) if branches else base
@@ -87,3 +83,20 @@ class Touched:
             return superseded(repository, event.before, self.revision, charts)
         except PublishError:
             return ()  # worth a note, not a failure
+
+
+@dataclass(frozen=True, kw_only=True)
+class Touched:
+    """Tells whether the commits of an event changed a chart's files; where that is not known, they did.
+
+    ``belonging`` gives the paths that count for the chart of a name in a folder.
+    """
+
+    changes: Changes
+    belonging: Callable[[str, str], Belonging]
+
+    def __call__(self, chart: Chart) -> bool:
+        """Tell whether the chart was changed."""
+        changed = self.changes.paths
+        belonging = self.belonging(chart.name, chart.path)
+        return changed is None or any(path in belonging for path in changed)

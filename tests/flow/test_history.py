@@ -442,3 +442,16 @@ def test_the_replay_of_a_clone_tells_what_failed_and_what_auto_would_have_chosen
     rules.write_text("commit-types:\n  'raised .#3.$': minor\n")
     levels = replay("levels", f"--settings={rules}")
     assert levels.startswith("3 commits: 2 of 3 levels agree, 1 of 1 of charts below 1.0.0\n")
+
+
+def test_history_that_cannot_be_read_costs_no_report(project: Project, tmp_path: Path) -> None:
+    before = project.repo.git("rev-parse", "HEAD")
+    project.change("web", "forgotten")
+    project.repo.git("config", "uploadpack.allowFilter", "true")
+    clone = GitRepo.clone(project.repo.root, tmp_path / "clone", "--filter=tree:0", "--no-checkout")
+    clone.git("checkout", "--quiet", "main")
+    clone.git("remote", "set-url", "origin", "http://127.0.0.1:1/gone")
+    project.runner.workspace = clone.root
+    step = Project(clone, project.registry, project.runner).push(before)
+    assert (step.code, statuses(step)["web 1.0.0"]) == (4, "conflict"), step.errors
+    assert "conflicts count as this run's own" in step.errors + step.log
