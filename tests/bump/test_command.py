@@ -111,6 +111,16 @@ def test_write_edits_one_scalar_and_check_is_content_afterwards(work: Work) -> N
     assert work.publish() == {"db": ("0.3.0", "unchanged"), "web": ("1.2.1", "published")}
 
 
+@pytest.mark.parametrize("other", ["--write", "--commit"])
+def test_check_beside_what_changes_something_is_refused(work: Work, other: str) -> None:
+    work.repo.tag("web-1.2.0")
+    work.change("charts/web/values.yaml", "fix: port")
+    head = work.repo.git("rev-parse", "HEAD")
+    said = work.run("bump", "--check", other, "--registry", work.registry, code=2)
+    assert f"bump: --check changes nothing, and {other} does" in said
+    assert (work.repo.git("status", "--porcelain"), work.repo.git("rev-parse", "HEAD")) == ("", head)
+
+
 def test_an_explicit_step_moves_only_what_changed(work: Work) -> None:
     work.publish()
     work.repo.tag("web-1.2.0")

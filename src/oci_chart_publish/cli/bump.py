@@ -17,7 +17,7 @@ from oci_chart_publish.chart.yamldoc import line_of
 from oci_chart_publish.cli.flow import PATHS, REGISTRY, common
 from oci_chart_publish.cli.main import show
 from oci_chart_publish.cli.options import given, setting_options
-from oci_chart_publish.errors import ConflictError, ExitCode, PublishError, worst
+from oci_chart_publish.errors import ConfigError, ConflictError, ExitCode, PublishError, worst
 from oci_chart_publish.pipeline import Bumped
 from oci_chart_publish.report.table import columns
 from oci_chart_publish.report.text import plain
@@ -57,13 +57,18 @@ def bump(environment: Mapping[str, str], /, *, write: bool, check: bool, commit:
     Only single scalars are edited: comments, quotes and line ends stay. A commit through the API leaves the files here
     as they are, unless --write is given too.
     """
+    if check and (write or commit):
+        raise ConfigError(
+            f"bump: --check changes nothing, and --{'write' if write else 'commit'} does",
+            hint="give one of them",
+        )
     message, as_json, quiet = options.pop("message"), options.pop("as_json"), options.pop("quiet")
     layer = given({**options, "charts": options.pop("paths")})
     session = Session.open(layer, environment, folder=Path.cwd(), config=options["config"], quiet=True)
     if session.settings.bump == "chart":
         session = session.with_settings(replace(session.settings, bump="auto"))
     with closing(session):
-        to = committing.destination(session) if commit and not check else None
+        to = committing.destination(session) if commit else None
         sources = session.sources()
         bumped, errors = pipeline.bump(sources, session.run(sources))
         moving = [one for one in bumped if one.files]
