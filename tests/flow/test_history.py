@@ -378,7 +378,8 @@ def test_what_no_commit_wants_released_is_held_and_fails_no_push(project: Projec
         "not released: no commit asks for a release, such as 'docs: a comment'; "
     )
     assert (web["next_version"], web["changes"]["added"]) == (None, ["values.yaml"])
-    assert [line for line in step.annotations if line.startswith(("::error", "::warning"))] == []
+    said = [line for line in step.annotations if line.startswith(("::error", "::warning"))]
+    assert [line for line in said if "github-token is empty" not in line] == []
     assert [line for line in step.annotations if line.startswith("::notice")] != []
     assert project.push(before, bump="auto", command="verify").code == 8
 
