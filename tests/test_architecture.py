@@ -48,6 +48,7 @@ FLOORS = {
     "cache": 7,
     "run": 6,
     "survey": 7,
+    "narrowing": 8,
     "prepare": 8,
     "pipeline": 9,
     "session": 10,

@@ -21,7 +21,6 @@ from oci_chart_publish.bump.rewrite import write_file
 from oci_chart_publish.chart.tree import FolderTree, Tree
 from oci_chart_publish.connections import connect, credentials
 from oci_chart_publish.discover import find
-from oci_chart_publish.discover.changed import changed_since
 from oci_chart_publish.discover.folders import Files
 from oci_chart_publish.discover.source import ChartSource
 from oci_chart_publish.errors import ConfigError
@@ -174,8 +173,15 @@ class Session:
                 raise ConfigError(
                     f"--changed-since {since} needs a git work tree, and {self.folder} is in none"
                 )
-            head = self.revision if self.planned else None
-            found = changed_since(found, since, repository=self.repository, files=self.files, head=head)
+            from oci_chart_publish.narrowing import Narrowing  # noqa: PLC0415  (start-up: only where it is asked for)
+
+            narrowing = Narrowing(
+                repository=self.repository,
+                files=self.files,
+                policy=self.dependencies(),
+                belonging=self.versions(found).belonging,
+            )
+            found = narrowing.since(found, since, head=self.revision if self.planned else None)
         if self.planned:
             self.planned.check_charts([source.path for source in found])
         return found

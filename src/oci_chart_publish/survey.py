@@ -9,7 +9,7 @@ from graphlib import CycleError, TopologicalSorter
 
 from oci_chart_publish.build.dependencies.entry import MANIFEST, key_of
 from oci_chart_publish.build.dependencies.need import FILE
-from oci_chart_publish.chart.metadata import ChartMetadata, decode_metadata
+from oci_chart_publish.chart.metadata import ChartMetadata, Dependency, decode_metadata
 from oci_chart_publish.chart.tree import Tree
 from oci_chart_publish.errors import ChartError, ConfigError
 from oci_chart_publish.handover import Failure
@@ -25,7 +25,7 @@ def survey(
     broken: list[Failure] = []
     for source in sources:
         try:
-            found.append(Surveyed(source=source, metadata=_metadata(source.tree)))
+            found.append(Surveyed(source=source, metadata=read_metadata(source.tree)))
         except ChartError as error:
             broken.append(
                 Failure(path=source.path, error=error.within(source.path) if source.path else error)
@@ -59,7 +59,8 @@ def _in_circle(one: Surveyed, circle: tuple[str, ...], links: Iterable[tuple[int
     return failure(one, error)
 
 
-def _metadata(tree: Tree) -> ChartMetadata:
+def read_metadata(tree: Tree) -> ChartMetadata:
+    """Read the Chart.yaml of a chart, and the requirements.yaml that older ones have beside it."""
     present = {entry.name for entry in tree.entries("") if not entry.is_dir}
     if "Chart.yaml" not in present:
         raise ChartError("there is no such file", path="Chart.yaml")
@@ -90,16 +91,25 @@ def _links(one: Surveyed, names: Mapping[str, str], policy: DependencyPolicy) ->
 
     A dependency is one by ``file://``, or by a URL that means this repository; none on the chart itself.
     """
-    known = set(names.values())
     for number, dependency in enumerate(one.metadata.dependencies):
-        name = ""
-        repository = policy.aliases.get(
-            dependency.repository.lstrip("@").removeprefix("alias:"), dependency.repository
-        )
-        if repository.startswith(FILE):
-            folder = posixpath.normpath(posixpath.join(one.source.path, repository.removeprefix(FILE)))
+        for folder in places(dependency, one.source.path, names, policy):
             name = names.get(folder, "")
-        elif dependency.name in known and policy.is_own(repository):
-            name = dependency.name
-        if name not in {"", one.metadata.name}:
-            yield number, name
+            if name not in {"", one.metadata.name}:
+                yield number, name
+
+
+def places(
+    dependency: Dependency, folder: str, names: Mapping[str, str], policy: DependencyPolicy
+) -> tuple[str, ...]:
+    """Return the folders of this repository that a dependency of the chart in ``folder`` comes from.
+
+    The one that ``file://`` names, whether or not there is a chart; those of the charts of its name (``names``, by
+    folder) for a URL that means this repository; none for another one.
+    """
+    repository = policy.aliases.get(
+        dependency.repository.lstrip("@").removeprefix("alias:"), dependency.repository
+    )
+    if repository.startswith(FILE):
+        return (posixpath.normpath(posixpath.join(folder, repository.removeprefix(FILE))),)
+    named = tuple(other for other, name in names.items() if name == dependency.name)
+    return named if named and policy.is_own(repository) else ()

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 from tests.fakes.git import ENV, GitRepo, chart_yaml
 
+from oci_chart_publish.bump.paths import Belonging
 from oci_chart_publish.discover import ChartSource, changed_since, charts
-from oci_chart_publish.discover.changed import Inputs
 from oci_chart_publish.errors import ConfigError
 from oci_chart_publish.forge.git import GitRepository
 from oci_chart_publish.forge.worktree import WorkTreeFiles
@@ -23,14 +23,17 @@ def repo(tmp_path: Path) -> GitRepo:
     return repo
 
 
-def changed(repo: GitRepo, rev: str = "main", inputs: Inputs | None = None) -> list[str]:
+def changed(repo: GitRepo, rev: str = "main") -> list[str]:
     repository = GitRepository.open(repo.root, ENV)
     assert repository is not None
     files = WorkTreeFiles(repository)
+
+    def belonging(source: ChartSource) -> Belonging:
+        return Belonging(folder=source.path, extra=tuple(files.links_below(source.path)))
+
     sources = charts(["**"], base=repo.root, files=files)
-    return [
-        one.path for one in changed_since(sources, rev, repository=repository, files=files, inputs=inputs)
-    ]
+    found = changed_since(sources, rev, repository=repository, files=files, belonging=belonging)
+    return [one.path for one in found]
 
 
 def test_without_changes_there_are_no_charts(repo: GitRepo) -> None:
@@ -77,17 +80,6 @@ def test_what_a_link_leads_to_counts(repo: GitRepo) -> None:
     repo.write({"common/a.yaml": "b"})
     repo.commit("common")
     assert changed(repo) == ["charts/api"]
-
-
-def test_further_inputs_count(repo: GitRepo) -> None:
-    repo.write({"README.md": "y"})
-    repo.commit("readme")
-
-    def inputs(source: ChartSource) -> list[str]:
-        return ["README.md"] if source.path == "charts/web" else []
-
-    assert changed(repo) == []
-    assert changed(repo, inputs=inputs) == ["charts/web"]
 
 
 def test_everything_counts_for_a_chart_at_the_root(tmp_path: Path) -> None:
