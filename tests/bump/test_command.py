@@ -242,6 +242,37 @@ def test_a_chart_that_does_not_follow_is_left_as_it_is(work: Work) -> None:
     assert "  version: 0.3.1\r\n" in (work.repo.root / "charts/web/Chart.yaml").read_bytes().decode()
 
 
+def test_what_is_published_needs_no_bump_though_the_tree_names_an_older_version(work: Work) -> None:
+    work.publish()
+    work.repo.tag("web-1.2.0")
+    work.repo.tag("db-0.3.0")
+    work.change("charts/web/values.yaml", "fix: web")
+    assert "1.2.0 was not raised" in work.run("bump", "--check", "--registry", work.registry, code=4)
+    assert work.publish()["web"] == ("1.2.1", "published")
+    work.run("bump", "--check", "--registry", work.registry)
+
+
+def test_warnings_are_printed_and_what_all_charts_lack_is_said_once(work: Work) -> None:
+    work.publish()
+    work.repo.tag("web-1.2.0")
+    work.repo.tag("db-0.3.0")
+    work.change("charts/web/values.yaml", "fix: web\n\nRelease-As: 2.5")
+    arguments = [sys.executable, "-m", "oci_chart_publish", "bump"]
+    around = {**ENV, "PATH": os.environ["PATH"], "PYTHONPATH": str(ROOT / "src"), "HOME": str(work.home)}
+    done = subprocess.run(
+        arguments, cwd=work.repo.root, env=around, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "warning: web: 'Release-As: 2.5' of 'fix: web' is no semantic version" in done.stderr
+
+    shallow = GitRepo.clone(work.repo.root, work.home / "shallow", "--depth=1", "--no-tags")
+    shallow.git("remote", "set-url", "origin", "http://127.0.0.1:1/gone")
+    done = subprocess.run(
+        arguments, cwd=shallow.root, env=around, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr.count("cannot fetch the missing history")) == (2, 1)
+
+
 COLLIDING = """charts:
   web: {tag-template: 'v{version}'}
   d*: {tag-template: 'v{version}'}

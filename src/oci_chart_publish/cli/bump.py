@@ -77,12 +77,16 @@ def bump(environment: Mapping[str, str], /, *, write: bool, check: bool, commit:
             print()
         elif not quiet:
             print(columns(HEAD, [_cells(one) for one in bumped]))
-        for error in errors:
+        for one in bumped:
+            if one.decision.warning and not quiet:
+                print(f"warning: {plain(one.name)}: {plain(one.decision.warning)}", file=sys.stderr)
+        for error in {str(error): error for error in errors}.values():  # what all charts lack is said once
             show(error)
         if errors:
             return int(worst(error.exit_code for error in errors))
         if check:
-            return _check(moving)
+            # What is published already lacks nothing, though the tree names an older version.
+            return _check([one for one in moving if one.decision.level != "none"])
         if write or to:
             for line in _change(session, _files(moving), message, to, write=write):
                 print(line, file=sys.stderr if as_json else sys.stdout)
@@ -104,6 +108,7 @@ def _document(one: Bumped) -> dict[str, Any]:
         "previous": one.decision.previous,
         "level": one.decision.level,
         "reason": one.decision.reason,
+        "warning": one.decision.warning,
         "files": sorted(one.files),
     }
 
