@@ -103,3 +103,11 @@ def test_command_line_refuses_what_the_action_does(project: Project, tmp_path: P
     assert done.code == 2, done.err
     assert "refused to run on pull_request_target" in done.err
     assert project.published() == []
+
+
+def test_command_line_may_let_conflicts_pass(project: Project) -> None:
+    assert project.command().publish(project.place).code == 0
+    project.git.write({"charts/web/values.yaml": "other: true\n"})
+    assert project.command().publish(project.place).code == 4
+    done = project.command().publish(project.place, options=["--conflicts", "warn"])
+    assert (done.code, done.statuses()) == (0, {"web": "drift"}), done.err

@@ -31,6 +31,7 @@ BUILD = (
     "untyped",
     "squash",
     "ignore-changes",
+    "conflicts",
     "tag-template",
     "channel",
     "annotations",
