@@ -343,8 +343,8 @@ def test_an_explicit_step_is_not_taken_twice() -> None:
 
 
 def test_chart_yaml_is_the_truth_by_default() -> None:
-    assert policy.keep("v1.2", previous="1.1.0") == VersionDecision(
-        version="v1.2", level="none", reason="Chart.yaml says so", previous="1.1.0", stamped=False
+    assert policy.keep("v1.2") == VersionDecision(
+        version="v1.2", level="none", reason="Chart.yaml says so", previous=None, stamped=False
     )
 
 

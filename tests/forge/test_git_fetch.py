@@ -173,17 +173,17 @@ def test_old_files_are_brought_with_one_request(tmp_path: Path) -> None:
         with opened(clone.root) as repository:
             repository.fetch_history("main", "s3cret", server=server.url)
             server.seen.clear()
-            old = [(f"HEAD~{back}", f"charts/{name}/Chart.yaml") for back in range(1, 4) for name in "abcd"]
-            repository.prefetch([*old, ("HEAD", "missing")])
-            after = len(server.seen)
-            assert [repository.read(rev, path) for rev, path in old[:2]] == [
+            names = [f"HEAD~{back}:charts/{name}/Chart.yaml" for back in range(1, 4) for name in "abcd"]
+            old = [clone.git("rev-parse", name) for name in names]
+            repository.prefetch_blobs([*old, *old])
+            # One for the capabilities, one for the objects.
+            assert len(server.seen) == 2
+            assert [repository.blob(sha) for sha in old[:2]] == [
                 b"version: 2.0.3\n# a\n",
                 b"version: 2.0.3\n# b\n",
             ]
-            assert all(repository.read(rev, path) for rev, path in old)
-            assert len(server.seen) == after
-            # One for the capabilities, one for the objects.
-            assert after == 2
+            assert all(repository.blob(sha) for sha in old)
+            assert len(server.seen) == 2
             CommitTree(repository, "HEAD~4", "charts").read("a/Chart.yaml")
             CommitTree(repository, "HEAD~4", "charts").read("b/Chart.yaml")
             assert len(server.seen) == 4
@@ -194,7 +194,7 @@ def test_in_a_whole_clone_nothing_is_brought(tmp_path: Path) -> None:
     clone = GitRepo.clone(tmp_path / "up", tmp_path / "clone")
     clone.git("remote", "set-url", "origin", "http://127.0.0.1:9/charts.git")
     with opened(clone.root) as repository:
-        repository.prefetch([("HEAD", "charts/web/Chart.yaml")])
+        repository.prefetch_blobs([clone.git("rev-parse", "HEAD:charts/web/Chart.yaml")])
         assert repository.read("HEAD", "charts/web/Chart.yaml") == b"version: 1.2.0\n"
 
 

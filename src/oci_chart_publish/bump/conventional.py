@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from oci_chart_publish.chart.version import is_strict
@@ -47,7 +47,6 @@ class Rules:
     because: str = ""
     squash: bool = False
     initial_development: bool = True
-    types: Mapping[str, Level] = field(default_factory=lambda: TYPES)
 
     @classmethod
     def of(
@@ -132,7 +131,7 @@ def _stated(subject: str, rules: Rules) -> Level | None:
     for pattern, level in rules.patterns:
         if pattern.search(subject):
             return level
-    return rules.types.get(header["type"].lower()) if header else None
+    return TYPES.get(header["type"].lower()) if header else None
 
 
 def footers(body: str) -> list[tuple[str, str]]:

@@ -59,9 +59,9 @@ class History:
         return max(self.counted, default=None)
 
 
-def keep(version: str, previous: str | None = None) -> VersionDecision:
+def keep(version: str) -> VersionDecision:
     """Decide by policy ``chart``: Chart.yaml is the truth."""
-    return VersionDecision(version=version, level="none", reason="Chart.yaml says so", previous=previous)
+    return VersionDecision(version=version, level="none", reason="Chart.yaml says so")
 
 
 def explicit(

@@ -301,8 +301,8 @@ class GitRepository:
     def fetch_history(self, branch: str, token: str = "", *, server: str = GITHUB) -> None:
         """Complete the history of ``branch`` and of HEAD, with all tags, without the contents of old files.
 
-        Those are fetched when they are read (see ``prefetch``). ``token`` goes to ``server`` and nowhere else. Tags
-        that differ from those of ``origin`` are overwritten. ConfigError with what to change where the fetch fails.
+        Those are fetched when they are read (see ``prefetch_blobs``). ``token`` goes to ``server`` and nowhere else.
+        Tags that differ from those of ``origin`` are overwritten. ConfigError, with what to change, where that fails.
         """
         self._authorise(token, server)
         depth = ("--unshallow",) if self.is_shallow() else ()
@@ -321,19 +321,11 @@ class GitRepository:
         depth = ("--depth=1",) if self.is_shallow() else ()  # which would cut a complete history off
         self._fetch(token, *depth, "--no-tags", "origin", sha)
 
-    def prefetch(self, files: Iterable[tuple[str, str]]) -> None:
-        """Bring the contents of ``(rev, path)`` pairs with one request, where the clone lacks old files.
-
-        Without it each one is a request of its own when it is read. Paths that do not exist count for nothing.
-        """
-        if self._is_partial():
-            blobs = (
-                self._git.run("rev-parse", "--verify", "--quiet", f"{rev}:{path}") for rev, path in files
-            )
-            self.prefetch_blobs(done.stdout.decode().strip() for done in blobs if done.returncode == 0)
-
     def prefetch_blobs(self, shas: Iterable[str]) -> None:
-        """Bring blobs by their object ids with one request, where the clone lacks old files."""
+        """Bring blobs by their object ids with one request, where the clone lacks old files.
+
+        Without it each one is a request of its own when it is read.
+        """
         wanted = sorted(set(shas))
         if wanted and self._is_partial():
             lines = "".join(f"{sha}\n" for sha in wanted).encode()

@@ -11,13 +11,11 @@ FILES = {"charts/web/Chart.yaml": b"version: 1.4.1\r\n", "logo.png": b"\x89PNG\x
 
 @pytest.fixture
 def head(fake: FakeGitHub) -> str:
-    return fake.state.commit("before", branch="main", files={"old": b"1", "kept": b"2"})
+    return fake.state.commit("before", branch="main", files={"logo.png": b"1", "kept": b"2"})
 
 
 def test_files_are_committed_byte_for_byte(fake: FakeGitHub, github: GitHub, head: str) -> None:
-    made = github.commits.commit_files(
-        "main", head, FILES, "chore: release\n\nweb 1.4.1\n", deletions=["old"]
-    )
+    made = github.commits.commit_files("main", head, FILES, "chore: release\n\nweb 1.4.1\n")
     commit = fake.state.commits[made.sha]
     assert (commit.message, commit.parents) == ("chore: release\n\nweb 1.4.1", (head,))
     assert commit.files == {**FILES, "kept": b"2"}

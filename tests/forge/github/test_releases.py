@@ -320,7 +320,8 @@ def test_a_tag_on_another_commit_is_not_moved_and_is_reported(
     fake: FakeGitHub, github: GitHub, spec: ReleaseSpec
 ) -> None:
     elsewhere = fake.state.refs["heads/main"]
-    github.tags.ensure("web-1.4.0", elsewhere, message="web 1.4.0")
+    annotated = fake.state.create_tag("web-1.4.0", elsewhere, "web 1.4.0")
+    fake.state.create_ref("refs/tags/web-1.4.0", annotated)
     assert github.releases.ensure(spec).commit == elsewhere
     assert fake.state.tags() == {"web-1.4.0": elsewhere}
 

@@ -22,33 +22,37 @@ def test_a_tag_is_created_once(fake: FakeGitHub, github: GitHub, head: str) -> N
     assert len(fake.sent("POST")) == 1
 
 
-def test_a_message_makes_a_tag_annotated(fake: FakeGitHub, github: GitHub, head: str) -> None:
-    github.tags.ensure("web-1.0.0", head, message="web 1.0.0")
+def annotated(fake: FakeGitHub, name: str, commit: str) -> None:
+    """Tag a commit as ``git tag --annotate`` does."""
+    fake.state.create_ref(f"refs/tags/{name}", fake.state.create_tag(name, commit, "by hand"))
+
+
+def test_an_annotated_tag_names_the_commit_that_it_is_of(fake: FakeGitHub, github: GitHub, head: str) -> None:
+    annotated(fake, "web-1.0.0", head)
     tag = github.tags.get("web-1.0.0")
     assert tag is not None
     assert (tag.annotated, github.tags.commit(tag)) == (True, head)
-    assert list(fake.state.tag_objects.values()) == [("web-1.0.0", head, "web 1.0.0")]
+    assert github.tags.ensure("web-1.0.0", head) == TagOutcome(status=TagStatus.EXISTING, commit=head)
+    assert fake.sent("POST") == []
 
 
-@pytest.mark.parametrize("message", ["", "annotated"])
+@pytest.mark.parametrize("by_hand", [False, True])
 def test_a_tag_on_another_commit_is_never_moved(
-    fake: FakeGitHub, github: GitHub, head: str, message: str
+    fake: FakeGitHub, github: GitHub, head: str, *, by_hand: bool
 ) -> None:
-    github.tags.ensure("web-1.0.0", head, message=message)
+    if by_hand:
+        annotated(fake, "web-1.0.0", head)
+    else:
+        github.tags.ensure("web-1.0.0", head)
     later = fake.state.commit("later", branch="main")
     assert github.tags.ensure("web-1.0.0", later) == TagOutcome(status=TagStatus.ELSEWHERE, commit=head)
     assert fake.state.tags() == {"web-1.0.0": head}
 
 
 @pytest.mark.parametrize("effect", ["none", "done"])
-@pytest.mark.parametrize("pattern", ["/git/refs$", "/git/tags$"])
-def test_a_bad_gateway_leaves_one_tag(
-    fake: FakeGitHub, github: GitHub, head: str, effect: str, pattern: str
-) -> None:
-    fake.fail("POST", pattern, 502, effect="done" if effect == "done" else "none")
-    assert github.tags.ensure("web-1.0.0", head, message="m") == TagOutcome(
-        status=TagStatus.CREATED, commit=head
-    )
+def test_a_bad_gateway_leaves_one_tag(fake: FakeGitHub, github: GitHub, head: str, effect: str) -> None:
+    fake.fail("POST", "/git/refs$", 502, effect="done" if effect == "done" else "none")
+    assert github.tags.ensure("web-1.0.0", head) == TagOutcome(status=TagStatus.CREATED, commit=head)
     assert fake.state.tags() == {"web-1.0.0": head}
 
 

@@ -10,6 +10,7 @@ GitHub has no conditional edit.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 
@@ -82,7 +83,6 @@ class CommentOutcome:
 
     status: CommentStatus
     url: str = ""
-    duplicates: int = 0
 
 
 class Comments:
@@ -143,8 +143,8 @@ class Comments:
         if newest > mark.rank:
             # Whoever created a later comment sees the earlier ones, so the newest text reaches the oldest comment.
             extra = [one for one in others if one.mark.rank < newest] if winner.mark.rank == newest else []
-            deleted = sum(self._delete(comment) for comment in extra)
-            return CommentOutcome(status=CommentStatus.SUPERSEDED, url=winner.url, duplicates=deleted)
+            self._delete(extra)
+            return CommentOutcome(status=CommentStatus.SUPERSEDED, url=winner.url)
         status = CommentStatus.UNCHANGED
         if _lines(winner.body) != _lines(body):
             status = CommentStatus.UPDATED
@@ -154,11 +154,12 @@ class Comments:
                 if error.status == 404:
                     return None
                 raise
-        deleted = sum(self._delete(comment) for comment in others)
-        return CommentOutcome(status=status, url=winner.url, duplicates=deleted)
+        self._delete(others)
+        return CommentOutcome(status=status, url=winner.url)
 
-    def _delete(self, comment: Comment) -> bool:
-        return self._client.delete(f"{self._path}/comments/{comment.id}", needs=NEEDS)
+    def _delete(self, comments: Iterable[Comment]) -> None:
+        for comment in comments:
+            self._client.delete(f"{self._path}/comments/{comment.id}", needs=NEEDS)
 
     def _ours(self, item: Json) -> bool:
         """Tell whether this token's user wrote a comment; apps end in ``[bot]`` in REST, not everywhere else."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
 
@@ -46,8 +46,6 @@ class Commits:
         expected_head: str,
         files: Mapping[str, bytes],
         message: str,
-        *,
-        deletions: Iterable[str] = (),
     ) -> CommitRef:
         """Commit whole files (POSIX paths from the root) on ``branch`` if it still ends with ``expected_head``.
 
@@ -55,20 +53,16 @@ class Commits:
         StaleHeadError where the branch has moved.
         """
         headline, _, body = message.partition("\n")
-        changes: dict[str, object] = {
-            "additions": [
-                {"path": path, "contents": base64.b64encode(data).decode("ascii")}
-                for path, data in sorted(files.items())
-            ]
-        }
-        if removed := sorted(deletions):
-            changes["deletions"] = [{"path": path} for path in removed]
+        additions = [
+            {"path": path, "contents": base64.b64encode(data).decode("ascii")}
+            for path, data in sorted(files.items())
+        ]
         variables = {
             "input": {
                 "branch": {"repositoryNameWithOwner": self._repository, "branchName": branch},
                 "expectedHeadOid": expected_head,
                 "message": {"headline": headline, **({"body": body.strip()} if body.strip() else {})},
-                "fileChanges": changes,
+                "fileChanges": {"additions": additions},
             }
         }
 

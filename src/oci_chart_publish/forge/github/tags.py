@@ -91,15 +91,11 @@ class Tags:
             answer.mapping(answer.whole(self._client.get(path, needs=NEEDS), path), "object"), "sha"
         )
 
-    def ensure(self, name: str, commit: str, *, message: str = "") -> TagOutcome:
-        """Create a tag on a commit; annotated (and unsigned, as GitHub's API makes them) where a message is given.
-
-        A tag that exists is never moved.
-        """
+    def ensure(self, name: str, commit: str) -> TagOutcome:
+        """Create a tag on a commit; one that exists is never moved."""
         if (existing := self.get(name)) is not None:
             return self._existing(existing, commit)
-        sha = self._annotate(name, commit, message) if message else commit
-        body = {"ref": f"refs/tags/{name}", "sha": sha}
+        body = {"ref": f"refs/tags/{name}", "sha": commit}
         try:
             created = self._client.create(
                 f"{self._path}/refs", body, find=lambda: self._find(name), needs=NEEDS
@@ -117,12 +113,6 @@ class Tags:
         found = self.commit(tag)
         status = TagStatus.EXISTING if found == commit else TagStatus.ELSEWHERE
         return TagOutcome(status=status, commit=found)
-
-    def _annotate(self, name: str, commit: str, message: str) -> str:
-        """Create a tag object; a second one of the same content would do no harm, so none is looked up."""
-        body = {"tag": name, "message": message, "object": commit, "type": "commit"}
-        created = self._client.create(f"{self._path}/tags", body, find=lambda: None, needs=NEEDS)
-        return answer.text(created, "sha")
 
     def _find(self, name: str) -> Json | None:
         path = f"{self._path}/ref/tags/{quote(name)}"
