@@ -88,9 +88,6 @@ class Prunable(Protocol):
     def tags(self) -> tuple[str, ...]:
         """Return all tags."""
 
-    def siblings(self) -> tuple[str, ...] | None:
-        """Return the names beside this repository; None where the registry does not list them."""
-
     def delete(self, target: str | Digest) -> bool:
         """Delete a manifest or tag; False where the registry does not offer it."""
 

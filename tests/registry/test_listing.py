@@ -96,29 +96,3 @@ def test_a_list_of_another_shape_is_an_error(serve: Serve, client: Client, body:
 def test_a_refused_list_is_no_empty_list(serve: Serve, client: Client) -> None:
     with pytest.raises(AuthError, match="403 DENIED: no"):
         client(serve(lambda _seen: refusal(403, "DENIED", "no"))).tags()
-
-
-def test_names_beside_a_repository_are_taken_from_all_pages_of_the_catalog(
-    serve: Serve, client: Client
-) -> None:
-    def answer(seen: Seen) -> Reply:
-        if "last=" in seen.target:
-            return json_reply(200, '{"repositories": ["charts/web", "charts", "charts2/a", "charts/web"]}')
-        link = ("Link", '</v2/_catalog?n=1000&last=b>; rel="next"')
-        return json_reply(200, '{"repositories": ["charts/api", "charts/api/deep", "other/charts/a"]}', link)
-
-    server = serve(answer)
-    assert client(server, "charts/any").siblings() == ("api", "web")
-    assert client(server, "any").siblings() == ("charts",)
-    assert server.seen[0].line == "GET /v2/_catalog?n=1000"
-
-
-@pytest.mark.parametrize("status", [401, 403, 404, 405])
-def test_registry_without_a_catalog_names_nothing(serve: Serve, client: Client, status: int) -> None:
-    assert client(serve(lambda _: refusal(status, "UNSUPPORTED", "no")), "charts/any").siblings() is None
-
-
-@pytest.mark.parametrize(("status", "body"), [(500, "{}"), (200, "[]"), (200, '{"repositories": "a"}')])
-def test_catalog_that_is_none_is_an_error(serve: Serve, client: Client, status: int, body: str) -> None:
-    with pytest.raises(RegistryError, match="_catalog"):
-        client(serve(lambda _: json_reply(status, body)), "charts/any").siblings()

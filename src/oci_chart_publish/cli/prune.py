@@ -21,7 +21,7 @@ from oci_chart_publish.forge.github import GitHub
 from oci_chart_publish.forge.github.packages import HIDDEN, PackageVersion
 from oci_chart_publish.oci.reference import Repository
 from oci_chart_publish.oci.store import Target
-from oci_chart_publish.previews import Preview, Prunable, is_of, remove, stale
+from oci_chart_publish.previews import Preview, is_of, remove, stale
 from oci_chart_publish.session import Session
 from oci_chart_publish.survey import survey
 
@@ -127,8 +127,7 @@ class Pruning:
                 name.removeprefix(prefix) for name in packages.packages.names() if name.startswith(prefix)
             )
             return tuple(name for name in below if "/" not in name)
-        store = self.session.store(self.place.child("any"))
-        return store.siblings() if isinstance(store, Prunable) else None
+        return self.session.registries.below(self.place)
 
     def prune(self, name: str, *, check: bool = False) -> None:
         """Delete what is stale of one chart; with ``check`` only what says that it was made from this repository."""

@@ -17,7 +17,7 @@ from oci_chart_publish.registry.answer import Answer
 from oci_chart_publish.registry.auth import Authorizer
 from oci_chart_publish.registry.features import Features
 from oci_chart_publish.registry.host import SMALL, Call, Host
-from oci_chart_publish.registry.tokens import CATALOG, Scope
+from oci_chart_publish.registry.tokens import Scope
 from oci_chart_publish.registry.uploads import Upload
 
 _ACCEPT = {"Accept": ", ".join(mediatype.MANIFESTS)}
@@ -25,7 +25,6 @@ _ANY = {"Accept": "*/*"}
 _NOTHING_THERE = frozenset({"MANIFEST_UNKNOWN", "NAME_UNKNOWN", "NOT_FOUND", "UNKNOWN", "BLOB_UNKNOWN"})
 _READS_AFTER_WRITE = 4
 _MAY_BE_IMMUTABLE = frozenset({400, 403, 409, 412})
-_NO_CATALOG = frozenset({400, 401, 403, 404, 405, 501})
 _STORED = frozenset({200, 201, 202, 204})
 
 
@@ -209,10 +208,6 @@ class RegistryRepository:
         """Return all tags of the repository; none where it does not exist."""
         return listing.tags(self._page, "/tags/list?n=1000")
 
-    def siblings(self) -> tuple[str, ...] | None:
-        """Return the names beside this repository, its own among them; None where the registry lists none to us."""
-        return listing.children(self._catalog, self.repository.path.rpartition("/")[0])
-
     def referrers(self, digest: Digest, artifact_type: str = "") -> tuple[Descriptor, ...]:
         """Return the descriptors of what refers to ``digest``: by the API, else by the tag ``sha256-…``."""
         return referrers.find(self, digest, artifact_type)
@@ -280,16 +275,6 @@ class RegistryRepository:
         if self._is_absent(answer, ""):
             return None
         raise self._explained(answer, "")
-
-    def _catalog(self, target: str) -> Answer | None:
-        headers = {"Accept": "application/json"}
-        call = Call(method="GET", target=target, scope=CATALOG, headers=headers, limit=MANIFEST_LIMIT)
-        answer = self.host.request(call, self._auth)
-        if answer.status == 200:
-            return answer
-        if answer.status in _NO_CATALOG:
-            return None
-        raise self.refusal(answer)
 
     def _described(self, answer: Answer, name: str) -> Descriptor:
         """Return the descriptor from the headers of a HEAD, else read the manifest to know it."""

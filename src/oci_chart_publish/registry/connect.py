@@ -13,6 +13,7 @@ from oci_chart_publish import __version__
 from oci_chart_publish.oci.reference import Repository
 from oci_chart_publish.registry import hints
 from oci_chart_publish.registry.answer import Sender
+from oci_chart_publish.registry.auth import Authorizer
 from oci_chart_publish.registry.client import RegistryRepository
 from oci_chart_publish.registry.credentials import Credentials
 from oci_chart_publish.registry.host import Host
@@ -83,17 +84,27 @@ class Registries:
     def repository(self, repository: Repository, *, actions: str = PULL_PUSH) -> RegistryRepository:
         """Return the client of a repository; ``actions`` is ``PULL`` where nothing will be written."""
         repository.check()
-        credential = self._credentials.find(repository)
-        for secret in credential.secrets() if credential else ():
-            self._remember(secret)
         host = self._host(repository.registry)
         return RegistryRepository(
             repository,
             host=host,
-            auth=host.authorizer(credential),
+            auth=self._authorizer(repository, host),
             actions=actions,
             cross_host_uploads=self._options.cross_host_uploads,
         )
+
+    def below(self, place: Repository) -> tuple[str, ...] | None:
+        """Return the names of the repositories one level below a place; None where the registry lists none to us."""
+        from oci_chart_publish.registry import catalog  # noqa: PLC0415  (start-up: rarely asked for)
+
+        host = self._host(place.registry)
+        return catalog.below(place, host, self._authorizer(place, host))
+
+    def _authorizer(self, repository: Repository, host: Host) -> Authorizer:
+        credential = self._credentials.find(repository)
+        for secret in credential.secrets() if credential else ():
+            self._remember(secret)
+        return host.authorizer(credential)
 
     def chart_repositories(self, folder: Path) -> ChartRepositories:
         """Return the chart repositories of the run, whose indexes are kept in ``folder``."""

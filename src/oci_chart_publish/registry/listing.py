@@ -22,28 +22,11 @@ def tags(page: Page, first: str) -> tuple[str, ...]:
     """Return all tags, without those that only hold signatures and the like (``sha256-<hex>…``)."""
     found: dict[str, None] = {}
     for answer in pages(page, first):
-        listed = _object(answer).get("tags") or []
-        if not isinstance(listed, list):
+        names = listed(answer).get("tags") or []
+        if not isinstance(names, list):
             raise RegistryError(f"GET {redact(answer.url)}: 'tags' is not a list")
-        found.update((tag, None) for tag in listed if isinstance(tag, str))
+        found.update((tag, None) for tag in names if isinstance(tag, str))
     return tuple(tag for tag in found if not _REFERRER_TAG.fullmatch(tag))
-
-
-def children(page: Page, path: str) -> tuple[str, ...] | None:
-    """Return the names one level below ``path`` ("" for the top) that the catalog lists; None where there is none.
-
-    The catalog is docker's: the distribution specification has no list of repositories.
-    """
-    prefix = f"{path}/" if path else ""
-    found: set[str] | None = None
-    for answer in pages(page, "/v2/_catalog?n=1000"):
-        found = set() if found is None else found
-        listed = _object(answer).get("repositories") or []
-        if not isinstance(listed, list):
-            raise RegistryError(f"GET {redact(answer.url)}: 'repositories' is not a list")
-        below = [name.removeprefix(prefix) for name in map(str, listed) if name.startswith(prefix)]
-        found.update(name for name in below if name and "/" not in name)
-    return None if found is None else tuple(sorted(found))
 
 
 def pages(page: Page, first: str) -> Iterable[Answer]:
@@ -71,7 +54,8 @@ def _next(answer: Answer) -> str | None:
     return url
 
 
-def _object(answer: Answer) -> dict[str, object]:
+def listed(answer: Answer) -> dict[str, object]:
+    """Return the JSON object of a page; RegistryError for anything else."""
     try:
         document = json.loads(answer.body) if answer.whole else None
     except (ValueError, RecursionError):
