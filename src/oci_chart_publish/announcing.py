@@ -188,7 +188,11 @@ def for_pull_request(session: Session) -> Session:
             f"{settings.from_plan} is the plan of a pull request, and this event is of none",
             hint="run on workflow_run, with github-token, so that the event says which one it is",
         )
-    return replace(session, event=replace(event, pull_request=pull_request), writes=False)
+    if event.workflow_run is not None and pull_request.head != event.workflow_run.get("head_sha"):
+        # The pull request went on since: this preview is of the commit that was planned, and the comment of the newer.
+        pull_request = replace(pull_request, head=str(event.workflow_run.get("head_sha") or ""))
+        settings = replace_struct(settings, comment="off")
+    return replace(session, event=replace(event, pull_request=pull_request), settings=settings, writes=False)
 
 
 def _of_workflow_run(session: Session) -> PullRequestEvent | None:

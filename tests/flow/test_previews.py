@@ -359,6 +359,18 @@ def test_layout_of_a_job_without_rights_becomes_a_preview_in_one_that_has_them(p
     assert project.github.state.releases == {}
 
 
+def test_preview_of_a_plan_that_was_overtaken_is_of_its_own_commit_and_leaves_the_comment(
+    phases: TwoPhases,
+) -> None:
+    assert phases.plan().code == 0
+    newer = phases.project.github.state.commit("newer")
+    phases.project.github.state.pulls[7].head_sha = newer
+    step = phases.publish()
+    assert step.code == 0, step.errors + step.log
+    assert phases.project.held("web") == [preview(phases.head)]
+    assert phases.project.github.state.comments == {}
+
+
 def test_other_content_than_the_plan_shows_becomes_no_preview(phases: TwoPhases) -> None:
     assert phases.plan().code == 0
     report = json.loads((phases.layout / "report.json").read_text())
