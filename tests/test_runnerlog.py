@@ -65,3 +65,13 @@ def test_bytes_that_are_no_text_pass() -> None:
     log = RunnerLog(binary)
     print(b"a\xffb".decode("utf-8", "surrogateescape"), file=log)
     assert binary.getvalue() == b"a\xffb\n"
+
+
+def test_long_line_that_comes_in_pieces_is_one_line() -> None:
+    out = io.BytesIO()
+    log = RunnerLog(out)
+    for _ in range(64):
+        log.write("x" * 4096)
+    log.write("\n")
+    log.end()
+    assert out.getvalue() == b"x" * (64 * 4096) + b"\n"

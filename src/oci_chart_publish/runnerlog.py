@@ -46,9 +46,8 @@ class _Lines(io.RawIOBase):
         text = bytes(data).decode("utf-8", "surrogateescape")
         with self._lock:
             text = self._begun + text
-            # A carriage return may be half a line end.
-            end = max((found.end() for found in _LINE.finditer(text) if found.end() < len(text)), default=0)
-            end = len(text) if text.endswith("\n") else end
+            # A carriage return at the end may be half a line end.
+            end = max(text.rfind("\n"), text.rfind("\r", 0, -1)) + 1
             self._begun = text[end:]
             self._pass("".join(harmless(line) for line in _LINE.findall(text[:end])))
         return len(data)
