@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from oci_chart_publish.errors import ForgeError, ReadOnlyError
+from oci_chart_publish.errors import ForgeError, ReadOnlyError, RegistryError
 from oci_chart_publish.forge.event import Event
 from oci_chart_publish.forge.git import GitRepository
 from oci_chart_publish.forge.history import Commit
@@ -40,7 +40,7 @@ class Labels:
     def __call__(self, commits: Sequence[str]) -> Mapping[str, Sequence[str]]:
         """Return the labels of each commit; safe for threads.
 
-        ForgeError where the code host does not answer, since the version depends on it. Where the token may not read
+        RegistryError where the code host does not answer, since the version depends on it. Where the token may not read
         pull requests there are none, and ``problem`` says so.
         """
         with self._lock:
@@ -74,7 +74,8 @@ class Labels:
                 # In a private repository, what a token may not see is not found.
                 unseen = isinstance(error, ReadOnlyError) or error.status in {401, 403, 404}
                 if not unseen and "NOT_FOUND" not in error.codes:
-                    raise
+                    # Not what ForgeError stands for: nothing is published yet.
+                    raise RegistryError(error.message, hint="run it again: labels decide versions") from error
                 self._problems.append(error.message)
                 return {}
         return {commit: pull.labels for commit, pull in pulls.items()}

@@ -93,10 +93,10 @@ class Versions:
     ) -> VersionDecision:
         """Warn where a squash merge, whose commit has the title of the pull request, would make another version.
 
-        Of one commit GitHub keeps the message; of several it takes the title.
+        Of several commits GitHub takes the title, of one the message, or the title where the repository is set so.
         """
         pull_request = self.event.pull_request
-        if pull_request is None or not pull_request.title or len(self._arriving) < 2:
+        if pull_request is None or not pull_request.title:
             return decision
         arriving = [change for change in history.changes if change.sha in self._arriving]
         if not arriving:
@@ -115,7 +115,8 @@ class Versions:
             said = f"makes it {after.version}" if after.version != decision.version else ""
         if not said:
             return decision
-        return _warned(decision, f"a squash merge as {pull_request.title!r} {said}")
+        where = "" if len(self._arriving) > 1 else ", where the repository takes titles for one commit too,"
+        return _warned(decision, f"a squash merge as {pull_request.title!r}{where} {said}")
 
     @shared_property
     def _arriving(self) -> frozenset[str]:

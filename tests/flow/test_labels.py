@@ -183,8 +183,14 @@ def test_title_that_a_squash_merge_would_take_is_read_ahead(project: Project) ->
     assert shown(project.push(project.squash("feat: two (#7)")))[0] == "1.1.0"
 
 
-def test_title_that_says_the_same_or_that_no_merge_takes_is_not_worth_a_word(project: Project) -> None:
-    project.open("wip", title="feat: two")  # of one commit, GitHub keeps the message
+def test_title_counts_for_one_commit_where_the_repository_is_set_so(project: Project) -> None:
+    project.open("wip", title="feat: two")
+    said = "a squash merge as 'feat: two', where the repository takes titles for one commit too, makes it 1.1.0"
+    assert said in project.plan().summary
+
+
+def test_title_that_says_the_same_is_not_worth_a_word(project: Project) -> None:
+    project.open("fix: one", "fix: two", title="Two fixes")
     assert "squash" not in project.plan().summary
 
 

@@ -225,8 +225,10 @@ def _free(wanted: ChartVersion, top: ChartVersion, level: str, history: History)
         free = next_version(free, "patch", stable=None)
     if free != wanted and level != "patch" and not wanted.prerelease:
         raise ConflictError(
-            f"the next {level} version after {top} is {wanted}, which exists on another branch",
-            hint=f"merge that branch, or ask for a patch of {top.major}.{top.minor} with the label {LABEL}patch",
+            f"the next {level} version after {top} is {wanted}, "
+            "which exists already, on a newer commit or another branch",
+            hint=f"run on the newer commit, merge that branch, or ask for a patch of {top.major}.{top.minor} with the "
+            f"label {LABEL}patch",
         )
     return free
 
