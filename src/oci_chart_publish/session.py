@@ -166,6 +166,10 @@ class Session:
         """Discover the charts that the settings name."""
         if self.writes and not self.planned:
             refuse_foreign(self.event, self.repository.head() if self.repository else None)
+        if self.repository is not None and self.repository.bare and not self.planned:
+            raise ConfigError(
+                f"{self.root} is a bare repository, without the files of any chart", hint="clone it first"
+            )
         found = find.charts(self.settings.charts, base=self.folder, files=self.files)
         since = self.settings.changed_since
         if since:

@@ -111,3 +111,15 @@ def test_command_line_may_let_conflicts_pass(project: Project) -> None:
     assert project.command().publish(project.place).code == 4
     done = project.command().publish(project.place, options=["--conflicts", "warn"])
     assert (done.code, done.statuses()) == (0, {"web": "drift"}), done.err
+
+
+def test_path_that_cannot_be_looked_at_and_bare_repository_are_said_in_one_line(
+    project: Project, tmp_path: Path
+) -> None:
+    done = project.command().run("plan", "n" * 300)
+    assert (done.code, "cannot look at 'nnn" in done.err) == (2, True), done.err
+    bare = GitRepo.clone(project.git.root, tmp_path / "bare.git", "--bare")
+    done = Command(folder=bare.root, home=tmp_path / "home").run("plan")
+    assert (done.code, "is a bare repository, without the files of any chart" in done.err) == (2, True), (
+        done.err
+    )

@@ -51,8 +51,14 @@ def charts(patterns: Iterable[str], *, base: Path, files: Files | None) -> tuple
 
 def home(patterns: Iterable[str], folder: Path) -> Path:
     """Return the folder whose repository a run is about: that of the first path named, else ``folder``."""
-    named = (folder / root for root in Patterns.parse(patterns).roots)
-    return next((path if path.is_dir() else path.parent for path in named if path.exists()), folder)
+    for root in Patterns.parse(patterns).roots:
+        path = folder / root
+        try:
+            if path.exists():
+                return path if path.is_dir() else path.parent
+        except OSError as error:  # a name that is too long, say
+            raise ConfigError(f"charts: cannot look at {root[:80]!r}: {error.strerror}") from error
+    return folder
 
 
 class Search:
