@@ -1,8 +1,9 @@
-"""For every test: the guards, and the real registries."""
+"""For every test: the guards, the real registries, and the stand-in of the code host."""
 
 from __future__ import annotations
 
 from tests import guards
+from tests.fakes.fixtures import github
 from tests.guards import homes, own_home
 from tests.real.fixtures import (
     crane_registry,
@@ -17,6 +18,7 @@ from tests.real.fixtures import (
 
 __all__ = (
     "crane_registry",
+    "github",
     "homes",
     "htpasswd_registry",
     "olareg",

@@ -11,7 +11,7 @@ from typing import Any
 
 from tests.action.minirunner import Runner, Step
 from tests.fakes.git import GitRepo, chart_yaml
-from tests.fakes.github import FakeGitHub
+from tests.fakes.github import FakeGitHub, Release
 from tests.real.registries import Registry
 
 MAIN = "refs/heads/main"
@@ -121,3 +121,9 @@ def charts(step: Step) -> dict[str, dict[str, Any]]:
 def notes(step: Step) -> list[str]:
     """Return the notes of a run's report."""
     return list(json.loads(Path(step.outputs["report"]).read_text())["notes"])
+
+
+def release(github: FakeGitHub, tag: str) -> Release:
+    """Return the one release, draft or not, of a tag."""
+    (found,) = [one for one in github.state.releases.values() if one.tag == tag]
+    return found

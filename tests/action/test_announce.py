@@ -2,32 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.action.project import Project, charts, notes
+from tests.action.project import Project, charts, notes, release
 from tests.fakes.github import FakeGitHub, Release, Token
 from tests.real.helm import helm
-from tests.real.registries import Registry
 
 NO_PERMISSION = "403 Resource not accessible by integration"
-
-
-@pytest.fixture
-def github() -> Iterator[FakeGitHub]:
-    with FakeGitHub() as fake:
-        yield fake
-
-
-@pytest.fixture
-def project(tmp_path: Path, github: FakeGitHub, plain_registry: Registry) -> Project:
-    return Project.begin(tmp_path, github, plain_registry, ("web", "api"))
-
-
-def release(github: FakeGitHub, tag: str) -> Release:
-    (found,) = [one for one in github.state.releases.values() if one.tag == tag]
-    return found
 
 
 def foreign(github: FakeGitHub, tag: str) -> Release:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -20,25 +19,6 @@ CONTAINER = {
     "RUNNER_WORKSPACE": "/home/runner/work/charts",
     "GITHUB_REPOSITORY": "acme/charts",
 }
-
-
-@pytest.fixture
-def github() -> Iterator[FakeGitHub]:
-    with FakeGitHub() as fake:
-        yield fake
-
-
-@pytest.fixture
-def repo(tmp_path: Path) -> GitRepo:
-    repo = GitRepo(tmp_path / "origin")
-    repo.write({"charts/web/Chart.yaml": "apiVersion: v2\nname: web\nversion: 1.0.0\n"})
-    repo.commit("feat: first chart")
-    return repo
-
-
-@pytest.fixture
-def runner(repo: GitRepo, tmp_path: Path, github: FakeGitHub) -> Runner:
-    return Runner(workspace=repo.root, temp=tmp_path / "runner", api_url=github.api_url)
 
 
 def test_bump_is_run_with_its_options(repo: GitRepo, runner: Runner) -> None:

@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from tests.action.project import NOTHING, Project, charts, notes
 from tests.fakes.git import GitRepo
-from tests.fakes.github import FakeGitHub, Token
-from tests.real.registries import Registry
+from tests.fakes.github import Token
 
 READS = "Add `pull-requests: read` to the `permissions:` of the job"
 
 
 @pytest.fixture
-def github() -> Iterator[FakeGitHub]:
-    with FakeGitHub() as fake:
-        yield fake
-
-
-@pytest.fixture
-def project(tmp_path: Path, github: FakeGitHub, plain_registry: Registry) -> Project:
-    project = Project.begin(tmp_path, github, plain_registry, ("web", "api"))
+def project(project: Project) -> Project:
+    """The two charts, published."""
     step = project.push(release="off")
     assert step.code == 0, step.errors + step.log
     return project

@@ -3,36 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 
-import pytest
 from tests.action.minirunner import Runner, command_lines
 from tests.fakes.git import GitRepo
-from tests.fakes.github import FakeGitHub
 
 MAIN = "refs/heads/main"
 EVIL = "::stop-commands::abc"
 LEGACY = "x ##[error]y"
-
-
-@pytest.fixture
-def github() -> Iterator[FakeGitHub]:
-    with FakeGitHub() as fake:
-        yield fake
-
-
-@pytest.fixture
-def repo(tmp_path: Path) -> GitRepo:
-    repo = GitRepo(tmp_path / "origin")
-    repo.write({"charts/web/Chart.yaml": "apiVersion: v2\nname: web\nversion: 1.0.0\n"})
-    repo.commit("feat: first chart")
-    return repo
-
-
-@pytest.fixture
-def runner(repo: GitRepo, tmp_path: Path, github: FakeGitHub) -> Runner:
-    return Runner(workspace=repo.root, temp=tmp_path / "runner", api_url=github.api_url)
 
 
 def test_charts_say_nothing_to_the_runner(repo: GitRepo, runner: Runner) -> None:

@@ -4,30 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.action.project import MAIN, Project, charts, notes
+from tests.action.project import MAIN, Project, charts, notes, release
 from tests.fakes.github import FakeGitHub, Release
 from tests.real.helm import helm
 from tests.real.registries import Registry
-
-
-@pytest.fixture
-def github() -> Iterator[FakeGitHub]:
-    with FakeGitHub() as fake:
-        yield fake
-
-
-@pytest.fixture
-def project(tmp_path: Path, github: FakeGitHub, plain_registry: Registry) -> Project:
-    return Project.begin(tmp_path, github, plain_registry, ("web", "api"))
-
-
-def release(github: FakeGitHub, tag: str) -> Release:
-    (found,) = [one for one in github.state.releases.values() if one.tag == tag]
-    return found
 
 
 def files(found: Release) -> list[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +14,6 @@ from tests.real.registries import Registry
 
 CHART = "apiVersion: v2\nname: web\nversion: {version}\nappVersion: '1'\n"
 MAIN = "refs/heads/main"
-
-
-@pytest.fixture
-def github() -> Iterator[FakeGitHub]:
-    with FakeGitHub() as fake:
-        yield fake
 
 
 @pytest.fixture
@@ -36,11 +29,6 @@ def repo(tmp_path: Path) -> GitRepo:
     )
     repo.commit("feat: first charts")
     return repo
-
-
-@pytest.fixture
-def runner(repo: GitRepo, tmp_path: Path, github: FakeGitHub) -> Runner:
-    return Runner(workspace=repo.root, temp=tmp_path / "runner", api_url=github.api_url)
 
 
 def pull_request(number: int, head: str, base: str, *, repository: str = "acme/charts") -> dict[str, Any]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -13,12 +12,6 @@ from tests.flow.command import Command, Done, credentials
 from tests.flow.test_dependencies import chart
 from tests.flow.test_previews import tags
 from tests.real.registries import Registry
-
-
-@pytest.fixture
-def github() -> Iterator[FakeGitHub]:
-    with FakeGitHub() as fake:
-        yield fake
 
 
 class Patient:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,12 +12,6 @@ from tests.action.test_story import pull_request
 from tests.fakes.git import GitRepo, chart_yaml
 from tests.fakes.github import FakeGitHub, Token
 from tests.real.registries import Registry
-
-
-@pytest.fixture
-def github() -> Iterator[FakeGitHub]:
-    with FakeGitHub() as fake:
-        yield fake
 
 
 @dataclass

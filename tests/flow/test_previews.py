@@ -6,7 +6,7 @@ import json
 import tarfile
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
@@ -111,12 +111,6 @@ class Project:
     def held(self, name: str) -> list[str]:
         """The tags of a chart's previews."""
         return tags(self.registry, f"{self.path}/previews/{name}")
-
-
-@pytest.fixture
-def github() -> Iterator[FakeGitHub]:
-    with FakeGitHub() as fake:
-        yield fake
 
 
 @pytest.fixture

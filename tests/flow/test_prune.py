@@ -84,12 +84,6 @@ def previews(tmp_path: Path, plain_registry: Registry) -> Place:
     return place(tmp_path, plain_registry)
 
 
-@pytest.fixture
-def github() -> Iterator[FakeGitHub]:
-    with FakeGitHub() as fake:
-        yield fake
-
-
 def hosted(github: FakeGitHub, tmp_path: Path) -> dict[str, str]:
     """Return the environment of a scheduled job."""
     event = tmp_path / "event.json"

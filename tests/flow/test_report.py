@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +13,6 @@ from tests.fakes.github import FakeGitHub, Token
 from tests.flow.command import Command, Done
 from tests.flow.test_dependencies import chart
 from tests.real.registries import Registry
-
-
-@pytest.fixture
-def github() -> Iterator[FakeGitHub]:
-    with FakeGitHub() as fake:
-        yield fake
 
 
 class Saved:
