@@ -11,7 +11,7 @@ from oci_chart_publish.chart.tree import Tree
 from oci_chart_publish.discover.changed import changed_since
 from oci_chart_publish.discover.folders import Files
 from oci_chart_publish.discover.source import ChartSource
-from oci_chart_publish.errors import PublishError
+from oci_chart_publish.errors import ConfigError, PublishError
 from oci_chart_publish.forge.git import GitRepository
 from oci_chart_publish.run import DependencyPolicy
 from oci_chart_publish.survey import places, read_metadata
@@ -25,15 +25,22 @@ class Narrowing:
     are of this repository, and gives the files of charts that the run is not about.
     """
 
-    repository: GitRepository
-    files: Files
+    repository: GitRepository | None
+    files: Files | None
     policy: DependencyPolicy
     belonging: Callable[[str, str], Belonging]
 
     def since(
         self, sources: Sequence[ChartSource], rev: str, *, head: str | None = None
     ) -> tuple[ChartSource, ...]:
-        """Return the charts that changed since the work tree, or the commit ``head``, left ``rev``."""
+        """Return the charts that changed since the work tree, or the commit ``head``, left ``rev``.
+
+        ConfigError outside git, for an unknown revision, and where history is missing.
+        """
+        if self.repository is None or self.files is None:
+            raise ConfigError(
+                f"--changed-since {rev}: the charts are in no git repository", hint="run in a clone of it"
+            )
         known = {source.path: _metadata(source.tree) for source in sources}
         return changed_since(
             sources,

@@ -171,12 +171,7 @@ class Session:
                 f"{self.root} is a bare repository, without the files of any chart", hint="clone it first"
             )
         found = find.charts(self.settings.charts, base=self.folder, files=self.files)
-        since = self.settings.changed_since
-        if since:
-            if self.repository is None or self.files is None:
-                raise ConfigError(
-                    f"--changed-since {since} needs a git work tree, and {self.folder} is in none"
-                )
+        if since := self.settings.changed_since:
             from oci_chart_publish.narrowing import Narrowing  # noqa: PLC0415  (start-up: only where it is asked for)
 
             narrowing = Narrowing(

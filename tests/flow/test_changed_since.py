@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -89,3 +90,10 @@ def test_two_charts_of_one_name_are_no_matter_where_only_one_of_them_changed(wor
     work.git.commit("twin")
     work.git.git("tag", "--force", "begin")
     assert work.changed("charts/app/values.yaml") == {"app"}
+
+
+def test_without_git_nothing_says_what_changed(work: Work) -> None:
+    shutil.rmtree(work.git.root / ".git")
+    done = work.command.run("plan", "--changed-since", "begin")
+    assert done.code == 2, done.err
+    assert "--changed-since begin: the charts are in no git repository" in done.err
