@@ -178,7 +178,9 @@ def test_title_that_a_squash_merge_would_take_is_read_ahead(project: Project) ->
 
 def test_title_counts_for_one_commit_where_the_repository_is_set_so(project: Project) -> None:
     project.open("wip", title="feat: two")
-    said = "a squash merge as 'feat: two', where the repository takes titles for one commit too, makes it 1.1.0"
+    said = (
+        "a squash merge as 'feat: two', where the repository takes titles for one commit too, makes it 1.1.0"
+    )
     assert said in project.plan().summary
 
 
