@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from tests.action.minirunner import ROOT
 from tests.action.project import Project, charts, notes, release
+from tests.fakes.git import GitRepo
 from tests.fakes.github import FakeGitHub, Release, Token
 from tests.real.helm import helm
 
@@ -184,6 +190,42 @@ def test_backfill_keeps_the_notes_that_were_made_when_the_version_before_was_kno
     assert step.code == 0, step.errors + step.log
     assert found.body == said
     assert [one for one in project.github.sent("PATCH") if "/releases/" in one.path] == []
+
+
+@pytest.mark.parametrize("bump", ["chart", "auto", "minor"])
+def test_printed_line_verifies_a_clone_at_the_tag_of_the_release(
+    project: Project, tmp_path: Path, bump: str
+) -> None:
+    project.push()
+    before = project.head
+    project.repo.tag("web-1.0.0")
+    project.repo.tag("api-1.0.0")
+    project.repo.write({"charts/web/values.yaml": "replicas: 2\n"})
+    version = "1.1.0" if bump == "chart" else "1.0.0"  # what the tree says; the others publish 1.1.0 as well
+    project.commit("web", version=version, message="feat: two replicas")
+    step = project.push(before, bump=bump)
+    assert step.code == 0, step.errors + step.log
+    assert charts(step)["web"]["version"] == "1.1.0"
+    project.repo.tag("web-1.1.0")
+    clone = GitRepo.clone(project.repo.root, tmp_path / "clone", "--branch=web-1.1.0")
+    for text in (release(project.github, "web-1.1.0").body, step.summary):
+        (line,) = [line for line in text.splitlines() if line.startswith("oci-chart-publish verify ")]
+        assert ("--bump" in line) is (bump != "chart")
+        done = subprocess.run(
+            [sys.executable, "-m", "oci_chart_publish", *shlex.split(line)[1:]],
+            cwd=clone.root,
+            env={
+                "PATH": os.environ["PATH"],
+                "PYTHONPATH": str(ROOT / "src"),
+                "HOME": str(tmp_path / "home"),
+                "OCI_CHART_CACHE": str(tmp_path / "cache"),
+            },
+            capture_output=True,
+            check=False,
+            timeout=120,
+        )
+        assert done.returncode == 0, (line, done.stdout, done.stderr)
+        assert b"1.1.0" in done.stdout
 
 
 # Permissions.

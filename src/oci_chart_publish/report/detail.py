@@ -170,8 +170,10 @@ def commands(chart: Chart) -> list[str]:
         repository = target.reference.rpartition(":")[0]
         lines.append(f"helm pull oci://{_word(repository)} --version {_word(chart.version)}")
     if lines and chart.digest:
-        folder = _word(chart.path or ".")
-        lines.append(f"oci-chart-publish verify {folder} --registry {_word(chart.targets[0].registry)}")
+        folder, registry = _word(chart.path or "."), _word(chart.targets[0].registry)
+        # Who verifies has our settings file at most: a `bump` that was given as an input is not in it.
+        bump = " --bump auto" if chart.bump is not None else ""
+        lines.append(f"oci-chart-publish verify {folder} --registry {registry}{bump}")
     return lines
 
 
