@@ -55,6 +55,8 @@ def clean(environment: MutableMapping[str, str], home: Path) -> None:
     environment.update(
         {
             "HOME": str(home),
+            # What tests start runs this tree, whoever started the tests.
+            "PYTHONPATH": str(Path(__file__).parents[1] / "src"),
             "XDG_CACHE_HOME": str(home / ".cache"),
             "XDG_CONFIG_HOME": str(home / ".config"),
             "XDG_DATA_HOME": str(home / ".local/share"),
