@@ -107,6 +107,7 @@ def test_cleaning_drops_what_would_change_a_run(tmp_path: Path) -> None:
         "PATH": "/usr/bin",
         "LC_ALL": "C.UTF-8",
         "HOME": str(tmp_path),
+        "PYTHONPATH": str(Path(__file__).parents[1] / "src"),
         "XDG_CACHE_HOME": f"{tmp_path}/.cache",
         "XDG_CONFIG_HOME": f"{tmp_path}/.config",
         "XDG_DATA_HOME": f"{tmp_path}/.local/share",
