@@ -52,7 +52,8 @@ def overtaken(version: ChartVersion, published: Iterable[ChartVersion]) -> Chart
     Such a version was lowered, perhaps by mistake. A line is a major version, or a minor one, all of whose releases
     are lower: 1.4.3 goes on with 1.4.2 whatever comes after it.
     """
-    releases = [one for one in published if not one.prerelease]
+    # Once it is pushed, the version is among them itself.
+    releases = [one for one in published if not one.prerelease and one != version]
     highest = max(releases, default=version)
     if highest <= version:
         return None
