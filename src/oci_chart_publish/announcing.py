@@ -83,6 +83,7 @@ def _announcer(
         settings=session.settings,
         blob=partial(_blob, session),
         tag_name=lambda chart: versions.template(chart.name).tag(chart.name, chart.version),
+        versions=lambda chart, tags: versions.template(chart.name).versions(chart.name, tags),
         subjects=lambda chart: versions.subjects(chart.name, chart.path, chart.version),
         stopping=stopping.is_set,
         begun=lambda chart: again or (session.event.name == "push" and touched(chart)),

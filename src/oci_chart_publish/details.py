@@ -6,6 +6,7 @@ nothing here. A registry that does not answer costs detail, never the run.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from msgspec.structs import replace
@@ -73,12 +74,18 @@ def _moving(entry: document.Chart, plan: Plan, ours: Chart) -> Described:
         if higher is not None:
             warning = f"version {version} is lower than the published {higher}"
             entry = replace(entry, warnings=tuple(dict.fromkeys((*entry.warnings, warning))))
+        entry = _below(entry, version, versions)
         before = previous(finding.site.store, version, versions)
         if before is not None:
             return Described(
                 entry=_compared(entry, before, ours), before=before, registry=finding.site.registry
             )
     return Described(entry=entry)
+
+
+def _below(entry: document.Chart, version: ChartVersion, versions: Sequence[ChartVersion]) -> document.Chart:
+    later = max((one for one in versions if not one.prerelease), default=version)
+    return replace(entry, later_version=str(later)) if later > version else entry
 
 
 def _compared(entry: document.Chart, before: Previous, ours: Chart) -> document.Chart:

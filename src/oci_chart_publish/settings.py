@@ -159,7 +159,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbid
         _about("After publishing: a GitHub release, only its tag, or nothing."),
     ] = "release"
     latest: Annotated[
-        bool, _about("Let releases become the repository's latest; a prerelease never does.")
+        bool, _about("Let releases become the repository's latest; prereleases and old lines do not.")
     ] = False
     backfill: Annotated[bool, _about("Repair releases of versions published earlier too.")] = False
     preview: Annotated[str, _about("Repository for previews of pull requests; empty: none.")] = ""

@@ -170,6 +170,37 @@ def test_latest_is_asked_for_where_that_is_set_and_a_prerelease_is_released_with
     assert set(project.released()) == {"web-1.0.0", "api-2.0.0-rc.1"}
 
 
+@pytest.mark.parametrize("known", ["released", "published", "published before"])
+def test_version_of_an_old_line_does_not_become_the_latest(project: Project, known: str) -> None:
+    """Not though it goes on with its line, which is no reason for a warning."""
+    project.repo.git("branch", "old")
+    project.commit("web", version="2.0.0")
+    extra(project, latest="true")
+    project.push(charts="charts/web", release="off" if known == "published" else "release")
+    project.commit("api", version="1.0.1")
+    project.push(charts="charts/api")
+    latest = project.github.state.latest
+    assert latest == release(project.github, "api-1.0.1").id
+    for line, warned in (("1.0.0", True), ("0.9.0", True), ("1.0.1", False)):
+        project.repo.git("checkout", "--quiet", "-B", f"old-{line}", "old")
+        project.commit("web", version=line)
+        if known == "published before":
+            project.push(charts="charts/web", release="off")
+            extra(project, latest="true", backfill="true")
+        project.github.forget()
+        step = project.push(charts="charts/web")
+        assert step.code == 0, step.errors + step.log
+        assert project.released()[f"web-{line}"] == project.head
+        assert project.github.state.latest == latest
+        assert len(project.github.sent("GET", "/releases$")) == 1
+        if known == "released":
+            assert any("is lower than" in one for one in charts(step)["web"]["warnings"]) is warned, line
+    project.repo.git("checkout", "--quiet", "main")
+    project.commit("web", version="2.0.1")
+    assert project.push(charts="charts/web").code == 0
+    assert project.github.state.latest == release(project.github, "web-2.0.1").id
+
+
 def test_backfill_keeps_the_notes_that_were_made_when_the_version_before_was_known(project: Project) -> None:
     project.push()
     before = project.head

@@ -11,11 +11,12 @@ A token that may not write is told once, at the first release that it may not ma
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from msgspec.structs import replace
 
+from oci_chart_publish.chart.version import ChartVersion
 from oci_chart_publish.errors import ForgeError, PublishError, ReadOnlyError
 from oci_chart_publish.forge.event import Event
 from oci_chart_publish.forge.github import GitHub
@@ -42,6 +43,7 @@ LISTED = 10
 """Tags named where a token may make none of them."""
 
 TagName = Callable[[document.Chart], str]
+Versions = Callable[[document.Chart, Iterable[str]], Iterable[ChartVersion]]
 Subjects = Callable[[document.Chart], Sequence[str]]
 ReadBlob = Callable[[document.Chart, Descriptor], bytes]
 
@@ -58,8 +60,9 @@ class Known:
 class Announcer:
     """Makes tags and releases.
 
-    ``tag_name`` gives a chart's git tag, ``subjects`` its commits since the version before, ``blob`` a part of what is
-    published; ``begun`` tells whether an earlier attempt of this run may have published the chart.
+    ``tag_name`` gives a chart's git tag, ``versions`` those that git tags are of, ``subjects`` its commits since the
+    version before, ``blob`` a part of what is published; ``begun`` tells whether an earlier attempt of this run may
+    have published the chart.
     """
 
     github: GitHub
@@ -67,6 +70,7 @@ class Announcer:
     settings: Settings
     blob: ReadBlob
     tag_name: TagName
+    versions: Versions
     subjects: Subjects
     begun: Callable[[document.Chart], bool]
     stopping: Callable[[], bool] = lambda: False
@@ -189,12 +193,24 @@ class Announcer:
             notes=self._said(chart, tag) or notes(chart, self.subjects(chart)),
             assets=self._assets(chart, report),
             prerelease="-" in chart.version.partition("+")[0],
-            make_latest=MakeLatest.TRUE if self.settings.latest else MakeLatest.FALSE,
+            make_latest=MakeLatest.TRUE if self._is_latest(chart) else MakeLatest.FALSE,
             adopt=self.settings.backfill,
         )
         outcome = self.github.releases.ensure(spec)
         warnings = (*chart.warnings, *_warnings(chart, tag, outcome, spec.commit))
         return replace(chart, git_tag=tag, release_url=outcome.release.url, warnings=warnings)
+
+    def _is_latest(self, chart: document.Chart) -> bool:
+        """Whether a release is to become the repository's latest: where that is wanted and no later version is there.
+
+        Registries know versions that never were released; where a run repairs, they have not been asked.
+        """
+        if not self.settings.latest:
+            return False
+        version = ChartVersion.parse(chart.version)
+        released = self.versions(chart, self.github.releases.published_tags())
+        later = [ChartVersion.parse(chart.later_version)] if chart.later_version else []
+        return not any(one > version and not one.prerelease for one in (*released, *later))
 
     def _said(self, chart: document.Chart, tag: str) -> str:
         """Return the notes that the release of an unchanged chart has, empty where they do not hold its digest.

@@ -87,7 +87,8 @@ class Chart(Struct, frozen=True, kw_only=True):
     this tree builds, and ``changes`` lead there from the version before, or from what is published under this
     version where that is a conflict. ``recent_sizes`` are those of the releases before this version, oldest first,
     and of this version, last; empty where they were not asked for, or a registry did not say. ``ignored`` are files
-    of an unchanged chart that differ from what is published and whose change needs no new version. ``touched``
+    of an unchanged chart that differ from what is published and whose change needs no new version. ``later_version``
+    is the highest release in the registries where a chart moves to a version below it, as an old line does. ``touched``
     tells of a chart in drift whether this push or pull request changed it.
     """
 
@@ -114,6 +115,7 @@ class Chart(Struct, frozen=True, kw_only=True):
     value_changes: tuple[ValueChange, ...] = ()
     touched: bool | None = None
     next_version: str | None = None
+    later_version: str | None = None
     version_line: int | None = None
     git_tag: str | None = None
     release_url: str | None = None
