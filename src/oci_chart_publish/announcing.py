@@ -41,7 +41,7 @@ def announced(session: Session, report: document.Report, stopping: threading.Eve
     with github:
         if report.command == "publish" and session.event.pull_request is None:
             report = _announcer(session, github, report, stopping).releases(report)
-        return report if stopping.is_set() else _commenter(session, github).comment(report)
+        return report if stopping.is_set() else _commenter(session, github, report).comment(report)
 
 
 def posted(session: Session, report: document.Report) -> document.Report:
@@ -50,7 +50,7 @@ def posted(session: Session, report: document.Report) -> document.Report:
     if github is None:
         return _untold(session, report)
     with github:
-        return _commenter(session, github).comment(report, expected=True)
+        return _commenter(session, github, report).comment(report, expected=True)
 
 
 def _untold(session: Session, report: document.Report) -> document.Report:
@@ -110,14 +110,16 @@ def _blob(session: Session, chart: document.Chart, blob: Descriptor) -> bytes:
     raise problem
 
 
-def _commenter(session: Session, github: GitHub) -> Commenter:
+def _commenter(session: Session, github: GitHub, report: document.Report) -> Commenter:
     from oci_chart_publish.report.comment import Commenter  # noqa: PLC0415  (only where there is somebody to tell)
 
+    touched = session.touched(report.charts)
     return Commenter(
         github=github,
         event=session.event,
         settings=session.settings,
         pushed=partial(_pushed, session),
+        touched=lambda chart: session.changes.paths is not None and touched(chart),
     )
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 from tests.action.project import NOTHING, Project, charts, notes
-from tests.fakes.git import GitRepo
+from tests.fakes.git import GitRepo, chart_yaml
 from tests.fakes.github import Token
 
 READS = "Add `pull-requests: read` to the `permissions:` of the job"
@@ -107,11 +108,80 @@ def test_a_failed_publish_is_replaced_by_the_one_that_repairs_it(project: Projec
     assert "422 Validation Failed" in project.comment(7)
     step = project.push(before)
     assert step.code == 0, step.errors + step.log
-    assert "422" not in project.comment(7)
+    assert "422 Validation" not in project.comment(7)
+    assert "1 released" in project.comment(7).splitlines()[1]
     url = charts(step)["web"]["release_url"]
     assert url == f"{project.github.url}/acme/charts/releases/tag/web-1.0.1"
     # Once more: what is there already is named with its release, too.
     assert charts(project.push(before))["web"]["release_url"] == url
+
+
+@pytest.mark.parametrize(
+    ("release", "path", "done"), [("release", "/releases$", "released"), ("tag", "/git/refs$", "tagged")]
+)
+def test_what_one_attempt_published_and_the_next_released_is_shown_whole(
+    project: Project, release: str, path: str, done: str
+) -> None:
+    before = project.head
+    project.repo.write({"charts/api/Chart.yaml": chart_yaml("api", "1.1.0")})
+    project.open(7, "web", "1.1.0")
+    project.pull_request(7)
+    project.merge(7)
+    project.github.fail("POST", path, 422, message="Validation Failed")
+    assert project.push(before, release=release).code == 7
+    assert project.comment(7).splitlines()[1] == "### Helm charts: 2 published"
+    assert "422 Validation Failed" in project.comment(7)
+    project.runner.extra = {"GITHUB_RUN_ATTEMPT": "2"}
+    step = project.push(before, release=release)
+    assert step.code == 0, step.errors + step.log
+    assert {(one["status"], one["released"]) for one in charts(step).values()} == {
+        ("unchanged", True),
+        ("unchanged", False),
+    }
+    said = project.comment(7)
+    headline = f"### Helm charts: 1 {done}, 1 unchanged"
+    assert said.splitlines()[1] == headline
+    assert "422 Validation" not in said
+    for name, label in (("api", f"✅ {done}"), ("web", "unchanged")):
+        chart, tag = charts(step)[name], f"{name}-1.1.0"
+        link = f"https://github.com/acme/charts/releases/tag/{tag}"
+        digest = chart["digest"].removeprefix("sha256:")[:12]
+        row = f"| **{name}** | [1.1.0]({link}) | {label} | {chart['size']} B | `{digest}` |"
+        assert row in said.splitlines()
+        assert f"{'Release' if release == 'release' else 'Tag'} [{tag}]({link})" in said
+        assert f"Digest `{chart['digest']}`" in said
+        assert f"helm pull oci://{project.given['registries']}/{name} --version 1.1.0" in said
+        assert (row in step.summary.splitlines()) is chart["released"]  # it is of this attempt alone
+    assert step.summary.splitlines()[0] == headline
+    assert re.search(rf"^api +1\.1\.0 +{done} ", step.log, re.MULTILINE)
+    assert f"2 charts: 1 {done}, 1 unchanged\n" in step.log
+    # What is told whole stays, and nothing is left to do.
+    project.runner.extra = {"GITHUB_RUN_ATTEMPT": "3"}
+    step = project.push(before, release=release)
+    assert {one["released"] for one in charts(step).values()} == {False}
+    assert project.comment(7) == said
+
+
+def test_comment_that_could_not_be_written_shows_in_the_next_attempt_what_was_published(
+    project: Project,
+) -> None:
+    before = project.head
+    project.open(7, "web", "1.1.0")
+    project.pull_request(7)
+    project.merge(7)
+    project.github.fail("PATCH", "/comments/", 422, message="Validation Failed")
+    assert project.push(before, release="off").code == 7
+    assert "1 to publish" in project.comment(7).splitlines()[1]
+    project.runner.extra = {"GITHUB_RUN_ATTEMPT": "2"}
+    step = project.push(before, release="off")
+    assert step.code == 0, step.errors + step.log
+    lines = project.comment(7).splitlines()
+    assert lines[1] == "### Helm charts: 2 unchanged"
+    (row,) = [line for line in lines if line.startswith("| **")]
+    digest = charts(step)["web"]["digest"]
+    assert row.startswith("| **web** | 1.1.0 | unchanged | ")
+    assert row.endswith(f" | `{digest.removeprefix('sha256:')[:12]}` |")
+    assert "Unchanged: api 1.0.0" in lines
 
 
 def test_dry_run_says_what_it_would_do_and_does_nothing(project: Project) -> None:

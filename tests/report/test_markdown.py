@@ -193,6 +193,8 @@ CHARTS = st.builds(
     changes=st.none() | st.builds(document.Changes, added=st.lists(TEXTS, max_size=30).map(tuple)),
     preview=st.none() | TEXTS,
     git_tag=st.none() | TEXTS,
+    release_url=st.none() | TEXTS,
+    released=st.booleans(),
     touched=st.none() | st.booleans(),
     targets=st.lists(
         st.builds(

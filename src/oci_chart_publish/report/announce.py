@@ -183,7 +183,7 @@ class Announcer:
         if outcome.status is TagStatus.ELSEWHERE and chart.status == "published":
             warning = f"git tag {tag} exists already and names another commit; it was left where it is"
             return replace(chart, git_tag=tag, warnings=(*chart.warnings, warning))
-        return replace(chart, git_tag=tag)
+        return replace(chart, git_tag=tag, released=outcome.status is TagStatus.CREATED)
 
     def _full_release(self, chart: document.Chart, tag: str, report: document.Report) -> document.Chart:
         spec = ReleaseSpec(
@@ -198,7 +198,13 @@ class Announcer:
         )
         outcome = self.github.releases.ensure(spec)
         warnings = (*chart.warnings, *_warnings(chart, tag, outcome, spec.commit))
-        return replace(chart, git_tag=tag, release_url=outcome.release.url, warnings=warnings)
+        return replace(
+            chart,
+            git_tag=tag,
+            release_url=outcome.release.url,
+            released=outcome.status in {ReleaseStatus.CREATED, ReleaseStatus.REPAIRED},
+            warnings=warnings,
+        )
 
     def _is_latest(self, chart: document.Chart) -> bool:
         """Whether a release is to become the repository's latest: where that is wanted and no later version is there.

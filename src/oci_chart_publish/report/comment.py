@@ -41,12 +41,13 @@ class Place:
 
 @dataclass(frozen=True, kw_only=True)
 class Commenter:
-    """Writes the comment. ``pushed`` gives the commits of a push."""
+    """Writes the comment. ``pushed`` gives the commits of a push, ``touched`` tells which charts they changed."""
 
     github: GitHub
     event: Event
     settings: Settings
     pushed: Callable[[], frozenset[str]]
+    touched: Callable[[document.Chart], bool]
 
     def comment(self, report: document.Report, *, expected: bool = False) -> document.Report:
         """Write the comment on the pull request; on a push, the final state on those that it brought.
@@ -85,9 +86,10 @@ class Commenter:
         return compose.concluded(report, problems)
 
     def _upsert(self, report: document.Report, place: Place) -> None:
-        mark = RunMark(
-            int(self.event.run_id or 0), int(self.event.run_attempt or 0), _stage(report, merged=place.merged)
-        )
+        attempt = int(self.event.run_attempt or 0)
+        mark = RunMark(int(self.event.run_id or 0), attempt, _stage(report, merged=place.merged))
+        if mark.stage is not Stage.PLANNED and attempt > 1:
+            report = self._with_earlier(report)
         self.github.comments.upsert(
             place.number,
             self.settings.comment_key,
@@ -96,6 +98,14 @@ class Commenter:
             revision=report.revision or "",
             create=place.create,
         )
+
+    def _with_earlier(self, report: document.Report) -> document.Report:
+        """Return the report of another attempt with what the push brought and earlier ones published marked."""
+        charts = (
+            replace(chart, touched=True) if chart.status == "unchanged" and self.touched(chart) else chart
+            for chart in report.charts
+        )
+        return replace(report, charts=tuple(charts))
 
     def _places(self, report: document.Report) -> Iterator[Place]:
         """Yield where to comment. Nobody waits for a new comment on what is closed or merged."""
@@ -169,10 +179,10 @@ def _place(pull: PullRequest, *, create: bool) -> Place:
 
 
 def _stage(report: document.Report, *, merged: bool) -> Stage:
-    """Return what a run came to: what was published stays in the comment, whatever a later run finds."""
+    """Return what a run came to: what was published or released stays in the comment, whatever a later run finds."""
     if report.command != "publish" or report.dry_run or not merged:
         return Stage.PLANNED
-    published = any(chart.status == "published" for chart in report.charts)
+    published = any(chart.status == "published" or chart.released for chart in report.charts)
     return Stage.PUBLISHED if published and report.exit_code == 0 else Stage.RAN
 
 

@@ -20,11 +20,13 @@ LABELS = {
     "unknown": "❔ unknown",
     "would-publish": "🆕 would publish",
     "published": "✅ published",
+    "released": "✅ released",
+    "tagged": "✅ tagged",
     "skipped": "⏭️ skipped",
     "drift": "🟠 drift",
     "unchanged": "unchanged",
 }
-"""Words for a status, worst first; drift is nobody's fault here and comes late."""
+"""Words for what became of a chart, worst first; drift is nobody's fault here and comes late."""
 
 _LISTED = 20
 """Files or values listed for one chart before the rest is only counted."""
@@ -44,12 +46,22 @@ class Page:
         return cls(home=home, pull_request=report.pull_request is not None)
 
 
+def became(chart: Chart) -> str:
+    """Return what became of a chart, a key of ``LABELS``: its status, or what followed where it had been published.
+
+    An attempt of the run that ended between registry and release leaves that to the next one.
+    """
+    if chart.status != "unchanged" or not chart.released:
+        return chart.status
+    return "released" if chart.release_url else "tagged"
+
+
 def row(chart: Chart, page: Page) -> str:
     """Return the row of the table: name, version, status, size, digest."""
     cells = (
         f"**{escaped(chart.name)}**",
         _version(chart, page),
-        LABELS[chart.status] + (" ⚠️" if chart.warnings else ""),
+        LABELS[became(chart)] + (" ⚠️" if chart.warnings else ""),
         " ".join(part for part in (size(chart.size), _size_change(chart)) if part),
         cell_code(short(chart.digest)),
     )

@@ -89,7 +89,8 @@ class Chart(Struct, frozen=True, kw_only=True):
     and of this version, last; empty where they were not asked for, or a registry did not say. ``ignored`` are files
     of an unchanged chart that differ from what is published and whose change needs no new version. ``later_version``
     is the highest release in the registries where a chart moves to a version below it, as an old line does. ``touched``
-    tells of a chart in drift whether this push or pull request changed it.
+    tells of a chart in drift whether this push or pull request changed it. ``released`` tells that this run made or
+    repaired the chart's tag or release, which it does as well for what an earlier attempt published.
     """
 
     name: str
@@ -119,6 +120,7 @@ class Chart(Struct, frozen=True, kw_only=True):
     version_line: int | None = None
     git_tag: str | None = None
     release_url: str | None = None
+    released: bool = False
     preview: str | None = None
     dependencies: tuple[str, ...] = ()
     targets: tuple[Target, ...] = ()

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from oci_chart_publish.report.detail import (
     LABELS,
     Page,
+    became,
     commands,
     detail,
     digest_item,
@@ -36,6 +37,8 @@ _WORDS = {
     "unknown": "not known",
     "would-publish": "to publish",
     "published": "published",
+    "released": "released",
+    "tagged": "tagged",
     "skipped": "skipped",
     "drift": "drifted",
     "unchanged": "unchanged",
@@ -57,7 +60,7 @@ def render(
     page = Page.of(report, home)
     charts = ordered(report)
     foreign = [chart for chart in charts if is_foreign(chart)]
-    moved = [chart for chart in charts if chart.status != "unchanged" and not is_foreign(chart)]
+    moved = [chart for chart in charts if not _is_quiet(chart) and not is_foreign(chart)]
     drawn = frozenset(map(id, worth_drawing(moved)))
     for diagrams in (drawn, frozenset[int]()) if drawn else (drawn,):
         text = _joined(_whole(report, moved, foreign, page, diagrams, footer), limit)
@@ -83,12 +86,17 @@ def render_errors(errors: Sequence[Problem]) -> str:
 
 def ordered(report: Report) -> list[Chart]:
     """Return the charts, worst first."""
-    return sorted(report.charts, key=lambda chart: (_ORDER.index(chart.status), chart.path, chart.name))
+    return sorted(report.charts, key=lambda chart: (_ORDER.index(became(chart)), chart.path, chart.name))
 
 
 def is_foreign(chart: Chart) -> bool:
     """Tell whether a chart differs from what is published, and what is reported did not make it so."""
     return chart.status == "drift" and chart.touched is False
+
+
+def _is_quiet(chart: Chart) -> bool:
+    """Tell whether there is nothing to say of a chart: it did not move, and it is not known that it was to."""
+    return became(chart) == "unchanged" and chart.touched is not True
 
 
 def _joined(blocks: Iterable[str], limit: int) -> str | None:
@@ -130,17 +138,15 @@ def _table(rows: Sequence[str]) -> str:
 def _headline(report: Report) -> str:
     counts: dict[str, int] = {}
     for chart in report.charts:
-        counts[chart.status] = counts.get(chart.status, 0) + 1
-    parts = [f"{counts[status]} {_WORDS[status]}" for status in _ORDER if status in counts]
+        counts[became(chart)] = counts.get(became(chart), 0) + 1
+    parts = [f"{counts[key]} {_WORDS[key]}" for key in _ORDER if key in counts]
     dry = " (dry run)" if report.dry_run and report.command != "plan" else ""
     return f"### Helm charts: {', '.join(parts) or 'none found'}{dry}"
 
 
 def _unchanged(report: Report) -> str:
     names = sorted(
-        f"{chart.name} {chart.version}{_ignored(chart)}"
-        for chart in report.charts
-        if chart.status == "unchanged"
+        f"{chart.name} {chart.version}{_ignored(chart)}" for chart in report.charts if _is_quiet(chart)
     )
     if not names:
         return ""

@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import TextIO
 
+from oci_chart_publish.report.detail import became
 from oci_chart_publish.report.document import Chart, Problem, Report
 from oci_chart_publish.report.markdown import ordered
 from oci_chart_publish.report.text import plain, short, size
@@ -17,6 +18,8 @@ _STYLES = {
     "unknown": "yellow",
     "drift": "yellow",
     "published": "green",
+    "released": "green",
+    "tagged": "green",
     "would-publish": "cyan",
     "unchanged": "dim",
     "skipped": "dim",
@@ -34,7 +37,7 @@ def _cells(chart: Chart) -> tuple[str, ...]:
         version = f"{chart.previous_version} -> {chart.version}"
     where = ", ".join(dict.fromkeys(t.reference for t in chart.targets)) if len(chart.targets) == 1 else ""
     where = where or ", ".join(dict.fromkeys(t.registry for t in chart.targets)) or chart.path or "."
-    cells = (chart.name, version, chart.status, size(chart.size), short(chart.digest), where)
+    cells = (chart.name, version, became(chart), size(chart.size), short(chart.digest), where)
     return tuple(plain(cell) for cell in cells)
 
 
@@ -67,8 +70,8 @@ def _problem(chart: Chart, error: Problem) -> str:
 
 def summary(report: Report) -> str:
     """Return one line that counts the charts by status."""
-    counts = {status: sum(1 for chart in report.charts if chart.status == status) for status in _STYLES}
-    parts = [f"{number} {status}" for status, number in counts.items() if number]
+    counts = {key: sum(1 for chart in report.charts if became(chart) == key) for key in _STYLES}
+    parts = [f"{number} {key}" for key, number in counts.items() if number]
     moved = f" ({size(report.totals.size)})" if report.totals.size else ""
     return f"{len(report.charts)} charts: {', '.join(parts) or 'nothing'}{moved}"
 
