@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from tests.action.minirunner import ROOT
 from tests.action.project import Project, charts, notes, release
-from tests.fakes.git import GitRepo
+from tests.fakes.git import GitRepo, chart_yaml
 from tests.fakes.github import FakeGitHub, Release, Token
 from tests.real.helm import helm
 
@@ -223,6 +223,50 @@ def test_backfill_keeps_the_notes_that_were_made_when_the_version_before_was_kno
     assert [one for one in project.github.sent("PATCH") if "/releases/" in one.path] == []
 
 
+def verified(project: Project, tag: str, text: str, folder: Path) -> str:
+    """Run the line for ``verify`` of a text in a clone at a tag, and return it."""
+    folder.mkdir()
+    clone = GitRepo.clone(project.repo.root, folder / "clone", f"--branch={tag}")
+    (line,) = [line for line in text.splitlines() if line.startswith("oci-chart-publish verify ")]
+    done = subprocess.run(
+        [sys.executable, "-m", "oci_chart_publish", *shlex.split(line)[1:]],
+        cwd=clone.root,
+        env={
+            "PATH": os.environ["PATH"],
+            "PYTHONPATH": str(ROOT / "src"),
+            "HOME": str(folder / "home"),
+            "OCI_CHART_CACHE": str(folder / "cache"),
+        },
+        capture_output=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, (line, done.stdout, done.stderr)
+    assert b"1.1.0" in done.stdout
+    return line
+
+
+def test_printed_line_verifies_a_chart_together_with_what_it_embeds(project: Project, tmp_path: Path) -> None:
+    embeds = "dependencies:\n- name: web\n  version: ^1.0.0\n  repository: file://../web\n"
+    project.repo.write({"charts/api/Chart.yaml": chart_yaml("api", "1.0.0") + embeds})
+    project.commit()
+    project.push()
+    before = project.head
+    project.repo.tag("web-1.0.0")
+    project.repo.tag("api-1.0.0")
+    project.repo.write({"charts/web/values.yaml": "replicas: 2\n", "charts/api/values.yaml": "a: 1\n"})
+    project.commit(message="feat: two replicas")
+    step = project.push(before, bump="auto")
+    assert step.code == 0, step.errors + step.log
+    for name in ("web", "api"):
+        assert charts(step)[name]["version"] == "1.1.0"
+        project.repo.tag(f"{name}-1.1.0")
+    verified(project, "api-1.1.0", release(project.github, "api-1.1.0").body, tmp_path / "notes")
+    about = step.summary.partition("<summary>api")[2].partition("</details>")[0]
+    line = verified(project, "api-1.1.0", about, tmp_path / "summary")
+    assert line.startswith("oci-chart-publish verify charts/api charts/web --registry ")
+
+
 @pytest.mark.parametrize("bump", ["chart", "auto", "minor"])
 def test_printed_line_verifies_a_clone_at_the_tag_of_the_release(
     project: Project, tmp_path: Path, bump: str
@@ -238,25 +282,12 @@ def test_printed_line_verifies_a_clone_at_the_tag_of_the_release(
     assert step.code == 0, step.errors + step.log
     assert charts(step)["web"]["version"] == "1.1.0"
     project.repo.tag("web-1.1.0")
-    clone = GitRepo.clone(project.repo.root, tmp_path / "clone", "--branch=web-1.1.0")
-    for text in (release(project.github, "web-1.1.0").body, step.summary):
-        (line,) = [line for line in text.splitlines() if line.startswith("oci-chart-publish verify ")]
+    for where, text in {
+        "notes": release(project.github, "web-1.1.0").body,
+        "summary": step.summary,
+    }.items():
+        line = verified(project, "web-1.1.0", text, tmp_path / where)
         assert ("--bump" in line) is (bump != "chart")
-        done = subprocess.run(
-            [sys.executable, "-m", "oci_chart_publish", *shlex.split(line)[1:]],
-            cwd=clone.root,
-            env={
-                "PATH": os.environ["PATH"],
-                "PYTHONPATH": str(ROOT / "src"),
-                "HOME": str(tmp_path / "home"),
-                "OCI_CHART_CACHE": str(tmp_path / "cache"),
-            },
-            capture_output=True,
-            check=False,
-            timeout=120,
-        )
-        assert done.returncode == 0, (line, done.stdout, done.stderr)
-        assert b"1.1.0" in done.stdout
 
 
 # Permissions.

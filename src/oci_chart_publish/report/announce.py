@@ -34,6 +34,7 @@ from oci_chart_publish.forge.github.tags import TagStatus
 from oci_chart_publish.oci.descriptor import Descriptor
 from oci_chart_publish.oci.digest import Digest
 from oci_chart_publish.report import compose, document
+from oci_chart_publish.report.detail import embedded
 from oci_chart_publish.report.notes import notes
 from oci_chart_publish.settings import Settings
 
@@ -190,7 +191,7 @@ class Announcer:
             tag=tag,
             commit=self._commit(report),
             name=tag,
-            notes=self._said(chart, tag) or notes(chart, self.subjects(chart)),
+            notes=self._said(chart, tag) or self._notes(chart, report),
             assets=self._assets(chart, report),
             prerelease="-" in chart.version.partition("+")[0],
             make_latest=MakeLatest.TRUE if self._is_latest(chart) else MakeLatest.FALSE,
@@ -205,6 +206,9 @@ class Announcer:
             released=outcome.status in {ReleaseStatus.CREATED, ReleaseStatus.REPAIRED},
             warnings=warnings,
         )
+
+    def _notes(self, chart: document.Chart, report: document.Report) -> str:
+        return notes(chart, self.subjects(chart), embedded(report).get(chart.name, ()))
 
     def _is_latest(self, chart: document.Chart) -> bool:
         """Whether a release is to become the repository's latest: where that is wanted and no later version is there.

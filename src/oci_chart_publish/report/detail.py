@@ -6,8 +6,8 @@ below the page of the repository that posts it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from urllib.parse import quote
 
 from oci_chart_publish.report.document import Chart, Problem, Report, Target
@@ -30,20 +30,48 @@ LABELS = {
 
 _LISTED = 20
 """Files or values listed for one chart before the rest is only counted."""
+_VERIFIED = frozenset({"published", "would-publish", "unchanged"})
 _WRONG = frozenset({"failed", "conflict", "drift", "skipped", "unknown"})
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Page:
-    """What a chart is shown on: ``home`` is the page of its repository, "" where there is none to link to."""
+    """What a chart is shown on: ``home`` is the page of its repository, "" where there is none to link to.
+
+    ``embedded`` has by a chart's name what ``embedded`` returns.
+    """
 
     home: str = ""
     pull_request: bool = False
+    embedded: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
     @classmethod
     def of(cls, report: Report, home: str) -> Page:
         """Return the page of a report."""
-        return cls(home=home, pull_request=report.pull_request is not None)
+        return cls(home=home, pull_request=report.pull_request is not None, embedded=embedded(report))
+
+
+def embedded(report: Report) -> dict[str, tuple[str, ...]]:
+    """Return the folders of what charts embed, directly or not, by the names of those whose versions were decided.
+
+    Their versions follow, so that they are built again only beside what they embed.
+    """
+    by_name = {chart.name: chart for chart in report.charts}
+
+    def folders(chart: Chart) -> Iterator[str]:
+        seen = {chart.name}
+        waiting = list(chart.dependencies)
+        while waiting:
+            name = waiting.pop(0)
+            one = by_name.get(name)
+            if one is None or name in seen:
+                continue
+            seen.add(name)
+            waiting += one.dependencies
+            if one.status in _VERIFIED:
+                yield one.path
+
+    return {chart.name: tuple(folders(chart)) for chart in report.charts if chart.bump and chart.dependencies}
 
 
 def became(chart: Chart) -> str:
@@ -148,7 +176,7 @@ def _where(chart: Chart, page: Page) -> Iterator[str]:
         yield f"Preview:\n\n```sh\nhelm pull oci://{_word(repository)} --version {version}\n```"
     if chart.targets:
         yield "\n".join(_where_target(chart, target) for target in chart.targets)
-    lines = commands(chart)
+    lines = commands(chart, page.embedded.get(chart.name, ()))
     if lines:
         once = "After the merge:" if page.pull_request else "Once it is published:"
         when = f"{once}\n\n" if chart.status == "would-publish" else ""
@@ -173,19 +201,20 @@ def _where_target(chart: Chart, target: Target) -> str:
     return f"- {code(target.reference)}: {LABELS[target.status]}{digest}"
 
 
-def commands(chart: Chart) -> list[str]:
-    """Return the commands that pull and verify a chart, as shell words."""
+def commands(chart: Chart, beside: Sequence[str] = ()) -> list[str]:
+    """Return the commands that pull and verify a chart, as shell words; it is built ``beside`` charts in folders."""
     lines = []
     for target in chart.targets:
-        if target.status not in {"published", "would-publish", "unchanged"}:
+        if target.status not in _VERIFIED:
             continue
         repository = target.reference.rpartition(":")[0]
         lines.append(f"helm pull oci://{_word(repository)} --version {_word(chart.version)}")
     if lines and chart.digest:
-        folder, registry = _word(chart.path or "."), _word(chart.targets[0].registry)
+        folders = " ".join(_word(path or ".") for path in (chart.path, *beside))
+        registry = _word(chart.targets[0].registry)
         # Who verifies has our settings file at most: a `bump` that was given as an input is not in it.
         bump = " --bump auto" if chart.bump is not None else ""
-        lines.append(f"oci-chart-publish verify {folder} --registry {registry}{bump}")
+        lines.append(f"oci-chart-publish verify {folders} --registry {registry}{bump}")
     return lines
 
 

@@ -13,9 +13,12 @@ COMMITS = 50
 """Commits listed before the rest is only counted."""
 
 
-def notes(chart: Chart, subjects: Sequence[str]) -> str:
-    """Return the notes as Markdown. ``subjects`` are those of the commits since the version before, newest first."""
-    blocks = [*_commits(chart, subjects), _artifact(chart), _where(chart), *_commands(chart)]
+def notes(chart: Chart, subjects: Sequence[str], beside: Sequence[str] = ()) -> str:
+    """Return the notes as Markdown. ``subjects`` are those of the commits since the version before, newest first.
+
+    ``beside`` are the folders of what the chart embeds, without which its version is not decided again.
+    """
+    blocks = [*_commits(chart, subjects), _artifact(chart), _where(chart), *_commands(chart, beside)]
     return "\n\n".join(block for block in blocks if block) + "\n"
 
 
@@ -55,6 +58,6 @@ def _where(chart: Chart) -> str:
     return "\n".join(f"- {code(target.reference)}" for target in chart.targets)
 
 
-def _commands(chart: Chart) -> list[str]:
-    lines = commands(chart)
+def _commands(chart: Chart, beside: Sequence[str]) -> list[str]:
+    lines = commands(chart, beside)
     return ["```sh\n" + "\n".join(lines) + "\n```"] if lines else []
