@@ -41,7 +41,7 @@ tools: $(VENV)/.dev
 	$(RUN) scripts/tools.py
 
 test: tools
-	$(RUN) -m pytest -n 2 --dist loadgroup $(ARGS)
+	$(RUN) -m pytest -n 3 --dist loadgroup $(ARGS)
 
 lint: $(VENV)/.dev
 	$(RUN) -m ruff check
