@@ -353,6 +353,16 @@ def test_a_missing_blob_refuses_the_manifest_with_its_code(fake: Fake, client: C
     assert caught.value.codes == ("MANIFEST_BLOB_UNKNOWN",)
 
 
+def test_a_blob_that_another_writer_is_storing_again_is_waited_for(fake: Fake, client: Client) -> None:
+    registry = fake()
+    lacking = refusal(400, "MANIFEST_BLOB_UNKNOWN", "blob unknown to registry")
+    registry.next("PUT .*/manifests/", lacking, lacking)
+    store = client(registry)
+    push(store)
+    assert registry.lines().count("PUT /v2/charts/web/manifests/1.0.0") == 3
+    assert store.manifest("1.0.0") == MANIFEST
+
+
 def test_a_blob_is_mounted_from_a_sibling(fake: Fake, client: Client) -> None:
     registry = fake()
     push(client(registry, "charts/web"))

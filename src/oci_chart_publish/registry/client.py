@@ -24,6 +24,7 @@ _ACCEPT = {"Accept": ", ".join(mediatype.MANIFESTS)}
 _ANY = {"Accept": "*/*"}
 _NOTHING_THERE = frozenset({"MANIFEST_UNKNOWN", "NAME_UNKNOWN", "NOT_FOUND", "UNKNOWN", "BLOB_UNKNOWN"})
 _READS_AFTER_WRITE = 4
+_UNSETTLED = "MANIFEST_BLOB_UNKNOWN"
 _MAY_BE_IMMUTABLE = frozenset({400, 403, 409, 412})
 _STORED = frozenset({200, 201, 202, 204})
 
@@ -183,7 +184,7 @@ class RegistryRepository:
         referrers.add(self, manifest)
 
     def write(self, manifest: Manifest, name: str | None, *, matching: str = "") -> Answer:
-        """PUT a manifest, only over the ETag ``matching`` if given; a refusal is returned, not raised."""
+        """PUT a manifest whose blobs are stored, only over the ETag ``matching`` if given; a refusal is returned."""
         digest = manifest.descriptor.digest
         path = _path(name or digest)
         condition = {"If-Match": matching} if matching else {}
@@ -195,7 +196,7 @@ class RegistryRepository:
             body=manifest.data,
             recheck=lambda: self._stored(path, digest),
         )
-        answer = self.host.request(call, self._auth)
+        answer = self._settled(call)
         if answer.status in _STORED:
             stated = answer.header("Docker-Content-Digest") or self._read_back(path)
             if stated != str(digest):
@@ -337,6 +338,19 @@ class RegistryRepository:
             return None
         found = self._described(answer, path.removeprefix("/manifests/"))
         return answer if found.digest == digest else None
+
+    def _settled(self, call: Call) -> Answer:
+        """Send a manifest whose blobs are stored, and again where the registry says that it lacks one of them.
+
+        A Docker Distribution that stores on a disk empties the link to a blob for a moment when a second writer brings
+        the same blob, and one that copies between places may need a moment of its own.
+        """
+        for attempt in range(1, _READS_AFTER_WRITE):
+            answer = self.host.request(call, self._auth)
+            if _UNSETTLED not in faults.codes_of(answer):
+                return answer
+            self.host.patience.sleep(self.host.patience.base * attempt)
+        return self.host.request(call, self._auth)
 
     def _read_back(self, path: str) -> str:
         """Return the digest a registry now has under ``path``; some answer 404 right after a 201."""
