@@ -34,30 +34,41 @@ FLOORS = {
     "build": 5,
     "push": 5,
     "report": 5,
-    "connections": 6,
     "runner": 6,
-    "labels": 6,
-    "recipes": 6,
-    "versions": 7,
     "previews": 6,
-    "details": 6,
-    "recent": 7,
-    "superseded": 6,
-    "touched": 7,
-    "planned": 6,
-    "cache": 7,
-    "run": 6,
-    "survey": 7,
-    "narrowing": 8,
-    "prepare": 8,
-    "pipeline": 9,
-    "session": 10,
-    "announcing": 11,
-    "committing": 11,
-    "doctor": 11,
-    "cli": 12,
-    "action": 13,
-    "__main__": 14,
+    "cache": 6,
+    "flow": 6,
+    "session": 7,
+    "announcing": 8,
+    "committing": 8,
+    "doctor": 8,
+    "cli": 9,
+    "action": 10,
+    "__main__": 11,
+}
+# The floors within a folder of many: the same rule for its modules.
+WITHIN = {
+    "flow": {
+        "__init__": 0,
+        "run": 0,
+        "describe": 0,
+        "survey": 1,
+        "prepare": 1,
+        "recent": 1,
+        "pipeline": 2,
+    },
+    "session": {
+        "__init__": 0,
+        "connections": 0,
+        "labels": 0,
+        "narrowing": 0,
+        "planned": 0,
+        "recipes": 0,
+        "superseded": 0,
+        "changes": 1,
+        "versions": 1,
+        "session": 2,
+    },
 }
 # Nouns may lean on nouns beside them in this direction only.
 BESIDE = {("forge", "registry"), ("registry", "forge")}
@@ -72,7 +83,7 @@ GATEWAYS = {
     "rich": {"report/table.py", "progress.py"},
     "deflate": {"chart/package.py"},
     "filelock": {"layout/lock.py"},
-    "platformdirs": {"session.py"},
+    "platformdirs": {"session/session.py"},
 }
 
 
@@ -111,6 +122,32 @@ def test_imports_point_one_way(path: str, tree: ast.Module) -> None:
         if there in {here, "__version__"} or (here, there) in BESIDE:
             continue
         assert FLOORS[there] < FLOORS[here], f"{path} ({here}) imports {name} ({there})"
+
+
+@pytest.mark.parametrize(
+    ("path", "tree"),
+    [(path, tree) for path, tree in modules() if part(path) in WITHIN],
+    ids=[path for path, _ in modules() if part(path) in WITHIN],
+)
+def test_imports_within_a_folder_of_many_point_one_way(path: str, tree: ast.Module) -> None:
+    folder, here = path.removesuffix(".py").split("/")
+    floors = WITHIN[folder]
+    inside = [
+        name.removeprefix(f"{PACKAGE}.{folder}.").split(".")[0]
+        for name in imported(tree)
+        if name.startswith(f"{PACKAGE}.{folder}.")
+    ]
+    for there in inside:
+        assert floors[there] < floors[here], f"{path} imports {there}"
+
+
+def test_settings_are_known_above_the_flow_only() -> None:
+    knowing = {
+        part(path)
+        for path, tree in modules()
+        if any(name.startswith(f"{PACKAGE}.settings") for name in imported(tree))
+    }
+    assert knowing.isdisjoint({"discover", "bump", "push", "flow"})
 
 
 @pytest.mark.parametrize("library", sorted(GATEWAYS))

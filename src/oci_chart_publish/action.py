@@ -15,12 +15,13 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from oci_chart_publish import pipeline
 from oci_chart_publish.announcing import announced, for_pull_request, previewed
 from oci_chart_publish.cli.main import collected, show, show_several
 from oci_chart_publish.cli.main import run as run_command
 from oci_chart_publish.discover.source import ChartSource
 from oci_chart_publish.errors import ConfigError, ExitCode, PublishError
+from oci_chart_publish.flow import pipeline
+from oci_chart_publish.flow.run import Run
 from oci_chart_publish.forge.event import Event, read_event
 from oci_chart_publish.forge.trust import refuse_untrusted
 from oci_chart_publish.interruption import SAID, Interruption
@@ -30,10 +31,9 @@ from oci_chart_publish.report.compose import interrupted, problem
 from oci_chart_publish.report.markdown import render, render_errors
 from oci_chart_publish.report.outputs import artifacts, checksums, outputs
 from oci_chart_publish.report.table import show as show_table
-from oci_chart_publish.run import Run
 from oci_chart_publish.runner import SUMMARY_LIMIT, annotate, append, mask, write_outputs
 from oci_chart_publish.runnerlog import print_command
-from oci_chart_publish.session import Session
+from oci_chart_publish.session.session import Session
 from oci_chart_publish.settings import Layer, fields, suggestion, variable
 
 COMMANDS = ("publish", "plan")

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace as replace_struct
 
-from oci_chart_publish import pipeline
 from oci_chart_publish.discover.source import ChartSource
 from oci_chart_publish.errors import ConfigError, NotFoundError, PublishError, VerificationError
+from oci_chart_publish.flow import pipeline
 from oci_chart_publish.forge.event import PullRequestEvent
 from oci_chart_publish.oci.descriptor import Descriptor
 from oci_chart_publish.oci.reference import Repository, parse_reference
 from oci_chart_publish.previews import PreviewVersions, listed
 from oci_chart_publish.registry.connect import PULL
 from oci_chart_publish.report import document
-from oci_chart_publish.session import Session
+from oci_chart_publish.session.session import Session
 
 if TYPE_CHECKING:
     from oci_chart_publish.forge.github import GitHub

@@ -13,7 +13,7 @@ from oci_chart_publish.bump.rewrite import write_file
 from oci_chart_publish.errors import ConfigError, PublishError, StaleHeadError
 from oci_chart_publish.forge.event import PullRequestEvent
 from oci_chart_publish.forge.git import GitRepository
-from oci_chart_publish.session import Session
+from oci_chart_publish.session.session import Session
 
 Files = Mapping[str, bytes]
 """New bytes of files, by path below the root."""

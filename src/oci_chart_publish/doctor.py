@@ -9,11 +9,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from oci_chart_publish.errors import AuthError, ExitCode, PublishError, worst
+from oci_chart_publish.flow.survey import survey
 from oci_chart_publish.oci import mediatype
 from oci_chart_publish.oci.descriptor import Descriptor
 from oci_chart_publish.oci.reference import Repository
-from oci_chart_publish.session import Session
-from oci_chart_publish.survey import survey
+from oci_chart_publish.session.session import Session
 
 EMPTY = b"{}"
 

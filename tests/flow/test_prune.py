@@ -23,7 +23,7 @@ from oci_chart_publish.forge.github.client import Options
 from oci_chart_publish.oci.digest import Digest
 from oci_chart_publish.oci.reference import Repository
 from oci_chart_publish.previews import Preview
-from oci_chart_publish.session import Session
+from oci_chart_publish.session.session import Session
 from oci_chart_publish.settings import Layer
 
 SEVEN, EIGHT, NINE = "0.0.0-pr.7.g1234567", "0.0.0-pr.8.gabcdef0", "0.0.0-pr.9.g7654321"

@@ -12,16 +12,17 @@ from typing import Any
 import click
 from msgspec.structs import replace
 
-from oci_chart_publish import committing, pipeline
+from oci_chart_publish import committing
 from oci_chart_publish.chart.yamldoc import line_of
 from oci_chart_publish.cli.flow import PATHS, REGISTRY, common
 from oci_chart_publish.cli.main import show
 from oci_chart_publish.cli.options import given, setting_options
 from oci_chart_publish.errors import ConfigError, ConflictError, ExitCode, PublishError, worst
-from oci_chart_publish.pipeline import Bumped
+from oci_chart_publish.flow import pipeline
+from oci_chart_publish.flow.pipeline import Bumped
 from oci_chart_publish.report.table import columns
 from oci_chart_publish.report.text import plain
-from oci_chart_publish.session import Session
+from oci_chart_publish.session.session import Session
 
 HEAD = ("CHART", "NOW", "NEXT", "LEVEL", "WHY")
 

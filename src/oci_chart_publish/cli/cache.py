@@ -17,7 +17,7 @@ from oci_chart_publish.cli.options import given, setting_options
 from oci_chart_publish.errors import worst
 from oci_chart_publish.oci.reference import SCHEME
 from oci_chart_publish.report.text import plain
-from oci_chart_publish.session import Session
+from oci_chart_publish.session.session import Session
 
 REGISTRY = ("plain-http", "ca-file", "insecure", "username", "password", "registry-auth")
 REFERENCE = click.argument("reference", metavar="REF")

@@ -24,7 +24,7 @@ from oci_chart_publish.oci.reference import SCHEME, DigestReference, TagReferenc
 from oci_chart_publish.oci.store import Source
 from oci_chart_publish.push.same import chart_layer
 from oci_chart_publish.report.text import change, plain, size
-from oci_chart_publish.session import Session
+from oci_chart_publish.session.session import Session
 
 
 @click.command()

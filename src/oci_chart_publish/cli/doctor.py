@@ -13,7 +13,7 @@ from oci_chart_publish.cli.flow import PATHS, REGISTRY, common
 from oci_chart_publish.cli.options import given, setting_options
 from oci_chart_publish.doctor import examine, verdict
 from oci_chart_publish.report.text import plain
-from oci_chart_publish.session import Session
+from oci_chart_publish.session.session import Session
 
 
 @click.command()

@@ -10,17 +10,17 @@ from typing import Any
 
 import click
 
-from oci_chart_publish import pipeline
 from oci_chart_publish.cli.options import given, setting_options
 from oci_chart_publish.discover.source import ChartSource
 from oci_chart_publish.errors import ConfigError
+from oci_chart_publish.flow import pipeline
+from oci_chart_publish.flow.run import Run
 from oci_chart_publish.interruption import SAID, Interruption
 from oci_chart_publish.report import document
 from oci_chart_publish.report.compose import interrupted
 from oci_chart_publish.report.markdown import render
 from oci_chart_publish.report.table import show, show_problems
-from oci_chart_publish.run import Run
-from oci_chart_publish.session import Session
+from oci_chart_publish.session.session import Session
 
 PATHS = click.argument("paths", nargs=-1, type=click.Path())
 REGISTRY = ("registries", "plain-http", "ca-file", "insecure", "username", "password", "registry-auth")

@@ -17,7 +17,7 @@ from oci_chart_publish.errors import ExitCode, PublishError, worst
 from oci_chart_publish.oci.reference import SCHEME
 from oci_chart_publish.promote import Promotion, promotions
 from oci_chart_publish.promote import promote as carry_out
-from oci_chart_publish.session import Session
+from oci_chart_publish.session.session import Session
 from oci_chart_publish.workers import Workers
 
 

@@ -17,13 +17,13 @@ from oci_chart_publish.cli.flow import PATHS, REGISTRY, common
 from oci_chart_publish.cli.main import show
 from oci_chart_publish.cli.options import given, setting_options
 from oci_chart_publish.errors import ConfigError, ForgeError, PublishError, worst
+from oci_chart_publish.flow.survey import survey
 from oci_chart_publish.forge.github import GitHub
 from oci_chart_publish.forge.github.packages import HIDDEN, PackageVersion
 from oci_chart_publish.oci.reference import Repository
 from oci_chart_publish.oci.store import Target
 from oci_chart_publish.previews import Preview, is_of, remove, stale
-from oci_chart_publish.session import Session
-from oci_chart_publish.survey import survey
+from oci_chart_publish.session.session import Session
 
 GHCR = "ghcr.io"
 

@@ -20,7 +20,7 @@ from oci_chart_publish.report.markdown import render
 from oci_chart_publish.report.saved import read_report
 from oci_chart_publish.report.table import show, show_problems
 from oci_chart_publish.runner import SUMMARY_LIMIT, annotate, append
-from oci_chart_publish.session import Session
+from oci_chart_publish.session.session import Session
 
 
 @click.command()

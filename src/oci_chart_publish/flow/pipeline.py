@@ -17,13 +17,13 @@ from functools import partial
 
 from oci_chart_publish.build.build import check_remembered
 from oci_chart_publish.errors import PublishError, SkippedError
+from oci_chart_publish.flow.prepare import Decisions, Shelf, decide_versions, prepare
+from oci_chart_publish.flow.run import ChartSource, Outcome, Run, Surveyed, failure
+from oci_chart_publish.flow.survey import survey
 from oci_chart_publish.handover import Failure, VersionDecision
-from oci_chart_publish.prepare import Decisions, Shelf, decide_versions, prepare
 from oci_chart_publish.push import publish as protocol
 from oci_chart_publish.push.reconcile import Action, Plan, State
 from oci_chart_publish.report import compose, document
-from oci_chart_publish.run import ChartSource, Outcome, Run, Surveyed, failure
-from oci_chart_publish.survey import survey
 from oci_chart_publish.workers import Workers
 
 
@@ -270,7 +270,7 @@ def _entries(
     entries = workers.each(partial(_entry, wrote=wrote), found)
     run.landed(lambda: entries)
     if run.details and not run.stopping.is_set():
-        from oci_chart_publish.recent import detailed  # noqa: PLC0415  (start-up: only where details are read)
+        from oci_chart_publish.flow.recent import detailed  # noqa: PLC0415  (start-up: only where details are read)
 
         entries = detailed(entries, found, run, workers)
     return tuple(entries)

@@ -12,8 +12,8 @@ from oci_chart_publish.build.dependencies.need import FILE
 from oci_chart_publish.chart.metadata import ChartMetadata, Dependency, decode_metadata
 from oci_chart_publish.chart.tree import Tree
 from oci_chart_publish.errors import ChartError, ConfigError
+from oci_chart_publish.flow.run import ChartSource, DependencyPolicy, Surveyed, failure
 from oci_chart_publish.handover import Failure
-from oci_chart_publish.run import ChartSource, DependencyPolicy, Surveyed, failure
 
 
 def survey(

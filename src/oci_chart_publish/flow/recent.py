@@ -13,8 +13,9 @@ from functools import partial
 from msgspec.structs import replace
 
 from oci_chart_publish.chart.version import ChartVersion
-from oci_chart_publish.details import Described, describe
 from oci_chart_publish.errors import PublishError
+from oci_chart_publish.flow.describe import Described, describe
+from oci_chart_publish.flow.run import Memo, Outcome, Run
 from oci_chart_publish.oci.manifest import Manifest
 from oci_chart_publish.oci.reference import DOCKER_HUB, Repository
 from oci_chart_publish.oci.store import Target
@@ -22,7 +23,6 @@ from oci_chart_publish.push.previous import Previous
 from oci_chart_publish.push.reconcile import Plan
 from oci_chart_publish.push.same import chart_layer
 from oci_chart_publish.report import document
-from oci_chart_publish.run import Memo, Outcome, Run
 from oci_chart_publish.workers import Workers
 
 RELEASES = 12

@@ -12,9 +12,9 @@ from oci_chart_publish.discover.changed import changed_since
 from oci_chart_publish.discover.folders import Files
 from oci_chart_publish.discover.source import ChartSource
 from oci_chart_publish.errors import ConfigError, PublishError
+from oci_chart_publish.flow.run import DependencyPolicy
+from oci_chart_publish.flow.survey import places, read_metadata
 from oci_chart_publish.forge.git import GitRepository
-from oci_chart_publish.run import DependencyPolicy
-from oci_chart_publish.survey import places, read_metadata
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,8 +10,8 @@ from oci_chart_publish.errors import PublishError
 from oci_chart_publish.forge.event import Event
 from oci_chart_publish.forge.git import GitRepository
 from oci_chart_publish.report.document import Chart
+from oci_chart_publish.session.superseded import superseded
 from oci_chart_publish.shared import shared_property
-from oci_chart_publish.superseded import superseded
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from tests.push.packed import WEB, archive, stored
 
-from oci_chart_publish import recent
 from oci_chart_publish.chart.version import ChartVersion
-from oci_chart_publish.details import Described
+from oci_chart_publish.flow import recent
+from oci_chart_publish.flow.describe import Described
 from oci_chart_publish.layout.layout import ImageLayout
 from oci_chart_publish.layout.memo import Memo
 from oci_chart_publish.push.previous import Previous

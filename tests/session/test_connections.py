@@ -4,8 +4,8 @@ import base64
 import json
 from pathlib import Path
 
-from oci_chart_publish.connections import credentials
 from oci_chart_publish.oci.reference import Repository
+from oci_chart_publish.session.connections import credentials
 from oci_chart_publish.settings import Settings
 
 GHCR = Repository.parse("ghcr.io/acme/charts/web")

@@ -22,7 +22,7 @@ from oci_chart_publish.errors import ConfigError, ConflictError, PublishError
 from oci_chart_publish.forge.event import Event
 from oci_chart_publish.forge.git import GitRepository
 from oci_chart_publish.handover import VersionDecision
-from oci_chart_publish.labels import Labels, commits_of
+from oci_chart_publish.session.labels import Labels, commits_of
 from oci_chart_publish.settings import ChartSettings, Settings
 from oci_chart_publish.shared import shared_property
 

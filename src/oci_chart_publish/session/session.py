@@ -19,11 +19,11 @@ from oci_chart_publish.build.build import Recipe
 from oci_chart_publish.build.dependencies import own
 from oci_chart_publish.bump.rewrite import write_file
 from oci_chart_publish.chart.tree import FolderTree, Tree
-from oci_chart_publish.connections import connect, credentials
 from oci_chart_publish.discover import find
 from oci_chart_publish.discover.folders import Files
 from oci_chart_publish.discover.source import ChartSource
 from oci_chart_publish.errors import ConfigError
+from oci_chart_publish.flow.run import DependencyPolicy, Run
 from oci_chart_publish.forge.event import Event, read_event
 from oci_chart_publish.forge.git import GitRepository
 from oci_chart_publish.forge.trust import refuse_foreign
@@ -34,23 +34,23 @@ from oci_chart_publish.oci.reference import Repository
 from oci_chart_publish.oci.store import Target
 from oci_chart_publish.previews import keep_apart
 from oci_chart_publish.progress import Progress, progress
-from oci_chart_publish.recipes import recipes
 from oci_chart_publish.registry.connect import PULL, PULL_PUSH, Registries
 from oci_chart_publish.registry.credentials import Credentials
 from oci_chart_publish.registry.once import Once
 from oci_chart_publish.report import compose, document, drift
 from oci_chart_publish.report.saved import REPORT
-from oci_chart_publish.run import DependencyPolicy, Run
+from oci_chart_publish.session.changes import Changes, Touched
+from oci_chart_publish.session.connections import connect, credentials
+from oci_chart_publish.session.recipes import recipes
+from oci_chart_publish.session.versions import Versions
 from oci_chart_publish.settings import Layer, Settings, from_environment, from_file, resolve
 from oci_chart_publish.shared import shared_property
-from oci_chart_publish.touched import Changes, Touched
-from oci_chart_publish.versions import Versions
 
 if TYPE_CHECKING:
     from oci_chart_publish.build.dependencies.fetch import Fetcher
     from oci_chart_publish.forge.github import GitHub
-    from oci_chart_publish.labels import Labels
-    from oci_chart_publish.planned import Planned
+    from oci_chart_publish.session.labels import Labels
+    from oci_chart_publish.session.planned import Planned
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,7 +146,7 @@ class Session:
         place = self.settings.from_plan
         if not place:
             return None
-        from oci_chart_publish.planned import read_plan  # noqa: PLC0415  (start-up: rarely asked for)
+        from oci_chart_publish.session.planned import read_plan  # noqa: PLC0415  (start-up: rarely asked for)
 
         layout = layout_path(self.settings, self.environment)
         if self.event.name and Path(place).resolve() == layout.resolve():
@@ -172,7 +172,7 @@ class Session:
             )
         found = find.charts(self.settings.charts, base=self.folder, files=self.files)
         if since := self.settings.changed_since:
-            from oci_chart_publish.narrowing import Narrowing  # noqa: PLC0415  (start-up: only where it is asked for)
+            from oci_chart_publish.session.narrowing import Narrowing  # noqa: PLC0415  (start-up: only where it is asked for)
 
             narrowing = Narrowing(
                 repository=self.repository,
@@ -260,7 +260,7 @@ class Session:
     def _labels(self) -> Labels | None:
         if self.repository is None or self.settings.bump != "auto":
             return None
-        from oci_chart_publish.labels import Labels  # noqa: PLC0415  (start-up: only where versions are decided)
+        from oci_chart_publish.session.labels import Labels  # noqa: PLC0415  (start-up: only where versions are decided)
 
         return Labels(
             event=self.event,

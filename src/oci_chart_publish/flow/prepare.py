@@ -16,18 +16,18 @@ from oci_chart_publish.chart.chart import Chart, load_chart
 from oci_chart_publish.chart.overlay import OverlayTree
 from oci_chart_publish.chart.version import ChartVersion
 from oci_chart_publish.errors import ChartError, PublishError, SkippedError
-from oci_chart_publish.handover import ChartArtifact, Failure, Need, VersionDecision
-from oci_chart_publish.oci.reference import Repository, check_tag
-from oci_chart_publish.push.previous import published_versions
-from oci_chart_publish.push.reconcile import Action, Plan, Site, State, decide, look_up
-from oci_chart_publish.push.same import chart_layer
-from oci_chart_publish.run import (
+from oci_chart_publish.flow.run import (
     Outcome,
     Run,
     Surveyed,
     VersionPolicy,
     failure,
 )
+from oci_chart_publish.handover import ChartArtifact, Failure, Need, VersionDecision
+from oci_chart_publish.oci.reference import Repository, check_tag
+from oci_chart_publish.push.previous import published_versions
+from oci_chart_publish.push.reconcile import Action, Plan, Site, State, decide, look_up
+from oci_chart_publish.push.same import chart_layer
 from oci_chart_publish.workers import Workers
 
 
