@@ -15,7 +15,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from oci_chart_publish.announcing import announced, for_pull_request, previewed
+from oci_chart_publish.announcing import announced
 from oci_chart_publish.cli.main import collected, show, show_several
 from oci_chart_publish.cli.main import run as run_command
 from oci_chart_publish.discover.source import ChartSource
@@ -25,6 +25,7 @@ from oci_chart_publish.flow.run import Run
 from oci_chart_publish.forge.event import Event, read_event
 from oci_chart_publish.forge.trust import refuse_untrusted
 from oci_chart_publish.interruption import SAID, Interruption
+from oci_chart_publish.previews import for_pull_request, previewed
 from oci_chart_publish.report import document
 from oci_chart_publish.report.annotations import annotation_of, annotations_of
 from oci_chart_publish.report.compose import interrupted, problem

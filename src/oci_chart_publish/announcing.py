@@ -1,22 +1,16 @@
-"""What a finished run tells the code host: previews for a pull request, releases, the comment."""
+"""What a finished run tells the code host: releases, and the comment."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace as replace_struct
 
-from oci_chart_publish.discover.source import ChartSource
-from oci_chart_publish.errors import ConfigError, NotFoundError, PublishError, VerificationError
-from oci_chart_publish.flow import pipeline
-from oci_chart_publish.forge.event import PullRequestEvent
+from oci_chart_publish.errors import NotFoundError, PublishError, VerificationError
 from oci_chart_publish.oci.descriptor import Descriptor
 from oci_chart_publish.oci.reference import Repository, parse_reference
-from oci_chart_publish.previews import PreviewVersions, listed
 from oci_chart_publish.registry.connect import PULL
 from oci_chart_publish.report import document
 from oci_chart_publish.session.session import Session
@@ -134,87 +128,3 @@ def _pushed(session: Session) -> frozenset[str]:
     except PublishError:
         return listed  # a shallow clone; which pull request HEAD came with is found all the same
     return listed | {commit.sha for commit in known}
-
-
-def previewed(
-    session: Session, report: document.Report, sources: Sequence[ChartSource], stopping: threading.Event
-) -> document.Report:
-    """Publish a preview of every chart that a pull request of this repository changes, where that is asked for."""
-    settings, event = session.settings, session.event
-    pull_request = event.pull_request
-    if not settings.preview or pull_request is None or event.from_fork or pull_request.closed:
-        return report
-    if settings.dry_run:
-        return report
-    touched = session.touched(report.charts)
-    moving = {
-        chart.path
-        for chart in report.charts
-        if chart.status == "would-publish" or (chart.status in {"conflict", "drift"} and touched(chart))
-    }
-    version = session.versions(sources).preview
-    version("1.0.0")  # a template that makes no version is refused before anything is built
-    writing = replace(session, writes=True)
-    run = replace(
-        writing.run(),
-        registries=(settings.preview,),
-        own_registries=lambda _: None,  # those are for releases
-        versions=PreviewVersions(version=version, number=pull_request.number),
-        # A preview is named for the head and built from its merge: once the base went on, the newer one counts.
-        overwrite=True,
-        details=False,
-        stopping=stopping,
-        check=lambda _: None,  # a saved plan shows releases, and those have been compared by now
-    )
-    try:
-        made = pipeline.publish([source for source in sources if source.path in moving], run)
-    finally:
-        writing.registries.close()
-    return listed(report, made)
-
-
-def for_pull_request(session: Session) -> Session:
-    """Return the session for a saved plan of a pull request: it makes previews, and writes nothing else.
-
-    What is not merged never becomes a release. Which pull request it is comes from the event, and for a
-    ``workflow_run`` from the code host. ConfigError where no previews are asked for, or nothing says which it is.
-    """
-    event, settings = session.event, session.settings
-    if not settings.preview:
-        raise ConfigError(
-            f"{settings.from_plan} is the plan of a pull request, of which only previews are published",
-            hint="name a repository for them with preview:, or publish once it is merged",
-        )
-    pull_request = event.pull_request or _of_workflow_run(session)
-    if pull_request is None:
-        raise ConfigError(
-            f"{settings.from_plan} is the plan of a pull request, and this event is of none",
-            hint="run on workflow_run, with github-token, so that the event says which one it is",
-        )
-    if event.workflow_run is not None and pull_request.head != event.workflow_run.get("head_sha"):
-        # The pull request went on since: this preview is of the commit that was planned, and the comment of the newer.
-        pull_request = replace(pull_request, head=str(event.workflow_run.get("head_sha") or ""))
-        settings = replace_struct(settings, comment="off")
-    return replace(session, event=replace(event, pull_request=pull_request), settings=settings, writes=False)
-
-
-def _of_workflow_run(session: Session) -> PullRequestEvent | None:
-    github = session.github()
-    if github is None or session.event.workflow_run is None:
-        return None
-    with github:
-        found = github.pulls.of_workflow_run(session.event.workflow_run)
-    if found is None:
-        return None
-    return PullRequestEvent(
-        number=found.number,
-        head=found.head,
-        head_ref=found.head_ref,
-        title=found.title,
-        head_repository=found.head_repository,
-        base=found.base,
-        base_ref=found.base_ref,
-        merged=found.merged,
-        closed=not found.open,
-        labels=found.labels,
-    )

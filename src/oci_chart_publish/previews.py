@@ -1,43 +1,25 @@
-"""Previews of pull requests: made in a repository named for them, listed in the comment, removed when they are closed.
+"""Previews of pull requests: made in a repository named for them, and listed in the report.
 
-A preview's version sorts below every release. Nothing is deleted that a tag other than a preview's still uses.
+A preview's version sorts below every release.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import chain
-from typing import Protocol, runtime_checkable
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 
-from msgspec.structs import replace
+from msgspec.structs import replace as replace_struct
 
-from oci_chart_publish.bump.previews import preview_of
 from oci_chart_publish.chart.metadata import ChartMetadata
 from oci_chart_publish.chart.version import ChartVersion
-from oci_chart_publish.errors import AuthError, ConfigError, PublishError
+from oci_chart_publish.discover.source import ChartSource
+from oci_chart_publish.errors import ConfigError
+from oci_chart_publish.flow import pipeline
+from oci_chart_publish.forge.event import PullRequestEvent
 from oci_chart_publish.handover import VersionDecision
-from oci_chart_publish.oci.digest import Digest
-from oci_chart_publish.oci.mediatype import SOURCE
-from oci_chart_publish.oci.reference import SCHEME, Repository
-from oci_chart_publish.oci.store import Target
 from oci_chart_publish.report import document
-from oci_chart_publish.settings import Settings
-
-
-def keep_apart(settings: Settings) -> None:
-    """Raise ConfigError where previews would lie among releases, for whoever asks there for the newest version."""
-    own = (one.registries or () for one in settings.chart_settings.values())
-    releases = {_place(registry) for registry in chain(settings.registries, *own)}
-    if settings.preview and _place(settings.preview) in releases:
-        raise ConfigError(
-            f"preview: {settings.preview} is where releases go",
-            hint=f"name a repository for previews alone, for example {_place(settings.preview)}-previews",
-        )
-
-
-def _place(registry: str) -> str:
-    return registry.removeprefix(SCHEME).rstrip("/")
+from oci_chart_publish.session.session import Session
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,7 +49,69 @@ class PreviewVersions:
         )
 
 
-def listed(report: document.Report, previews: Sequence[document.Chart]) -> document.Report:
+def previewed(
+    session: Session, report: document.Report, sources: Sequence[ChartSource], stopping: threading.Event
+) -> document.Report:
+    """Publish a preview of every chart that a pull request of this repository changes, where that is asked for."""
+    settings, event = session.settings, session.event
+    pull_request = event.pull_request
+    if not settings.preview or pull_request is None or event.from_fork or pull_request.closed:
+        return report
+    if settings.dry_run:
+        return report
+    touched = session.touched(report.charts)
+    moving = {
+        chart.path
+        for chart in report.charts
+        if chart.status == "would-publish" or (chart.status in {"conflict", "drift"} and touched(chart))
+    }
+    version = session.versions(sources).preview
+    version("1.0.0")  # a template that makes no version is refused before anything is built
+    writing = replace(session, writes=True)
+    run = replace(
+        writing.run(),
+        registries=(settings.preview,),
+        own_registries=lambda _: None,  # those are for releases
+        versions=PreviewVersions(version=version, number=pull_request.number),
+        # A preview is named for the head and built from its merge: once the base went on, the newer one counts.
+        overwrite=True,
+        details=False,
+        stopping=stopping,
+        check=lambda _: None,  # a saved plan shows releases, and those have been compared by now
+    )
+    try:
+        made = pipeline.publish([source for source in sources if source.path in moving], run)
+    finally:
+        writing.registries.close()
+    return _listed(report, made)
+
+
+def for_pull_request(session: Session) -> Session:
+    """Return the session for a saved plan of a pull request: it makes previews, and writes nothing else.
+
+    What is not merged never becomes a release. Which pull request it is comes from the event, and for a
+    ``workflow_run`` from the code host. ConfigError where no previews are asked for, or nothing says which it is.
+    """
+    event, settings = session.event, session.settings
+    if not settings.preview:
+        raise ConfigError(
+            f"{settings.from_plan} is the plan of a pull request, of which only previews are published",
+            hint="name a repository for them with preview:, or publish once it is merged",
+        )
+    pull_request = event.pull_request or _of_workflow_run(session)
+    if pull_request is None:
+        raise ConfigError(
+            f"{settings.from_plan} is the plan of a pull request, and this event is of none",
+            hint="run on workflow_run, with github-token, so that the event says which one it is",
+        )
+    if event.workflow_run is not None and pull_request.head != event.workflow_run.get("head_sha"):
+        # The pull request went on since: this preview is of the commit that was planned, and the comment of the newer.
+        pull_request = replace(pull_request, head=str(event.workflow_run.get("head_sha") or ""))
+        settings = replace_struct(settings, comment="off")
+    return replace(session, event=replace(event, pull_request=pull_request), settings=settings, writes=False)
+
+
+def _listed(report: document.Report, previews: Sequence[document.Chart]) -> document.Report:
     """Return the report with the reference of each chart's preview, and what failed as a note."""
     found = {chart.name: chart for chart in previews}
     charts = []
@@ -75,64 +119,18 @@ def listed(report: document.Report, previews: Sequence[document.Chart]) -> docum
     for chart in report.charts:
         preview = found.get(chart.name)
         made = preview is not None and preview.status in {"published", "unchanged"} and preview.targets
-        charts.append(replace(chart, preview=preview.targets[0].reference) if preview and made else chart)
+        charts.append(
+            replace_struct(chart, preview=preview.targets[0].reference) if preview and made else chart
+        )
         if preview is not None and preview.error is not None:
             problems.append(f"no preview of {chart.name}: {preview.error.message}")
-    return replace(report, charts=tuple(charts), notes=(*report.notes, *problems))
+    return replace_struct(report, charts=tuple(charts), notes=(*report.notes, *problems))
 
 
-@runtime_checkable
-class Prunable(Protocol):
-    """A store whose tags can be listed and deleted."""
-
-    def tags(self) -> tuple[str, ...]:
-        """Return all tags."""
-
-    def delete(self, target: str | Digest) -> bool:
-        """Delete a manifest or tag; False where the registry does not offer it."""
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Preview:
-    """A preview that may go: its repository, tag, digest and the pull request it is of."""
-
-    repository: Repository
-    tag: str
-    digest: Digest
-    number: int
-
-
-def stale(
-    repository: Repository, store: Target, template: str, is_closed: Callable[[int], bool]
-) -> Iterator[Preview]:
-    """Yield the previews in a repository whose pull request is closed, and whose digest no other tag uses."""
-    tags = store.tags() if isinstance(store, Prunable) else ()
-    numbers = {tag: preview_of(template, tag.replace("_", "+")) for tag in tags}
-    kept = {tag for tag, number in numbers.items() if number is None or not is_closed(number)}
-    held = {found.digest for tag in kept if (found := store.resolve(tag)) is not None}
-    for tag, number in numbers.items():
-        found = store.resolve(tag) if tag not in kept else None
-        if number is not None and found is not None and found.digest not in held:
-            yield Preview(repository=repository, tag=tag, digest=found.digest, number=number)
-
-
-def is_of(preview: Preview, store: Target, source: str) -> bool:
-    """Tell whether a preview says that it was made from the repository at the URL ``source``."""
-    manifest = store.manifest(preview.digest)
-    return manifest is not None and bool(source) and manifest.annotations.get(SOURCE) == source
-
-
-def remove(preview: Preview, store: Target) -> str:
-    """Delete a preview by digest and say what came of it; AuthError where that is not permitted."""
-    where = f"{preview.repository}:{preview.tag}"
-    try:
-        if not isinstance(store, Prunable):
-            return f"{where}: remains, nothing can be deleted there"
-        gone = store.delete(preview.digest)
-        if store.resolve(preview.tag) is not None:  # some registries keep the tag of a digest that is gone
-            gone = store.delete(preview.tag) or gone
-    except AuthError:
-        raise
-    except PublishError as error:
-        return f"{where}: remains ({error.message})"
-    return f"{where}: deleted" if gone else f"{where}: gone already"
+def _of_workflow_run(session: Session) -> PullRequestEvent | None:
+    github = session.github()
+    if github is None or session.event.workflow_run is None:
+        return None
+    with github:
+        found = github.pulls.of_workflow_run(session.event.workflow_run)
+    return PullRequestEvent.of(found) if found else None

@@ -22,7 +22,7 @@ from oci_chart_publish.forge.github import GitHub
 from oci_chart_publish.forge.github.client import Options
 from oci_chart_publish.oci.digest import Digest
 from oci_chart_publish.oci.reference import Repository
-from oci_chart_publish.previews import Preview
+from oci_chart_publish.prune import Preview
 from oci_chart_publish.session.session import Session
 from oci_chart_publish.settings import Layer
 

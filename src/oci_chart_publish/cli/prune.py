@@ -22,7 +22,7 @@ from oci_chart_publish.forge.github import GitHub
 from oci_chart_publish.forge.github.packages import HIDDEN, PackageVersion
 from oci_chart_publish.oci.reference import Repository
 from oci_chart_publish.oci.store import Target
-from oci_chart_publish.previews import Preview, is_of, remove, stale
+from oci_chart_publish.prune import Preview, is_of, remove, stale
 from oci_chart_publish.session.session import Session
 
 GHCR = "ghcr.io"

@@ -9,9 +9,12 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from oci_chart_publish.errors import ConfigError
+
+if TYPE_CHECKING:
+    from oci_chart_publish.forge.github.pulls import PullRequest
 
 EVENT_LIMIT = 32 * 1024 * 1024
 """Bytes of the largest event file that is read; GitHub caps webhook payloads at 25 MB."""
@@ -34,6 +37,22 @@ class PullRequestEvent:
     merged: bool = False
     closed: bool = False
     labels: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, found: PullRequest) -> PullRequestEvent:
+        """Return a pull request that the code host tells of, as an event of it would have named it."""
+        return cls(
+            number=found.number,
+            head=found.head,
+            head_ref=found.head_ref,
+            title=found.title,
+            head_repository=found.head_repository,
+            base=found.base,
+            base_ref=found.base_ref,
+            merged=found.merged,
+            closed=not found.open,
+            labels=found.labels,
+        )
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -1,12 +1,16 @@
-"""Connections to registries, made from settings and environment: credentials, transport security, pace."""
+"""Connections to registries, made from settings and environment: credentials, transport security, pace.
+
+Also where releases and previews go: never to one place.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 
 from oci_chart_publish.errors import ConfigError
-from oci_chart_publish.oci.reference import Repository
+from oci_chart_publish.oci.reference import SCHEME, Repository
 from oci_chart_publish.registry.connect import Registries, RegistryOptions
 from oci_chart_publish.registry.credentials import Credential, Credentials, discover
 from oci_chart_publish.registry.trust import Trust
@@ -82,3 +86,18 @@ def _the_one_without(registries: Sequence[str], found: Credentials) -> str:
         ),
         hint="give the credentials of each registry in registry-auth, a Docker config.json document",
     )
+
+
+def keep_apart(settings: Settings) -> None:
+    """Raise ConfigError where previews would lie among releases, for whoever asks there for the newest version."""
+    own = (one.registries or () for one in settings.chart_settings.values())
+    releases = {_place(registry) for registry in chain(settings.registries, *own)}
+    if settings.preview and _place(settings.preview) in releases:
+        raise ConfigError(
+            f"preview: {settings.preview} is where releases go",
+            hint=f"name a repository for previews alone, for example {_place(settings.preview)}-previews",
+        )
+
+
+def _place(registry: str) -> str:
+    return registry.removeprefix(SCHEME).rstrip("/")

@@ -32,7 +32,6 @@ from oci_chart_publish.layout.layout import ImageLayout
 from oci_chart_publish.layout.memo import Memo
 from oci_chart_publish.oci.reference import Repository
 from oci_chart_publish.oci.store import Target
-from oci_chart_publish.previews import keep_apart
 from oci_chart_publish.progress import Progress, progress
 from oci_chart_publish.registry.connect import PULL, PULL_PUSH, Registries
 from oci_chart_publish.registry.credentials import Credentials
@@ -40,7 +39,7 @@ from oci_chart_publish.registry.once import Once
 from oci_chart_publish.report import compose, document, drift
 from oci_chart_publish.report.saved import REPORT
 from oci_chart_publish.session.changes import Changes, Touched
-from oci_chart_publish.session.connections import connect, credentials
+from oci_chart_publish.session.connections import connect, credentials, keep_apart
 from oci_chart_publish.session.recipes import recipes
 from oci_chart_publish.session.versions import Versions
 from oci_chart_publish.settings import Layer, Settings, from_environment, from_file, resolve

@@ -1,0 +1,74 @@
+"""Previews of closed pull requests: which of them may go, and how one is deleted from any registry.
+
+Nothing is deleted that a tag other than a preview's still uses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from oci_chart_publish.bump.previews import preview_of
+from oci_chart_publish.errors import AuthError, PublishError
+from oci_chart_publish.oci.digest import Digest
+from oci_chart_publish.oci.mediatype import SOURCE
+from oci_chart_publish.oci.reference import Repository
+from oci_chart_publish.oci.store import Target
+
+
+@runtime_checkable
+class Prunable(Protocol):
+    """A store whose tags can be listed and deleted."""
+
+    def tags(self) -> tuple[str, ...]:
+        """Return all tags."""
+
+    def delete(self, target: str | Digest) -> bool:
+        """Delete a manifest or tag; False where the registry does not offer it."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Preview:
+    """A preview that may go: its repository, tag, digest and the pull request it is of."""
+
+    repository: Repository
+    tag: str
+    digest: Digest
+    number: int
+
+
+def stale(
+    repository: Repository, store: Target, template: str, is_closed: Callable[[int], bool]
+) -> Iterator[Preview]:
+    """Yield the previews in a repository whose pull request is closed, and whose digest no other tag uses."""
+    tags = store.tags() if isinstance(store, Prunable) else ()
+    numbers = {tag: preview_of(template, tag.replace("_", "+")) for tag in tags}
+    kept = {tag for tag, number in numbers.items() if number is None or not is_closed(number)}
+    held = {found.digest for tag in kept if (found := store.resolve(tag)) is not None}
+    for tag, number in numbers.items():
+        found = store.resolve(tag) if tag not in kept else None
+        if number is not None and found is not None and found.digest not in held:
+            yield Preview(repository=repository, tag=tag, digest=found.digest, number=number)
+
+
+def is_of(preview: Preview, store: Target, source: str) -> bool:
+    """Tell whether a preview says that it was made from the repository at the URL ``source``."""
+    manifest = store.manifest(preview.digest)
+    return manifest is not None and bool(source) and manifest.annotations.get(SOURCE) == source
+
+
+def remove(preview: Preview, store: Target) -> str:
+    """Delete a preview by digest and say what came of it; AuthError where that is not permitted."""
+    where = f"{preview.repository}:{preview.tag}"
+    try:
+        if not isinstance(store, Prunable):
+            return f"{where}: remains, nothing can be deleted there"
+        gone = store.delete(preview.digest)
+        if store.resolve(preview.tag) is not None:  # some registries keep the tag of a digest that is gone
+            gone = store.delete(preview.tag) or gone
+    except AuthError:
+        raise
+    except PublishError as error:
+        return f"{where}: remains ({error.message})"
+    return f"{where}: deleted" if gone else f"{where}: gone already"
