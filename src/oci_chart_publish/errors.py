@@ -168,6 +168,11 @@ class ForgeError(RemoteError):
     exit_code = ExitCode.FORGE
     kind = "forge"
 
+    @property
+    def limited(self) -> bool:
+        """Whether it was a rate limit, which holds for every other request as well."""
+        return self.temporary and (self.status in {403, 429} or "RATE_LIMITED" in self.codes)
+
 
 class ReadOnlyError(ForgeError):
     """The token lacks a permission, so that the rest of its kind need not be tried.

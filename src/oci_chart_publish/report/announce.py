@@ -6,7 +6,8 @@ Made is what this run published. Repaired is what it did not publish, in two cas
 our marker and lacks something, and a tag that is missing altogether where this push touched the chart, or this is
 another attempt of a run: then an earlier attempt may have ended between registry and tag. Every other version was
 published without a release, by a setting or by another tool, and is left alone unless ``backfill`` asks for it.
-A token that may not write is told once, at the first release that it may not make.
+A token that may not write is told once, at the first release that it may not make, and so is a rate limit that lasts
+longer than the gateway waits: whoever goes on asking is kept out for longer.
 """
 
 from __future__ import annotations
@@ -85,14 +86,15 @@ class Announcer:
         problems: list[PublishError] = []
         charts = []
         known: Known | None = None
-        refused: ReadOnlyError | None = None
+        refused: ForgeError | None = None
         denied: list[str] = []
         try:
             known = self._known(report)
-        except ReadOnlyError as error:
-            refused = error
         except ForgeError as error:
-            problems.append(error)
+            if _ends(error):
+                refused = error
+            else:
+                problems.append(error)
         for chart in report.charts:
             done = chart
             try:
@@ -100,11 +102,12 @@ class Announcer:
                     denied.append(self.tag_name(chart))
                 elif not self.stopping():
                     done = self._release(chart, report, known)
-            except ReadOnlyError as error:
-                refused = error
-                denied.append(self.tag_name(chart))
             except PublishError as error:
-                problems.append(error)
+                if isinstance(error, ForgeError) and _ends(error):
+                    refused = error
+                    denied.append(self.tag_name(chart))
+                else:
+                    problems.append(error)
             charts.append(done)
         if refused:
             problems.append(self._refused(refused, denied) if denied else refused)
@@ -115,14 +118,19 @@ class Announcer:
             report = replace(report, notes=(*report.notes, note))
         return compose.concluded(replace(report, charts=tuple(charts)), problems)
 
-    def _refused(self, error: ReadOnlyError, tags: Sequence[str]) -> ReadOnlyError:
-        """Return the one error for all that the token may not make; only the first of them was tried."""
+    def _refused(self, error: ForgeError, tags: Sequence[str]) -> ForgeError:
+        """Return the one error for all that the token may not make (now); only the first of them was tried."""
         number = f"{len(tags)} charts are" if len(tags) > 1 else "1 chart is"
         more = f" and {len(tags) - LISTED} more" if len(tags) > LISTED else ""
         what = "tagged" if self.settings.release == "tag" else "released"
-        return ReadOnlyError(
+        then = (
+            "Then re-run this job: another attempt makes what is missing."
+            if error.limited
+            else "Then run once with `backfill: true` in the settings file for what is missing."
+        )
+        return type(error)(
             f"{number} published and not {what}, {', '.join(tags[:LISTED])}{more}: {error.message}",
-            hint=f"{error.hint}\nThen run once with `backfill: true` in the settings file for what is missing.",
+            hint=f"{error.hint}\n{then}",
             status=error.status,
             codes=error.codes,
         )
@@ -248,6 +256,11 @@ class Announcer:
             AssetFile(name=SUMS, data=sums.encode(), media_type="text/plain"),
             AssetFile(name=REPORT, data=document.encode(alone), media_type="application/json"),
         )
+
+
+def _ends(error: ForgeError) -> bool:
+    """Whether what was refused one chart is refused the others, too."""
+    return isinstance(error, ReadOnlyError) or error.limited
 
 
 def _descriptor(blob: document.Descriptor) -> Descriptor:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 COMMENTS = "/repos/acme/charts/issues/7/comments"
 MARK = RunMark(1, 1)
+RATE_LIMIT = (
+    "GitHub's rate limit: run again later. It takes at most 500 new things (releases, files) an hour."
+)
 
 
 @pytest.fixture
@@ -129,7 +132,7 @@ def test_a_limit_that_lasts_longer_than_we_wait_is_an_error_at_once(
     fake.limit("GET", "charts$", retry_after=3600)
     with pytest.raises(ForgeError, match="403 You have exceeded a secondary rate limit") as caught:
         client.get("/repos/acme/charts")
-    assert caught.value.hint == "GitHub's rate limit: run again later, or raise the time between writes."
+    assert caught.value.hint == RATE_LIMIT
     assert watch.slept == []
 
 
@@ -184,7 +187,7 @@ def test_a_used_up_rate_limit_is_not_waited_for_too_long(
     client.get("/repos/acme/charts")
     with pytest.raises(ForgeError, match="403 API rate limit exceeded") as caught:
         client.get("/repos/acme/charts")
-    assert caught.value.hint == "GitHub's rate limit: run again later, or raise the time between writes."
+    assert caught.value.hint == RATE_LIMIT
     assert (watch.slept, caught.value.temporary) == ([], True)
 
 

@@ -108,7 +108,10 @@ def _hint(failure: Failure, needs: str) -> str:
     if failure.read_only:
         return _permissions(failure, needs)
     if failure.limited:
-        return "GitHub's rate limit: run again later, or raise the time between writes."
+        # docs, "Rate limits for the REST API"
+        return (
+            "GitHub's rate limit: run again later. It takes at most 500 new things (releases, files) an hour."
+        )
     if failure.status == 401:
         return "The token is wrong or has expired; the input github-token takes ${{ github.token }}."
     if "rule violations" in failure.message.lower():
