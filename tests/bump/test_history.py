@@ -83,6 +83,85 @@ def test_commits_inside_a_merge_count_and_the_merge_itself_does_not(repo: GitRep
     assert messages(known(repo)) == ("feat: ingress",)
 
 
+def test_what_was_changed_while_merging_counts_where_nothing_else_does(repo: GitRepo) -> None:
+    repo.branch("topic")
+    change(repo, "README.md", "docs: elsewhere")
+    repo.switch("main")
+    change(repo, "charts/web-ui/values.yaml", "fix: elsewhere")
+    repo.git("merge", "--quiet", "--no-ff", "--no-commit", "topic")
+    repo.write({"charts/web/values.yaml": "a: 1\n"})
+    repo.commit("Merge topic, and mend web")
+    assert messages(known(repo)) == ("Merge topic, and mend web",)
+    assert automatic("1.0.0", known(repo)).version == "1.0.1"
+    change(repo, "charts/web/values.yaml", "feat: more")
+    assert messages(known(repo)) == ("feat: more",)
+
+
+def test_a_merge_that_was_reverted_asks_for_nothing(repo: GitRepo) -> None:
+    repo.branch("topic")
+    change(repo, "charts/web/values.yaml", "feat: ingress")
+    change(repo, "charts/web/README.md", "docs: ingress")
+    repo.switch("main")
+    repo.merge("topic", "Merge pull request #7 from acme/topic")
+    repo.git("revert", "--no-edit", "-m", "1", "HEAD")
+    change(repo, "charts/web/other.yaml", "fix: one")
+    assert messages(known(repo)) == ("fix: one",)
+    repo.git("revert", "--no-edit", "HEAD~1")
+    assert messages(known(repo)) == ("fix: one", "feat: ingress")
+
+
+def test_of_a_merge_that_is_released_in_part_the_revert_stays(repo: GitRepo) -> None:
+    repo.branch("topic")
+    change(repo, "charts/web/values.yaml", "feat: ingress")
+    repo.tag("web-1.1.0")
+    change(repo, "charts/web/other.yaml", "feat: more")
+    repo.switch("main")
+    repo.merge("topic", "Merge topic")
+    repo.git("revert", "--no-edit", "-m", "1", "HEAD")
+    found = messages(known(repo))
+    assert (found[0].splitlines()[0], found[1:]) == ('Revert "Merge topic"', ("feat: more",))
+
+
+def test_a_chart_that_moved_keeps_its_history(repo: GitRepo) -> None:
+    change(repo, "charts/web/values.yaml", "feat: ingress")
+    change(repo, "charts/web/README.md", "feat!: rewrite the README")
+    repo.write({"stable/x": ""})
+    repo.git("mv", "charts/web", "stable/web")
+    repo.commit("chore: move")
+    change(repo, "stable/web/values.yaml", "fix: port")
+    repo.git("mv", "stable/web", "charts/website")
+    repo.commit("chore: move again")
+    change(repo, "charts/web/Chart.yaml", "feat!: this is another chart now")
+    moved = Belonging(folder="charts/website", ignore=("README.md",))
+    found = known(repo, belonging=moved)
+    assert messages(found) == ("chore: move again", "fix: port", "chore: move", "feat: ingress")
+    assert found.folder == "charts/web"
+    assert all(one.own for one in found.changes)
+    assert automatic("1.0.0", found).version == "1.1.0"
+
+
+def test_a_folder_that_another_chart_left_is_not_where_a_chart_was(repo: GitRepo) -> None:
+    change(repo, "charts/web/values.yaml", "feat!: web")
+    repo.git("mv", "charts/web", "charts/new")
+    repo.write({"charts/new/Chart.yaml": "name: new\nversion: 1.0.0\n"})
+    repo.commit("feat: another chart")
+    repo.tag("new-0.9.0", "HEAD~1")
+    found = known(repo, name="new", belonging=Belonging(folder="charts/new"))
+    assert messages(found) == ("feat: another chart",)
+
+
+def test_tags_that_differ_in_build_metadata_are_one_release_wherever_they_are(repo: GitRepo) -> None:
+    change(repo, "charts/web/values.yaml", "feat: one")
+    repo.tag("web-1.1.0")
+    repo.branch("other")
+    change(repo, "charts/web/values.yaml", "fix: elsewhere")
+    repo.tag("web-1.1.0+k8s")
+    repo.switch("main")
+    change(repo, "charts/web/values.yaml", "fix: two")
+    found = known(repo)
+    assert (str(found.base), messages(found)) == ("1.1.0", ("fix: two",))
+
+
 def test_a_maintenance_branch_counts_from_its_own_tag(repo: GitRepo) -> None:
     repo.git("branch", "release-1")
     change(repo, "charts/web/values.yaml", "feat!: two")
@@ -136,6 +215,25 @@ def test_without_a_tag_the_commit_that_set_the_version_is_where_changes_begin(tm
     assert automatic("1.1.0", published).version == "1.1.1"
     assert messages(known(repo)) == ("fix: icon", "feat: more", "feat!: begin")
     assert known(repo).since == ""
+
+
+@pytest.mark.parametrize("text", ["\ufeffversion: {}\r\nname: web\r\n", "{{name: web, version: {}}}\n"])
+def test_the_version_is_read_however_it_is_written(tmp_path: Path, text: str) -> None:
+    repo = GitRepo(tmp_path / "repo")
+    for version, message in (("1.0.0", "feat!: begin"), ("1.1.0", "feat: more")):
+        repo.write({"charts/web/Chart.yaml": text.format(version)})
+        repo.commit(message)
+    change(repo, "charts/web/values.yaml", "fix: x")
+    assert messages(known(repo, published=["1.1.0"])) == ("fix: x",)
+
+
+def test_a_revert_of_what_was_published_without_a_tag_stays(tmp_path: Path) -> None:
+    repo = GitRepo(tmp_path / "repo")
+    change(repo, "charts/web/values.yaml", "feat: old")
+    repo.write({"charts/web/Chart.yaml": "name: web\nversion: 1.1.0\n"})
+    repo.commit("chore: 1.1.0")
+    repo.git("revert", "--no-edit", "HEAD~1")
+    assert len(known(repo, published=["1.1.0"]).changes) == 1
 
 
 def test_what_a_chart_declared_is_read_where_it_can_be(tmp_path: Path) -> None:

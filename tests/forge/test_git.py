@@ -216,6 +216,15 @@ def test_files_are_read_at_a_revision_through_one_process(tmp_path: Path) -> Non
         assert repository.read("nowhere", "a.txt") is None
 
 
+def test_what_a_revision_holds_is_told_without_reading_it(tmp_path: Path) -> None:
+    repo = GitRepo(tmp_path)
+    repo.write({"charts/web/x": "1"})
+    repo.commit()
+    repository = opened(tmp_path)
+    held = {path: repository.holds("HEAD", path) for path in ("charts/web/x", "charts/web", "charts/db", "x")}
+    assert held == {"charts/web/x": True, "charts/web": True, "charts/db": False, "x": False}
+
+
 def test_files_are_read_by_many_threads_at_once(tmp_path: Path) -> None:
     repo = GitRepo(tmp_path)
     repo.write({f"{number}.txt": f"{number}\n" * 1000 for number in range(16)})

@@ -44,7 +44,7 @@ class History:
     ``base`` is the highest release reachable from HEAD by its own tag; ``counted`` are the versions that count: by
     reachable tags, and in registries without any tag; ``taken`` are all versions that exist anywhere, those of other
     branches too; ``changes`` are the commits since the base that touched the chart's files, newest first; ``since`` is
-    the commit where they begin, empty where nothing says which.
+    the commit where they begin, empty where nothing says which, and ``folder`` where the chart was then.
     """
 
     base: ChartVersion | None = None
@@ -52,6 +52,7 @@ class History:
     taken: frozenset[ChartVersion] = frozenset()
     changes: tuple[Change, ...] = ()
     since: str = ""
+    folder: str = ""
 
     @property
     def top(self) -> ChartVersion | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from oci_chart_publish.bump.history import touches
+from oci_chart_publish.bump.commits import commits_since
 from oci_chart_publish.bump.paths import Belonging
 from oci_chart_publish.bump.tags import TagTemplate
 from oci_chart_publish.chart.version import ChartVersion
@@ -28,5 +28,5 @@ def subjects_since(
     if not before:
         return ()
     since = tags[template.versions(name, tags)[max(before)]]
-    commits = repository.log([f"{since}..{revision}"], belonging.paths)
-    return tuple(commit.subject for commit in commits if touches(commit, belonging))
+    found = commits_since(repository, since, revision, name, belonging)
+    return tuple(commit.subject for commit in found.commits)

@@ -60,10 +60,14 @@ class TagTemplate:
         return _between(tag, *self.around(name))
 
     def versions(self, name: str, tags: Iterable[str]) -> dict[ChartVersion, str]:
-        """Return the versions of a chart and their tags, lowest first."""
+        """Return the versions of a chart and their tags, lowest first; of those that differ in ``+...`` alone one."""
         before, after = self.around(name)
-        ours = (tag for tag in tags if tag.startswith(before))
-        found = {version: tag for tag in ours if (version := _between(tag, before, after)) is not None}
+        ours = sorted((tag for tag in tags if tag.startswith(before)), reverse=True)
+        found: dict[ChartVersion, str] = {}
+        for tag in ours:
+            version = _between(tag, before, after)
+            if version is not None:
+                found.setdefault(version, tag)
         return dict(sorted(found.items()))
 
     def around(self, name: str) -> tuple[str, str]:

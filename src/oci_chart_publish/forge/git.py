@@ -273,6 +273,13 @@ class GitRepository:
             return done.stdout if done.returncode == 0 else None
         return self._blobs.read(f"{rev}:{path}")
 
+    def holds(self, rev: str, path: str) -> bool:
+        """Tell whether there is a file or folder at a revision; nothing is fetched where old files are missing."""
+        return (
+            self._git.run("rev-parse", "--verify", "--quiet", "--end-of-options", f"{rev}:{path}").returncode
+            == 0
+        )
+
     def blob(self, sha: str) -> bytes:
         """Return a blob by its object id; PublishError where it is missing."""
         data = self._blobs.read(sha)

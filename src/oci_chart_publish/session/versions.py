@@ -74,7 +74,7 @@ class Versions:
             policy.automatic,
             metadata.version,
             labels=self.labels or policy.unlabelled,
-            rules=self._rules(metadata, folder, history),
+            rules=self._rules(metadata, history),
             bumped_dependency=bumped,
             channel=settings.channel,
         )
@@ -126,13 +126,13 @@ class Versions:
         found = commits_of(self.event, self.repository, self.revision)
         return frozenset(commit.sha for commit in found if len(commit.parents) < 2)
 
-    def _rules(self, metadata: ChartMetadata, folder: str, history: History) -> Rules:
+    def _rules(self, metadata: ChartMetadata, history: History) -> Rules:
         """Return how the commits since a chart's last release become levels."""
         settings = self.settings
         untyped, because = settings.untyped, ""
         if untyped == "app-version":
             asked = history.since and history.changes  # in a clone without old files, each read is a request
-            before = self.releases.metadata(history.since, folder) if asked else None
+            before = self.releases.metadata(history.since, history.folder) if asked else None
             moved = upgrade(before, metadata) if before else Upgrade()
             untyped, because = moved.level, moved.reason
         return Rules.of(

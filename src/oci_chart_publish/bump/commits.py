@@ -1,0 +1,135 @@
+"""The commits that changed a chart: where its folder was before it moved, too, and what was changed while merging."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from oci_chart_publish.bump.paths import Belonging
+from oci_chart_publish.bump.reverts import unreverted
+from oci_chart_publish.chart.metadata import decode_metadata
+from oci_chart_publish.errors import ChartError
+from oci_chart_publish.forge.git import GitRepository
+from oci_chart_publish.forge.history import Commit
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Counted:
+    """Commits that changed a chart since a release, newest first.
+
+    ``own`` are those (by sha) that changed files of the chart itself, not only of what it embeds; ``since`` is the
+    commit where they begin, empty where nothing says which, and ``folder`` where the chart was then.
+    """
+
+    commits: tuple[Commit, ...]
+    own: frozenset[str]
+    since: str
+    folder: str
+
+
+def commits_since(
+    repository: GitRepository,
+    base: str,
+    rev: str,
+    name: str,
+    belonging: Belonging,
+    *,
+    newer: Callable[[Sequence[Commit]], int] = len,
+) -> Counted:
+    """Return what changed a chart between ``base`` ("" is the beginning) and ``rev``, reverts and reverted left out.
+
+    ``newer`` tells how many of all these commits are newer than the release, where ``base`` does not.
+
+    A folder that moved is followed by the chart's name. A merge counts where nothing else does: it holds a change that
+    no commit holds.
+    """
+    logged = _log(repository, base, rev, belonging)
+    found = [commit for commit in logged if touches(commit, belonging)]
+    own = replace(belonging, dependencies=())
+    counted = {commit.sha for commit in found if touches(commit, own)}
+    folder = belonging.folder
+    for earlier, commits in _moves(repository, base, found, name, own):
+        folder = earlier.folder
+        counted |= {commit.sha for commit in commits}
+        found = _merged(found, commits)
+
+    def brought(merge: str, kept: str) -> list[str]:
+        if repository.commit(merge) is None or repository.commit(kept) is None:
+            return []
+        return [one.sha for one in _log(repository, kept, merge, belonging) if touches(one, belonging)]
+
+    if not found:
+        merges = (_whole(repository, commit) for commit in logged if len(commit.parents) > 1)
+        found = [commit for commit in merges if touches(commit, belonging)]
+        counted = {commit.sha for commit in found if touches(commit, own)}
+    number = newer(found)
+    since = base or (found[number].sha if number < len(found) else "")
+    return Counted(
+        commits=unreverted(found[:number], brought), own=frozenset(counted), since=since, folder=folder
+    )
+
+
+def _log(repository: GitRepository, base: str, rev: str, belonging: Belonging) -> tuple[Commit, ...]:
+    return repository.log([f"{base}..{rev}" if base else rev], belonging.paths)
+
+
+def _whole(repository: GitRepository, merge: Commit) -> Commit:
+    """Return a merge with the files that are as in none of its parents: somebody changed them while merging."""
+    differing = [set(repository.changed_files(parent, merge.sha)) for parent in merge.parents]
+    return replace(merge, files=tuple(sorted(set.intersection(*differing))))
+
+
+def touches(commit: Commit, belonging: Belonging) -> bool:
+    """Tell whether a commit changed a file of the chart that counts."""
+    return any(path in belonging for path in commit.files)
+
+
+def manifest(folder: str) -> str:
+    """Return the path of the Chart.yaml in a folder."""
+    return f"{folder}/Chart.yaml" if folder else "Chart.yaml"
+
+
+def _moves(
+    repository: GitRepository, base: str, commits: Sequence[Commit], name: str, belonging: Belonging
+) -> Iterator[tuple[Belonging, Sequence[Commit]]]:
+    """Give each folder that the chart was in before, back to ``base``, and the commits that changed it there."""
+    folder = belonging.folder
+    while base and any(manifest(folder) in commit.files for commit in commits):
+        if repository.holds(base, manifest(folder)):
+            return
+        brought = next(commit for commit in reversed(commits) if manifest(folder) in commit.files)
+        before = _moved_from(repository, name, brought)
+        if before is None:
+            return
+        folder = before
+        earlier = replace(belonging, folder=folder, nested=(), extra=(), dependencies=())
+        logged = _log(repository, base, brought.parents[0], earlier)
+        commits = [commit for commit in logged if touches(commit, earlier)]
+        yield earlier, commits
+
+
+def _moved_from(repository: GitRepository, name: str, commit: Commit) -> str | None:
+    """Return the folder from which a commit took the chart of a name away, None where it took none."""
+    if not commit.parents:
+        return None
+    before = commit.parents[0]
+    for path in repository.changed_files(before, commit.sha):
+        folder, file = posixpath.split(path)
+        if file == "Chart.yaml" and repository.holds(before, path) and not repository.holds(commit.sha, path):
+            try:
+                if decode_metadata(repository.read(before, path) or b"").name == name:
+                    return folder
+            except ChartError:
+                continue
+    return None
+
+
+def _merged(commits: Sequence[Commit], others: Sequence[Commit]) -> list[Commit]:
+    """Return both, newest first, each once."""
+    known = {commit.sha for commit in commits}
+    return sorted(
+        [*commits, *(commit for commit in others if commit.sha not in known)],
+        key=lambda commit: commit.time,
+        reverse=True,
+    )
