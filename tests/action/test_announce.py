@@ -311,12 +311,30 @@ def test_token_that_may_not_write_is_told_once_for_all_charts(project: Project, 
     )
     assert "workflow" not in note
     assert len([one for one in project.github.sent("POST") if "graphql" not in one.path]) == 1
-    # As it says.
+
+
+def test_backfill_makes_what_a_token_could_not(project: Project) -> None:
+    project.github.tokens["t0ken"] = Token(writes=frozenset({"pull_requests"}))
+    assert project.push(release="tag").code == 7
     project.github.tokens["t0ken"] = Token()
     extra(project, backfill="true")
-    step = project.run("workflow_dispatch", {}, release=release)
+    step = project.run("workflow_dispatch", {}, release="tag")
     assert step.code == 0, step.errors + step.log
-    assert len(project.github.state.tags()) == 14
+    assert set(project.github.state.tags()) == {"web-1.0.0", "api-1.0.0"}
+
+
+def test_rate_limit_is_told_once_for_all_charts_and_asked_no_more(project: Project) -> None:
+    project.github.limit("POST", "/git/refs$", retry_after=3600)
+    step = project.push(release="tag")
+    assert (step.code, len(project.github.sent("POST", "/git/refs$"))) == (7, 1)
+    (note,) = notes(step)
+    assert note.startswith("2 charts are published and not tagged, api-1.0.0, web-1.0.0: POST http")
+    assert note.endswith("Then re-run this job: another attempt makes what is missing")
+    # As it says.
+    project.runner.extra = {"GITHUB_RUN_ATTEMPT": "2"}
+    step = project.push(release="tag")
+    assert step.code == 0, step.errors + step.log
+    assert set(project.github.state.tags()) == {"web-1.0.0", "api-1.0.0"}
 
 
 @pytest.mark.parametrize(("release", "path"), [("release", "/releases$"), ("tag", "/git/refs$")])

@@ -241,6 +241,26 @@ def test_token_that_may_not_read_pull_requests_is_told_what_it_was_for(project: 
     assert note.endswith(f"{refusal}. {READS}")
 
 
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [(403, "Unable to create comment because issue is locked."), (404, "Not Found")],
+    ids=["locked", "hidden"],
+)
+def test_pull_request_that_takes_no_comment_fails_nothing(
+    project: Project, status: int, message: str
+) -> None:
+    project.open(7, "web", "1.0.1")
+    project.github.fail("POST", "/issues/7/comments$", status, message=message)
+    step = project.pull_request(7)
+    assert (step.code, project.github.state.comments) == (0, {}), step.errors + step.log
+    (note,) = notes(step)
+    assert note.startswith(
+        "pull request 7 takes no comment, the report is in the step summary only: POST http"
+    )
+    assert note.endswith(f"{status} {message}")
+    assert f"::notice::{note}" in step.annotations
+
+
 def test_hint_of_a_refused_release_is_one_plain_line(project: Project) -> None:
     before = project.head
     project.commit("web", version="1.0.1")

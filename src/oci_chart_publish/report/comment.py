@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 COMMENT_LIMIT = 60_000
 """UTF-16 units; GitHub refuses a comment of more than 65,536."""
 _SUMMARY_ONLY = "the report is in the step summary only"
+_CLOSED = frozenset({403, 404, 410})
+"""Statuses of what is not ours to change: a conversation that is locked, what this token does not see."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -82,7 +84,11 @@ class Commenter:
                     compose.concluded(report, problems), f"the token may not comment: {_SUMMARY_ONLY}{hint}"
                 )
             except ForgeError as error:
-                problems.append(error)
+                if error.temporary or error.status not in _CLOSED:
+                    problems.append(error)
+                    continue
+                why = f"pull request {place.number} takes no comment, {_SUMMARY_ONLY}: {error.message}"
+                report = _noted(report, why)
         return compose.concluded(report, problems)
 
     def _upsert(self, report: document.Report, place: Place) -> None:
