@@ -129,6 +129,17 @@ def test_an_explicit_step_moves_only_what_changed(work: Work) -> None:
     assert work.next("--bump", "major") == {"db": ("0.3.0", "none"), "web": ("2.0.0", "major")}
 
 
+def test_an_explicit_step_is_not_taken_for_files_whose_change_needs_no_version(work: Work) -> None:
+    work.publish()
+    work.repo.tag("web-1.2.0")
+    work.repo.tag("db-0.3.0")
+    work.change("charts/web/README.md", "docs: more")
+    work.change("charts/db/README.md", "docs: more")
+    work.change("charts/db/values.yaml", "fix: port")
+    options = ("--bump", "minor", "--ignore-changes", "README.md")
+    assert work.next(*options) == {"db": ("0.4.0", "minor"), "web": ("1.2.0", "none")}
+
+
 def test_missing_history_is_fetched(work: Work, tmp_path: Path) -> None:
     work.publish()
     work.repo.tag("web-1.2.0")

@@ -41,6 +41,17 @@ def outcome(decision: VersionDecision) -> tuple[str, BumpLevel, str]:
 
 DECISIONS: dict[str, tuple[str, History, tuple[str, BumpLevel, str]]] = {
     "nothing published": ("0.1.0", history(), ("0.1.0", "none", "first release")),
+    "no full version": ("v0.1", history(), ("0.1.0", "none", "first release, v0.1 written in full")),
+    "no full version, raised": (
+        "v1.3.0",
+        history("1.2.3", messages=("fix: x",)),
+        ("1.3.0", "none", "Chart.yaml was raised above 1.2.3, v1.3.0 written in full"),
+    ),
+    "no full version, released": (
+        "v1.2.3",
+        history("1.2.3", messages=("fix: x",)),
+        ("1.2.4", "patch", "'fix: x'"),
+    ),
     "nothing changed": (
         "1.2.3",
         history("1.2.3"),

@@ -12,7 +12,7 @@ from typing import Literal
 
 from oci_chart_publish.bump.conventional import Level, Meaning, Rules, highest, meaning
 from oci_chart_publish.bump.step import next_version
-from oci_chart_publish.chart.version import ChartVersion
+from oci_chart_publish.chart.version import ChartVersion, is_strict
 from oci_chart_publish.errors import ConflictError
 from oci_chart_publish.handover import BumpLevel, VersionDecision
 
@@ -238,12 +238,14 @@ def _decision(
     version: ChartVersion, level: BumpLevel, reason: str, history: History, current: ChartVersion
 ) -> VersionDecision:
     previous = history.base or history.top
+    # What is no full version, "v1.2" say, would never be found among tags again, nor by a range.
+    full = str(version) if is_strict(str(version)) else str(version.semver)
     return VersionDecision(
-        version=str(version),
+        version=full,
         level=level,
-        reason=reason,
+        reason=reason if full == str(version) else f"{reason}, {version} written in full",
         previous=None if previous is None else str(previous),
-        stamped=str(version) != str(current),
+        stamped=full != str(current),
     )
 
 

@@ -329,7 +329,8 @@ def _decide(
         if not run.places(one.metadata.name):
             return False
         artifact, sites = _build(one, str(version), moved, run, workers, lacks=lacks)
-        findings = [look_up(artifact, site, run.layout, run.memo) for site in sites]
+        ignored = run.ignored(one.metadata.name)
+        findings = [look_up(artifact, site, run.layout, run.memo, ignored=ignored) for site in sites]
         for finding in findings:
             if finding.state is State.FAILED and finding.error is not None:
                 raise finding.error  # an outage is no reason to take another number
