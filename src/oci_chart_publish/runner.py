@@ -83,5 +83,6 @@ def write_outputs(path: str, outputs: Mapping[str, str]) -> None:
 def append(path: str, text: str) -> None:
     """Append to a file command's file; nothing where there is no such file command. OSError as it comes."""
     if path and text:
-        with Path(path).open("a", encoding="utf-8", newline="\n") as file:
+        # Whatever it holds: what was done has to be told.
+        with Path(path).open("a", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
             file.write(text)

@@ -337,24 +337,6 @@ def test_rate_limit_is_told_once_for_all_charts_and_asked_no_more(project: Proje
     assert set(project.github.state.tags()) == {"web-1.0.0", "api-1.0.0"}
 
 
-@pytest.mark.parametrize(("release", "path"), [("release", "/releases$"), ("tag", "/git/refs$")])
-def test_rate_limit_is_told_once_for_all_charts_and_asked_no_more(
-    project: Project, release: str, path: str
-) -> None:
-    project.github.limit("POST", path, retry_after=3600)
-    step = project.push(release=release)
-    assert (step.code, len(project.github.sent("POST", path))) == (7, 1)
-    (note,) = notes(step)
-    done = {"release": "released", "tag": "tagged"}[release]
-    assert note.startswith(f"2 charts are published and not {done}, api-1.0.0, web-1.0.0: POST http")
-    assert note.endswith("Then re-run this job: another attempt makes what is missing")
-    # As it says.
-    project.runner.extra = {"GITHUB_RUN_ATTEMPT": "2"}
-    step = project.push(release=release)
-    assert step.code == 0, step.errors + step.log
-    assert set(project.github.state.tags()) == {"web-1.0.0", "api-1.0.0"}
-
-
 def test_release_that_is_refused_for_another_reason_does_not_stop_the_others(project: Project) -> None:
     project.github.fail("PATCH", "/releases/", 403, message="Resource not accessible by integration")
     step = project.push()

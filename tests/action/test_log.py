@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+from pathlib import Path
 
 from tests.action.minirunner import Runner, command_lines
 from tests.fakes.git import GitRepo
+from tests.real.registries import Registry
 
 MAIN = "refs/heads/main"
 EVIL = "::stop-commands::abc"
@@ -76,3 +79,21 @@ def test_outside_of_actions_text_stays_as_it_is(repo: GitRepo, runner: Runner) -
     assert step.code == 0, step.errors
     assert "##[error]y" in step.log
     assert command_lines(step.log)
+
+
+def test_a_file_whose_name_is_not_utf8_is_published_and_told(
+    repo: GitRepo, runner: Runner, plain_registry: Registry
+) -> None:
+    (repo.root / "charts/web/templates").mkdir()
+    (repo.root / "charts/web/templates" / os.fsdecode(b"caf\xe9.txt")).write_text("a: 1\n")
+    head = repo.commit("a file")
+    place = f"{plain_registry.host}/names"
+    step = runner.step("push", {}, ref="refs/heads/main", sha=head, registries=place, release="off")
+    assert (step.code, step.outputs["conclusion"]) == (0, "success"), step.errors
+    repo.write({"charts/web/Chart.yaml": "apiVersion: v2\nname: web\nversion: 1.1.0\n"})
+    (repo.root / "charts/web/templates" / os.fsdecode(b"caf\xe9.txt")).write_text("a: 2\n")
+    head = repo.commit("it changed")
+    step = runner.step("push", {}, ref="refs/heads/main", sha=head, registries=place, release="off")
+    assert (step.code, step.outputs["published"]) == (0, "true"), step.errors
+    (chart,) = json.loads(Path(step.outputs["report"]).read_text())["charts"]
+    assert chart["changes"]["changed"] == ["Chart.yaml", r"templates/caf\udce9.txt"]

@@ -6,6 +6,7 @@ from pathlib import Path
 import jsonschema
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from oci_chart_publish.report import document
 
@@ -40,6 +41,16 @@ def test_report_is_valid_by_the_schema() -> None:
 
 def test_report_reads_back() -> None:
     assert document.decode(document.encode(REPORT)) == REPORT
+
+
+def test_names_that_are_not_utf8_are_spelled_out() -> None:
+    name = b"caf\xe9.txt".decode(errors="surrogateescape")
+    chart = replace(CHARTS[0], path=f"charts/{name}", changes=document.Changes(added=(name,)))
+    (found,) = document.decode(document.encode(replace(REPORT, charts=(chart,)))).charts
+    assert (found.path, found.changes) == (
+        r"charts/caf\udce9.txt",
+        document.Changes(added=(r"caf\udce9.txt",)),
+    )
 
 
 def test_broken_report_is_refused_with_the_path_of_what_is_wrong() -> None:

@@ -173,8 +173,30 @@ class Report(Struct, frozen=True, kw_only=True):
 
 def encode(report: Report) -> bytes:
     """Return the document as indented JSON with a final newline."""
+    try:
+        data = msgspec.json.encode(report)
+    except UnicodeEncodeError:  # the name of a file that is not UTF-8
+        data = msgspec.json.encode(builtins(report))
     # Whoever prints it in a job prints no `##[command]` of the runner; JSON has the same text in another spelling.
-    return msgspec.json.format(msgspec.json.encode(report), indent=2).replace(b"##[", rb"##\u005b") + b"\n"
+    return msgspec.json.format(data, indent=2).replace(b"##[", rb"##\u005b") + b"\n"
+
+
+def builtins(value: Struct) -> Any:  # noqa: ANN401  (JSON)
+    """Return a part of the document as JSON values that every reader of JSON takes."""
+
+    def plain(one: object) -> object:
+        if isinstance(one, str):
+            return spelled(one)
+        if isinstance(one, dict):
+            return {key: plain(inner) for key, inner in one.items()}
+        return [plain(inner) for inner in one] if isinstance(one, list | tuple) else one
+
+    return plain(msgspec.to_builtins(value))
+
+
+def spelled(text: str) -> str:
+    """Return text with the bytes of a file's name that are not UTF-8 spelled out, as Python spells them."""
+    return text.encode(errors="backslashreplace").decode()
 
 
 def decode(data: bytes) -> Report:

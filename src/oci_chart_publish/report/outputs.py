@@ -6,8 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-import msgspec
-
+from oci_chart_publish.report import document
 from oci_chart_publish.report.document import Chart, Report
 from oci_chart_publish.report.text import units
 
@@ -59,7 +58,7 @@ def _one(report: Report) -> Chart | None:
 
 def _charts(report: Report) -> Iterator[str]:
     """Yield the charts as JSON, each time with less of them; last with nothing at all."""
-    charts = [_without(msgspec.to_builtins(chart), _INSIDE) for chart in report.charts]
+    charts = [_without(document.builtins(chart), _INSIDE) for chart in report.charts]
     yield _json(charts)
     yield _json([_without(chart, _MORE) for chart in charts])
     least = [{key: chart[key] for key in _LEAST} for chart in charts]
@@ -80,7 +79,7 @@ def _row(chart: Chart) -> dict[str, Any]:
     return {
         "name": chart.name,
         "version": chart.version,
-        "path": chart.path,
+        "path": document.spelled(chart.path),
         "reference": _reference(chart),
         "digest": chart.digest or "",
     }
