@@ -51,9 +51,12 @@ def test_text_of_an_input_becomes_a_value(key: str, text: str, expected: object)
 @pytest.mark.parametrize(
     ("values", "message"),
     [
-        ({"jobs": "many"}, "input: 'jobs': Expected `int`, got `str`"),
-        ({"jobs": "0"}, "input: 'jobs': Expected `int` >= 1"),
-        ({"dry-run": "perhaps"}, "input: 'dry-run': Expected `bool`, got `str`"),
+        ({"jobs": "many"}, "input: 'jobs': expected a whole number, got text\nRequests in flight"),
+        ({"jobs": "0"}, "input: 'jobs': expected a whole number >= 1"),
+        ({"dry-run": "perhaps"}, "input: 'dry-run': expected true or false, got text"),
+        ({"bump-dependents": "perhaps"}, "input: 'bump-dependents': expected true or false, got text"),
+        ({"channel": "rc1"}, "\nMake prereleases of this name, such as rc."),
+        ({"commit-types": "a: huge"}, "'commit-types': 'a': unknown value 'huge'\nexpected one of: major, "),
         ({"bump": "sideways"}, "expected one of: chart, auto, major, minor, patch"),
         ({"registrys": "x"}, "input: unknown key 'registrys'\ndid you mean 'registries'?"),
         ({"zzz": "x"}, "known: annotations, "),
@@ -93,12 +96,18 @@ def test_charts_of_the_file_are_folders_or_settings_by_chart(tmp_path: Path) -> 
             "charts: 'web': unknown key 'tag-templat'\ndid you mean 'tag-template'?",
         ),
         ("charts:\n  web: x\n", "charts: 'web': expected a mapping of settings"),
-        ("charts:\n  w*:\n    extra-paths: {a: b}\n", "charts: 'w*': 'extra-paths': Expected `str`"),
+        (
+            "charts:\n  w*:\n    extra-paths: {a: b}\n",
+            "'w*': 'extra-paths': expected text, got a mapping in the list",
+        ),
+        ("charts:\n  web:\n    registries: []\n", "charts: 'web': 'registries' is empty\nname one, or leave"),
+        ("charts: {web: {}}\nchart-settings: {web: {}}\n", "'web' stands under chart-settings and charts"),
+        ("chart-settings: [a]\n", "'chart-settings': expected a mapping, got a list\nSettings by chart name"),
         ("jobs: 4\njobs: 5\n", "the key 'jobs' stands twice"),
         ("charts:\n  web: {}\n  web: {}\n", "the key 'web' stands twice"),
         (
             "comment: on\n",
-            "'comment': Invalid enum value 'on'\nexpected one of: always, changes, failures, off",
+            "'comment': unknown value 'on'\nexpected one of: always, changes, failures, off",
         ),
     ],
 )

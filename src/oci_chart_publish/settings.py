@@ -8,6 +8,7 @@ default. Names are kebab-case everywhere but in the environment.
 from __future__ import annotations
 
 import difflib
+import re
 import types
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -259,10 +260,16 @@ def _document(text: bytes, path: Path) -> Mapping[str, Any]:
         raise ConfigError(f"{path}: expected a mapping of settings")
     # `charts:` lists folders, or, as a mapping, gives settings by chart.
     named = [key for key in ("chart-settings", "charts") if isinstance(document.get(key), dict)]
-    by_chart = [_by_chart(document.pop(key), f"{path}: {key}") for key in named]
-    if by_chart:
-        document["chart-settings"] = {name: one for found in by_chart for name, one in found.items()}
-    return document
+    by_chart: dict[str, ChartSettings] = {}
+    for key in named:
+        found = _by_chart(document.pop(key), f"{path}: {key}")
+        twice = next((name for name in found if name in by_chart), None)
+        if twice is not None:
+            raise ConfigError(
+                f"{path}: {twice!r} stands under {' and '.join(named)}", hint="keep one of them"
+            )
+        by_chart |= found
+    return {**document, "chart-settings": by_chart} if named else document
 
 
 def _by_chart(given: Mapping[Any, Any], origin: str) -> dict[str, ChartSettings]:
@@ -284,6 +291,11 @@ def _by_chart(given: Mapping[Any, Any], origin: str) -> dict[str, ChartSettings]
                 if value is not None
             }
         )
+        if found[str(name)].registries == ():
+            raise ConfigError(
+                f"{origin}: {name!r}: 'registries' is empty",
+                hint="name one, or leave the chart out with !GLOB under charts of the command or the action",
+            )
     return found
 
 
@@ -297,14 +309,52 @@ def _convert(value: Any, wanted: Any, origin: str) -> Any:  # noqa: ANN401  (raw
         value = [value]
     elif isinstance(value, bool) and "off" in _values(wanted):
         value = "on" if value else "off"  # which YAML takes for truth values
+    if _is(wanted, dict) and isinstance(value, Mapping):
+        inner = get_args(_bare(wanted))[1]
+        return {str(key): _convert(one, inner, f"{origin}: {str(key)!r}") for key, one in value.items()}
     try:
         return msgspec.convert(value, wanted, strict=False)
     except msgspec.ValidationError as error:
-        raise ConfigError(f"{origin}: {error}", hint=_choices(wanted)) from error
+        raise ConfigError(f"{origin}: {_said(error)}", hint=_choices(wanted) or _meant(wanted)) from error
+
+
+_KINDS = {
+    "array": "a list",
+    "bool": "true or false",
+    "float": "a number",
+    "int": "a whole number",
+    "null": "nothing",
+    "object": "a mapping",
+    "str": "text",
+}
+
+
+def _said(error: msgspec.ValidationError) -> str:
+    """Return what is wrong with a value, in the words of YAML: "expected a whole number, got text"."""
+
+    def named(match: re.Match[str]) -> str:
+        kinds = [kind for kind in match[1].split(" | ") if kind != "null"] or ["null"]
+        return " or ".join(_KINDS.get(kind, kind) for kind in kinds)
+
+    text = re.sub(r" - at `\$\[\d+\]`$", " in the list", str(error)).replace("Invalid enum", "unknown")
+    text = re.sub(r"`([\w |]+)`", named, text)
+    return text[0].lower() + text[1:]
+
+
+def _meant(wanted: Any) -> str:  # noqa: ANN401
+    """Return what a setting means."""
+    metas = (
+        (one for one in get_args(wanted) if isinstance(one, Meta)) if get_origin(wanted) is Annotated else ()
+    )
+    return next((one.description for one in metas if one.description), "")
+
+
+def _bare(wanted: Any) -> Any:  # noqa: ANN401
+    return get_args(wanted)[0] if get_origin(wanted) is Annotated else wanted
 
 
 def _is(wanted: Any, kind: type) -> bool:  # noqa: ANN401
-    bare = get_args(wanted)[0] if get_origin(wanted) is Annotated else wanted
+    bare = _bare(wanted)
     if isinstance(bare, types.UnionType):
         return any(_is(part, kind) for part in get_args(bare))
     return (get_origin(bare) or bare) is kind
@@ -317,5 +367,5 @@ def _choices(wanted: Any) -> str:  # noqa: ANN401
 
 def _values(wanted: Any) -> tuple[str, ...]:  # noqa: ANN401
     """Return the values that a setting may have, where they are listed."""
-    bare = get_args(wanted)[0] if get_origin(wanted) is Annotated else wanted
+    bare = _bare(wanted)
     return get_args(bare) if get_origin(bare) is Literal else ()
