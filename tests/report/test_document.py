@@ -61,6 +61,13 @@ def test_broken_report_is_refused_with_the_path_of_what_is_wrong() -> None:
         document.decode(data)
 
 
+@pytest.mark.parametrize("size", ["-1", "1" + 400 * "0"])
+def test_sizes_that_nothing_has_are_refused(size: str) -> None:
+    data = document.encode(REPORT).replace(b'"size": 100,', f'"size": {size},'.encode())
+    with pytest.raises(msgspec.ValidationError, match=r"at `\$\.charts\[0\]\.size`"):
+        document.decode(data)
+
+
 def test_totals_count_charts_and_the_bytes_that_move() -> None:
     assert REPORT.totals == document.Totals(charts=3, published=1, would_publish=1, unchanged=1, size=130)
 

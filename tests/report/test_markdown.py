@@ -301,3 +301,9 @@ def test_hostile_names_stay_text() -> None:
     outside_code = re.sub(r"<code.*?</code>", "", html, flags=re.DOTALL)
     assert "@octocat" not in outside_code
     assert html.count("<tr>") == 2
+
+
+def test_each_note_is_a_paragraph_of_its_own() -> None:
+    html = MarkdownIt("gfm-like").render(render(report(WEB, notes=("one", "two"))))
+    assert "<p>one</p>" in html
+    assert "<p>two</p>" in html

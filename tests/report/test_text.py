@@ -73,6 +73,8 @@ def test_mentions_references_and_links_are_broken() -> None:
     assert "#12" not in escaped
     assert "https:" not in escaped
     assert "www." not in escaped
+    assert "GH-3" not in escaped
+    assert "gh-3" not in text.markup("gh-3")
 
 
 def test_bar_stays_a_bar_outside_of_tables() -> None:

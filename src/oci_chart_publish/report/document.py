@@ -18,13 +18,16 @@ Status = Literal[
 ]
 Conclusion = Literal["success", "nothing", "conflict", "failure", "interrupted"]
 
+Bytes = Annotated[int, Meta(ge=0, le=2**53 - 1)]
+"""A size. The upper bound is that of the whole numbers which every reader of JSON has."""
+
 
 class Descriptor(Struct, frozen=True, kw_only=True):
     """A blob of the artifact."""
 
     media_type: str
     digest: str
-    size: int
+    size: Bytes
 
 
 class Bump(Struct, frozen=True, kw_only=True):
@@ -65,7 +68,7 @@ class Size(Struct, frozen=True, kw_only=True):
     """What a version of the chart weighs: bytes of its layer."""
 
     version: str
-    size: Annotated[int, Meta(ge=0)]
+    size: Bytes
 
 
 class Target(Struct, frozen=True, kw_only=True):
@@ -102,12 +105,12 @@ class Chart(Struct, frozen=True, kw_only=True):
     bump: Bump | None = None
     digest: str | None = None
     built_digest: str | None = None
-    built_size: int | None = None
-    size: int | None = None
-    previous_size: int | None = None
+    built_size: Bytes | None = None
+    size: Bytes | None = None
+    previous_size: Bytes | None = None
     previous_digest: str | None = None
     recent_sizes: tuple[Size, ...] = ()
-    release_size: int | None = None
+    release_size: Bytes | None = None
     config: Descriptor | None = None
     layer: Descriptor | None = None
     provenance: Descriptor | None = None

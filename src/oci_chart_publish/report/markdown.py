@@ -124,7 +124,7 @@ def _whole(
     yield "\n".join(line for chart in moved for line in problems(chart))
     yield _table([row(chart, page) for chart in moved])
     yield _unchanged(report)
-    yield "\n".join(_notes(report))
+    yield _quoted(_notes(report))
     for chart in moved:
         yield detail(chart, page, drawn=id(chart) in drawn)
     yield _foreign(foreign, page, [line for chart in foreign for line in problems(chart)])
@@ -162,7 +162,12 @@ def _ignored(chart: Chart) -> str:
 
 
 def _notes(report: Report) -> list[str]:
-    return [f"> {escaped(note, 1000)}" for note in report.notes]
+    return [f"> {escaped(note, 1000)}\n" for note in report.notes]
+
+
+def _quoted(notes: Sequence[str]) -> str:
+    """Return notes one below the other; without a blank line between them they would be one paragraph."""
+    return "\n".join(notes).rstrip("\n")
 
 
 def _foreign(charts: Sequence[Chart], page: Page, lines: Sequence[str]) -> str:
@@ -239,7 +244,7 @@ def _fitted(
         if left_out and room.left >= 0
         else "",
         *unchanged,
-        "\n".join(shown_notes),
+        _quoted(shown_notes),
         *details,
         _digests(moved[len(details) :], digests),
         _foreign(foreign, page, shown_drift),

@@ -34,8 +34,7 @@ def _commits(chart: Chart, subjects: Sequence[str]) -> list[str]:
 
 def _subject(text: str) -> str:
     """Return a subject as it was written: it may begin as a list, a heading or a line does, and name an issue."""
-    line = re.sub(r"(?i)\b(GH)(?=-[0-9])", "\\1\u2060", escaped(text))
-    line = re.sub(r"^([0-9]{1,9})\.", r"\1\\.", line)
+    line = re.sub(r"^([0-9]{1,9})\.", r"\1\\.", escaped(text))
     return f"\\{line}" if line.startswith(("-", "+", "=")) else line
 
 

@@ -54,18 +54,20 @@ def escaped(text: str, limit: int = 400) -> str:
     line = _MARKDOWN.sub(r"\\\1", plain(text, limit))
     # GitHub looks for mentions, references and addresses in the rendered text too: a zero-width joiner breaks them.
     line = re.sub(r"(\\[@#])(?=\w)", "\\1\u2060", line)
-    return _broken_links(line)
+    return _unlinked(line)
 
 
 def markup(text: str, limit: int = 400) -> str:
     """Return untrusted text for inside an HTML element, where Markdown is not looked at."""
     line = html.escape(plain(text, limit))
-    return _broken_links(re.sub(r"([@#])(?=\w)", "\\1\u2060", line.replace("&#", "&\u0000"))).replace(
+    return _unlinked(re.sub(r"([@#])(?=\w)", "\\1\u2060", line.replace("&#", "&\u0000"))).replace(
         "&\u0000", "&#"
     )
 
 
-def _broken_links(line: str) -> str:
+def _unlinked(line: str) -> str:
+    """Break what GitHub links by itself: addresses, and issues written as ``GH-1``."""
+    line = re.sub(r"(?i)\b(GH)(?=-[0-9])", "\\1\u2060", line)
     line = re.sub(r"(?i)\b(https?|ftp):", "\\1\u2060:", line)
     return re.sub(r"(?i)\bwww\.", "www\u2060.", line)
 
