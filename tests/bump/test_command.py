@@ -121,6 +121,11 @@ def test_check_beside_what_changes_something_is_refused(work: Work, other: str) 
     assert (work.repo.git("status", "--porcelain"), work.repo.git("rev-parse", "HEAD")) == ("", head)
 
 
+def test_a_commit_without_a_message_is_refused(work: Work) -> None:
+    said = work.run("bump", "--commit", "--message", " ", "--registry", work.registry, code=2)
+    assert "bump: --message is empty" in said
+
+
 def test_an_explicit_step_moves_only_what_changed(work: Work) -> None:
     work.publish()
     work.repo.tag("web-1.2.0")

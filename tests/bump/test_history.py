@@ -11,6 +11,7 @@ from oci_chart_publish.bump.paths import Belonging
 from oci_chart_publish.bump.policy import History, automatic
 from oci_chart_publish.bump.tags import TagTemplate
 from oci_chart_publish.chart.version import ChartVersion
+from oci_chart_publish.errors import ConfigError
 from oci_chart_publish.forge.git import GitRepository
 
 TEMPLATE = TagTemplate.parse("{name}-{version}")
@@ -53,6 +54,11 @@ def messages(found: History) -> tuple[str, ...]:
 
 def texts(versions: Iterable[ChartVersion]) -> list[str]:
     return [str(version) for version in sorted(versions)]
+
+
+def test_a_repository_without_commits_has_no_history(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="it has no commit yet\ncommit the charts, or use bump: chart"):
+        known(GitRepo(tmp_path / "empty"))
 
 
 def test_each_chart_has_its_own_history(repo: GitRepo) -> None:

@@ -13,15 +13,20 @@ from oci_chart_publish.bump.previews import preview_of
 from oci_chart_publish.bump.tags import TagTemplate
 from oci_chart_publish.chart.metadata import REQUIREMENTS, ChartMetadata, decode_metadata
 from oci_chart_publish.chart.version import ChartVersion
-from oci_chart_publish.errors import ChartError
+from oci_chart_publish.errors import ChartError, ConfigError
 from oci_chart_publish.forge.git import GitRepository
 from oci_chart_publish.forge.history import Commit
 
 
 class Releases:
-    """The tags of a repository, read once; ``rev`` is the commit whose releases are asked for."""
+    """The tags of a repository, read once; ``rev`` is the commit whose releases are asked for, else ConfigError."""
 
     def __init__(self, repository: GitRepository, *, preview_template: str, rev: str = "HEAD") -> None:
+        if repository.commit(rev) is None and rev == "HEAD":
+            raise ConfigError(
+                f"no version can come from the history of {repository.root}: it has no commit yet",
+                hint="commit the charts, or use bump: chart",
+            )
         self._repository = repository
         self._preview = preview_template
         self._rev = rev

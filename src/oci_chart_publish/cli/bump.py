@@ -63,6 +63,10 @@ def bump(environment: Mapping[str, str], /, *, write: bool, check: bool, commit:
             f"bump: --check changes nothing, and --{'write' if write else 'commit'} does",
             hint="give one of them",
         )
+    if commit and not options["message"].strip():
+        raise ConfigError(
+            "bump: --message is empty", hint="say what the commit does, or leave the option out"
+        )
     message, as_json, quiet = options.pop("message"), options.pop("as_json"), options.pop("quiet")
     layer = given({**options, "charts": options.pop("paths")})
     session = Session.open(layer, environment, folder=Path.cwd(), config=options["config"], quiet=True)
