@@ -325,6 +325,14 @@ def test_a_maintenance_branch_does_not_run_into_the_versions_of_the_default_bran
     )
 
 
+@pytest.mark.parametrize("message", ["feat: x", "fix: x"])
+def test_what_a_branch_released_before_it_was_squashed_is_not_released_again(message: str) -> None:
+    known = history("1.2.3", taken="1.3.0 1.2.4", messages=(message,))
+    there = "1.3.0" if message == "feat: x" else "1.2.4"
+    decision = automatic("1.2.3", known, is_same=lambda version: str(version) == there)
+    assert outcome(decision) == (there, "none", f"{there} holds this content already")
+
+
 EXPLICIT: dict[str, tuple[str, History, tuple[str, BumpLevel, str]]] = {
     "one step": ("1.2.3", history("1.2.3"), ("1.3.0", "minor", "bump: minor, above 1.2.3")),
     "above the registry": (
@@ -350,6 +358,9 @@ def test_an_explicit_step(version: str, known: History, expected: tuple[str, Bum
 def test_an_explicit_step_is_not_taken_twice() -> None:
     known = history("1.2.3", "1.3.0")
     decision = explicit("minor", "1.2.3", known, is_same=lambda version: str(version) == "1.3.0")
+    assert outcome(decision) == ("1.3.0", "none", "1.3.0 holds this content already")
+    elsewhere = history("1.2.3", taken="1.3.0")
+    decision = explicit("minor", "1.2.3", elsewhere, is_same=lambda version: str(version) == "1.3.0")
     assert outcome(decision) == ("1.3.0", "none", "1.3.0 holds this content already")
 
 

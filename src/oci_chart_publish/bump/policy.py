@@ -82,8 +82,11 @@ def explicit(
     if settled is not None:
         return settled
     top = history.top or current
+    wanted = top.bumped(level)
+    if wanted in history.taken and is_same(wanted):
+        return _held_already(wanted, history, current)
     return _decision(
-        _free(top.bumped(level), top, level, history), level, f"bump: {level}, above {top}", history, current
+        _free(wanted, top, level, history), level, f"bump: {level}, above {top}", history, current
     )
 
 
@@ -113,7 +116,7 @@ def automatic(
     rules = rules or Rules()
     labelled = labels([change.sha for change in history.changes]) if history.changes else {}
     meanings = [_asked(change, rules, labelled.get(change.sha, ()), history) for change in history.changes]
-    decision = _next(current, history, meanings, bumped_dependency, channel)
+    decision = _next(current, history, meanings, bumped_dependency, channel, is_same)
     not_read = next((one for one in meanings if one.not_read), None)
     if not_read is None:
         return decision
@@ -134,7 +137,11 @@ def _settled(current: ChartVersion, history: History, is_same: IsSame) -> Versio
     done = next((one for one in candidates if is_same(one)), None)
     if done is None:
         return None
-    return _decision(done, "none", f"{done} holds this content already", history, current)
+    return _held_already(done, history, current)
+
+
+def _held_already(version: ChartVersion, history: History, current: ChartVersion) -> VersionDecision:
+    return _decision(version, "none", f"{version} holds this content already", history, current)
 
 
 def _next(
@@ -143,6 +150,7 @@ def _next(
     meanings: Sequence[Meaning],
     bumped_dependency: str,
     channel: str,
+    is_same: IsSame,
 ) -> VersionDecision:
     top = history.top or current
     level, reason = _from_commits(meanings)
@@ -156,6 +164,8 @@ def _next(
     if level == "none":
         # Without a commit, whatever differs was not meant to.
         return replace(_decision(top, level, reason, history, current), held=bool(meanings))
+    if wanted in history.taken and is_same(wanted):  # a branch that was released, and squashed into this one
+        return _held_already(wanted, history, current)
     return _decision(_free(wanted, top, level, history), level, reason, history, current)
 
 
