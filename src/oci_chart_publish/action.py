@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import count
 from pathlib import Path
 
 from oci_chart_publish.announcing import announced
@@ -189,7 +190,7 @@ def default_command(event: Event, publish_refs: Sequence[str]) -> str:
 
 def publish_report(report: document.Report, session: Session, environment: Mapping[str, str]) -> None:
     """Write files, outputs, annotations and the step summary of a report."""
-    folder = Path(environment.get("RUNNER_TEMP") or session.layout.root.parent) / "oci-chart-publish"
+    folder = _own_folder(environment, session)
     session.keep(report)
     written = _files(report, session, folder)
     try:
@@ -205,6 +206,15 @@ def publish_report(report: document.Report, session: Session, environment: Mappi
     finally:
         show_table(report, sys.stdout)
         annotate(annotations_of(report), sys.stdout)
+
+
+def _own_folder(environment: Mapping[str, str], session: Session) -> Path:
+    """Return where this step leaves its files; each step of a job has a folder, as the outputs of each name them."""
+    temp = environment.get("RUNNER_TEMP")
+    if not temp:
+        return session.layout.root.parent / "oci-chart-publish"
+    places = (Path(temp) / f"oci-chart-publish{f'-{number}' if number > 1 else ''}" for number in count(1))
+    return next(place for place in places if not place.exists())
 
 
 def _files(report: document.Report, session: Session, folder: Path) -> dict[str, str]:

@@ -117,6 +117,20 @@ def test_a_schedule_publishes(repo: GitRepo, runner: Runner, plain_registry: Reg
     assert step.outputs["published"] == "true"
 
 
+def test_steps_of_a_job_leave_files_of_their_own(
+    repo: GitRepo, runner: Runner, plain_registry: Registry, tmp_path: Path
+) -> None:
+    runner.extra = {"RUNNER_TEMP": str(tmp_path)}
+    registries = [f"{plain_registry.host}/{name}" for name in ("first", "second")]
+    head = repo.git("rev-parse", "HEAD")
+    steps = [
+        runner.step("push", {}, ref="refs/heads/main", sha=head, registries=one, release="off")
+        for one in registries
+    ]
+    for step, registry in zip(steps, registries, strict=True):
+        assert Path(step.outputs["checksums"]).read_text().endswith(f"  {registry}/web\n")
+
+
 def test_blanks_around_inputs_do_not_count(repo: GitRepo, runner: Runner, plain_registry: Registry) -> None:
     (repo.root / ".x.yaml").write_text("annotations: helm\n")
     step = runner.step(
