@@ -71,10 +71,16 @@ def _refuse_other_heads(
 
 def commit(session: Session, files: Files, message: str, to: Destination) -> str:
     """Commit files and return the commit; where that fails, every file is as it was."""
-    if to.branch:
-        return _commit_through_api(session, files, message, to)
     repository = session.repository
     assert repository is not None  # noqa: S101 - destination() saw to it
+    edited = sorted(files.keys() & set(repository.changed_files("HEAD")))
+    if edited:
+        raise ConfigError(
+            f"--commit: {', '.join(edited)}: changed here and not committed, and would be committed along",
+            hint="commit these changes first, or undo them",
+        )
+    if to.branch:
+        return _commit_through_api(session, files, message, to)
     before = {path: (session.root / path).read_bytes() for path in files}
     try:
         write(session.root, files)

@@ -121,6 +121,26 @@ def test_check_beside_what_changes_something_is_refused(work: Work, other: str) 
     assert (work.repo.git("status", "--porcelain"), work.repo.git("rev-parse", "HEAD")) == ("", head)
 
 
+def test_a_policy_under_which_nothing_is_decided_is_refused(work: Work) -> None:
+    said = work.run("bump", "--bump", "chart", "--registry", work.registry, code=2)
+    assert "bump: --bump chart decides nothing" in said
+    work.repo.write({".oci-chart-publish.yaml": "bump: chart\n"})
+    assert work.next() == {"db": ("0.3.0", "none"), "web": ("1.2.0", "none")}
+
+
+def test_edits_of_others_are_not_committed_along(work: Work) -> None:
+    work.repo.tag("web-1.2.0")
+    work.repo.tag("db-0.3.0")
+    work.change("charts/web/values.yaml", "fix: port")
+    head = work.repo.git("rev-parse", "HEAD")
+    edited = (work.repo.root / "charts/web/Chart.yaml").read_bytes() + b"icon: x\r\n"
+    work.repo.write({"charts/web/Chart.yaml": edited})
+    said = work.run("bump", "--commit", code=2)
+    assert "--commit: charts/web/Chart.yaml: changed here and not committed" in said
+    assert (work.repo.root / "charts/web/Chart.yaml").read_bytes() == edited
+    assert work.repo.git("rev-parse", "HEAD") == head
+
+
 def test_a_commit_without_a_message_is_refused(work: Work) -> None:
     said = work.run("bump", "--commit", "--message", " ", "--registry", work.registry, code=2)
     assert "bump: --message is empty" in said

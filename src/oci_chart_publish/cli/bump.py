@@ -63,6 +63,11 @@ def bump(environment: Mapping[str, str], /, *, write: bool, check: bool, commit:
             f"bump: --check changes nothing, and --{'write' if write else 'commit'} does",
             hint="give one of them",
         )
+    if options["bump"] == "chart":
+        raise ConfigError(
+            "bump: --bump chart decides nothing: Chart.yaml has the version",
+            hint="leave it out, or give auto, major, minor or patch",
+        )
     if commit and not options["message"].strip():
         raise ConfigError(
             "bump: --message is empty", hint="say what the commit does, or leave the option out"
