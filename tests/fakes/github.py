@@ -1,9 +1,9 @@
 """A stateful stand-in of GitHub's API on a loopback socket, for one repository.
 
-Every request and every answer is validated against GitHub's own description (``github_contract``). A violation is
-answered with 418, kept in ``violations``, and raised again when the stand-in is closed, so that no test passes over
-it. Tests look at ``state`` (what GitHub would now hold) and at ``requests`` (what was asked), and script failures with
-``fail``, ``hold`` and the permissions of a token.
+Every request and every answer is validated against GitHub's own description (``github_contract``, ``github_graphql``).
+A violation is answered with 418, a wrong GraphQL document as GitHub does; either is kept in ``violations`` and raised
+again when the stand-in is closed, so that no test passes over it. Tests look at ``state`` (what GitHub would now hold)
+and at ``requests`` (what was asked), and script failures with ``fail``, ``hold`` and the permissions of a token.
 """
 
 from __future__ import annotations
@@ -22,7 +22,8 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from tests.fakes.github_answers import Answers
 from tests.fakes.github_contract import ContractError, Sent, contract
-from tests.fakes.github_routes import READ_ONLY, ROUTES, Call, Route, Token, graphql
+from tests.fakes.github_graphql import graphql
+from tests.fakes.github_routes import READ_ONLY, ROUTES, Call, Route, Token
 from tests.fakes.github_state import Asset, Comment, PackageVersion, Pull, Refused, Release, State
 
 __all__ = ["Asset", "Comment", "FakeGitHub", "PackageVersion", "Pull", "Release", "State", "Token"]
@@ -270,9 +271,11 @@ class FakeGitHub:
             )
         with self._lock:
             self.state.read_git()
-        if path == self._graphql:
+        if (method, path) == ("POST", self._graphql):
             with self._lock:
-                return _Answer(200, graphql(call))
+                said = graphql(call)
+            self.violations += [f"{method} {path}: {one}" for one in said.violations]
+            return _Answer(200, said.data)
         found, call.values = self._find(method, path)
         here = {"owner": self.state.owner, "repo": self.state.name}
         if any(call.values.get(name, value) != value for name, value in here.items()):

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import re
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
@@ -15,38 +13,20 @@ from tests.fakes.prune_openapi import REPO
 Item = TypeVar("Item")
 ALL = frozenset({"contents", "issues", "pull_requests", "packages"})
 READ_ONLY = "Resource not accessible by integration"
-REFS = re.compile(
-    r"query \(\$owner: String!, \$name: String!(?P<types>(?:, \$\w+: String!)+)\) "
-    r"\{ repository\(owner: \$owner, name: \$name\) "
-    r"\{ (?P<refs>\w+: ref\(qualifiedName: \$\w+\) \{ name \}(?: \w+: ref\(qualifiedName: \$\w+\) \{ name \})*) \} \}"
-)
-"""The document that asks which refs there are; GitHub's schema knows ``Repository.ref(qualifiedName: String!)``."""
-
-
-COMMITS = re.compile(
-    r"query \(\$owner: String!, \$name: String!(?P<types>(?:, \$\w+: GitObjectID!)+)\) "
-    r"\{ repository\(owner: \$owner, name: \$name\) "
-    r"\{ (?P<objects>\w+: object\(oid: \$\w+\) \{ \.\.\.brought \}"
-    r"(?: \w+: object\(oid: \$\w+\) \{ \.\.\.brought \})*) \} \} "
-    r"fragment brought on Commit \{ associatedPullRequests\(first: 5\) \{ nodes \{ "
-    r"number title url state merged author \{ login \} headRefOid headRefName headRepository \{ nameWithOwner \} "
-    r"baseRefOid baseRefName baseRepository \{ nameWithOwner \} mergeCommit \{ oid \} "
-    r"labels\(first: 50\) \{ nodes \{ name \} \} \} \} \}"
-)
-"""The document that asks which pull requests brought some commits (GitHub's ``Commit.associatedPullRequests``)."""
 
 
 @dataclass(frozen=True)
 class Token:
     """Who a token belongs to, what it may write, and what it may read besides (GitHub's names of permissions).
 
-    In a public repository everybody may read everything.
+    In a public repository everybody may read everything. ``scopes`` are those of a classic token, which alone has any.
     """
 
     login: str = "github-actions[bot]"
     writes: frozenset[str] = ALL
     app: bool = True
     reads: frozenset[str] = ALL
+    scopes: frozenset[str] | None = None
 
     def lacks(self, needs: Collection[str], *, writing: bool) -> bool:
         """Tell whether none of these permissions is given (any of them would do)."""
@@ -375,111 +355,3 @@ def _register_packages(owner: str, kind: str) -> None:
 
 _register_packages("/orgs/{org}", "Organization")
 _register_packages("/users/{username}", "User")
-
-
-# GraphQL.
-
-
-def graphql(call: Call) -> dict[str, Any]:
-    """Answer the four documents that the client may send; anything else is an error."""
-    document = " ".join(str(call.body["query"]).split())
-    if document == "query { viewer { login } }":
-        return {"data": {"viewer": {"login": call.login}}}
-    if match := REFS.fullmatch(document):
-        return _refs(call, match)
-    if match := COMMITS.fullmatch(document):
-        return _brought(call, match)
-    if "createCommitOnBranch(input: $input)" not in document:
-        raise AssertionError(f"unknown GraphQL document: {document}")
-    if not call.token or call.token.lacks(["contents"], writing=True):
-        return _graphql_error("createCommitOnBranch", "FORBIDDEN", READ_ONLY)
-    sent = call.body["variables"]["input"]
-    assert set(sent) == {"branch", "expectedHeadOid", "fileChanges", "message"}, sent
-    assert set(sent["branch"]) == {"repositoryNameWithOwner", "branchName"}, sent
-    assert set(sent["message"]) <= {"headline", "body"}, sent
-    assert set(sent["fileChanges"]) <= {"additions", "deletions"}, sent
-    added = sent["fileChanges"].get("additions", ())
-    additions = {one["path"]: base64.b64decode(one["contents"], validate=True) for one in added}
-    deletions = {one["path"]: None for one in sent["fileChanges"].get("deletions", ())}
-    message = "\n\n".join(part for part in (sent["message"]["headline"], sent["message"].get("body")) if part)
-    try:
-        commit = call.state.commit_on_branch(
-            sent["branch"]["branchName"], sent["expectedHeadOid"], message, {**additions, **deletions}
-        )
-    except Refused as refused:
-        kinds = {404: "NOT_FOUND", 409: "STALE_DATA"}
-        kind = kinds.get(refused.status, "UNPROCESSABLE")
-        return _graphql_error("createCommitOnBranch", kind, refused.message)
-    url = f"{call.answers.web}/commit/{commit.sha}"
-    return {"data": {"createCommitOnBranch": {"commit": {"oid": commit.sha, "url": url}}}}
-
-
-def _refs(call: Call, match: re.Match[str]) -> dict[str, Any]:
-    """Answer which of the refs that a document names there are: null for those that are not."""
-    assert call.token is not None
-    given = dict(call.body["variables"])
-    types = match["types"].removeprefix(", ").split(", ")
-    assert {f"${name}: String!" for name in given} == {"$owner: String!", "$name: String!", *types}, match[0]
-    if f"{given['owner']}/{given['name']}" != call.state.full_name:
-        return _graphql_error("repository", "NOT_FOUND", "Could not resolve to a Repository with the name.")
-    if call.token.lacks(["contents"], writing=False):
-        return _graphql_error("repository", "FORBIDDEN", READ_ONLY)
-    found: dict[str, Any] = {}
-    for alias, variable in re.findall(r"(\w+): ref\(qualifiedName: \$(\w+)\) \{ name \}", match["refs"]):
-        ref = given[variable].removeprefix("refs/")
-        found[alias] = {"name": ref.partition("/")[2]} if ref in call.state.refs else None
-    return {"data": {"repository": found}}
-
-
-def _brought(call: Call, match: re.Match[str]) -> dict[str, Any]:
-    """Answer which pull requests brought each commit: null for a commit that is not there."""
-    assert call.token is not None
-    given = dict(call.body["variables"])
-    types = match["types"].removeprefix(", ").split(", ")
-    wanted = {"$owner: String!", "$name: String!", *types}
-    assert {f"${name}: {'GitObjectID' if name[0] == 'c' else 'String'}!" for name in given} == wanted, match[
-        0
-    ]
-    if f"{given['owner']}/{given['name']}" != call.state.full_name:
-        return _graphql_error("repository", "NOT_FOUND", "Could not resolve to a Repository with the name.")
-    if call.token.lacks(["pull_requests"], writing=False):
-        return _graphql_error("repository", "FORBIDDEN", READ_ONLY)
-    found: dict[str, Any] = {}
-    for alias, variable in re.findall(r"(\w+): object\(oid: \$(\w+)\)", match["objects"]):
-        sha = given[variable]
-        assert re.fullmatch("[0-9a-f]{40}", sha), sha
-        pulls = [_pull_node(call, pull) for pull in _introduced(call, sha)][:5]
-        known = sha in call.state.commits or pulls
-        found[alias] = {"associatedPullRequests": {"nodes": pulls}} if known else None
-    return {"data": {"repository": found}}
-
-
-def _introduced(call: Call, sha: str) -> list[Pull]:
-    """Return the merged pull requests that brought a commit, and where none did, the open ones that have it."""
-    having = [
-        pull for pull in call.state.pulls.values() if sha in (pull.head_sha, pull.merge_sha, *pull.commits)
-    ]
-    return [pull for pull in having if pull.merged] or having
-
-
-def _pull_node(call: Call, pull: Pull) -> dict[str, Any]:
-    return {
-        "number": pull.number,
-        "title": pull.title,
-        "url": f"{call.answers.web}/pull/{pull.number}",
-        "state": "MERGED" if pull.merged else pull.state.upper(),
-        "merged": pull.merged,
-        "author": {"login": pull.author},
-        "headRefOid": pull.head_sha,
-        "headRefName": pull.head_ref,
-        "headRepository": {"nameWithOwner": pull.head_repository} if pull.head_repository else None,
-        "baseRefOid": call.state.refs.get(f"heads/{pull.base_ref}", "0" * 40),
-        "baseRefName": pull.base_ref,
-        "baseRepository": {"nameWithOwner": call.state.full_name},
-        "mergeCommit": {"oid": pull.merge_sha} if pull.merge_sha else None,
-        "labels": {"nodes": [{"name": name} for name in pull.labels]},
-    }
-
-
-def _graphql_error(path: str, kind: str, message: str) -> dict[str, Any]:
-    return {"data": {path: None}, "errors": [{"type": kind, "path": [path], "message": message}]}

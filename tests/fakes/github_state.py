@@ -163,6 +163,17 @@ class State:
     def peel(self, sha: str) -> str:
         return self.tag_objects[sha][1] if sha in self.tag_objects else sha
 
+    def reaches(self, ref: str, sha: str) -> bool:
+        """Tell whether a commit is in the history of a ref (``heads/main``)."""
+        waiting, seen = [self.refs.get(ref, "")], set[str]()
+        while waiting:
+            if (one := waiting.pop()) == sha:
+                return True
+            if one in self.commits and one not in seen:
+                seen.add(one)
+                waiting += self.commits[one].parents
+        return False
+
     def tags(self) -> dict[str, str]:
         """Return each tag and its commit."""
         return {ref[5:]: self.peel(sha) for ref, sha in self.refs.items() if ref.startswith("tags/")}
@@ -222,7 +233,9 @@ class State:
         if head is None:
             raise Refused(404, f'No such branch "{branch}"')
         if head != expected:
-            raise Refused(409, f'Expected branch to point to "{head}" but it did not. Pull and try again.')
+            raise Refused(
+                409, f'Expected branch to point to "{expected}" but it did not.  Pull and try again.'
+            )
         if self.protected_branches and re.fullmatch(self.protected_branches, branch):
             raise Refused(
                 422, "Repository rule violations found\n\nChanges must be made through a pull request.\n\n"

@@ -42,7 +42,7 @@ def send(
         ("GET", "/repos/acme/charts/release", None, "no such operation"),
         ("PUT", RELEASES, {}, "no such operation"),
         ("POST", f"{RELEASES}/5/assets?name=a", {}, "uploads go to the host of upload_url"),
-        ("POST", "/graphql", {"query": "query { me }"}, "unknown GraphQL document"),
+        ("POST", "/graphql", {"query": "query { me }"}, "Cannot query field 'me' on type 'Query'"),
     ],
     ids=["misspelt", "type", "missing", "query", "path", "method", "upload", "graphql"],
 )

@@ -32,8 +32,6 @@ def test_a_pull_request_is_read_as_plain_values(fake: FakeGitHub, github: GitHub
     assert github.pulls.get(12) == PullRequest(
         number=12,
         title="Add a probe",
-        url=f"{fake.url}/acme/charts/pull/12",
-        author="monalisa",
         head=pull.head_sha,
         head_ref="feature",
         head_repository=FORK,
@@ -151,6 +149,29 @@ def test_many_commits_are_asked_for_fifty_at_a_time(fake: FakeGitHub, github: Gi
     fake.forget()
     assert github.pulls.merged_with(f"{number:040x}" for number in range(101)) == {}
     assert len(fake.requests) == 3
+
+
+def test_a_commit_of_many_pull_requests_is_asked_for_to_the_last_page(
+    fake: FakeGitHub, github: GitHub
+) -> None:
+    """One that is not on the default branch has the open ones too, and the oldest come first."""
+    fake.state.commit("start", branch="release-1")
+    head = fake.state.commit("shared")
+    for number in range(1, 12):
+        fake.add_pull(number, head_sha=head, head_repository=f"user{number}/charts")
+    fake.add_pull(12, head_sha=head, base_ref="release-1")
+    merged = fake.merge(12)
+    fake.forget()
+    found = github.pulls.merged_with([head, merged])
+    assert {commit: pull.number for commit, pull in found.items()} == {head: 12, merged: 12}
+    assert len(fake.sent("POST", "graphql")) == 3
+
+
+def test_as_many_labels_as_a_pull_request_may_have_are_read(fake: FakeGitHub, github: GitHub) -> None:
+    labels = (*(f"area/{number}" for number in range(99)), "release:major")
+    fake.add_pull(1, labels=list(labels))
+    merged = fake.merge(1)
+    assert github.pulls.merged_with([merged])[merged].labels == labels
 
 
 def test_who_may_not_read_pull_requests_is_told(fake: FakeGitHub, github: GitHub) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,16 +10,20 @@ from oci_chart_publish.errors import ForgeError
 from oci_chart_publish.forge.github import answer
 from oci_chart_publish.forge.github.answer import Json
 from oci_chart_publish.forge.github.client import Client
+from oci_chart_publish.forge.github.question import ask
 
 NEEDS = "pull-requests: read"
 ASKED = 50
-"""Commits in one GraphQL question."""
+"""Commits in one GraphQL question: with 5 pull requests of 100 labels each, 25,250 nodes of the 500,000 allowed."""
 
-_BROUGHT = (
-    "fragment brought on Commit { associatedPullRequests(first: 5) { nodes { "
-    "number title url state merged author { login } headRefOid headRefName headRepository { nameWithOwner } "
-    "baseRefOid baseRefName baseRepository { nameWithOwner } mergeCommit { oid } "
-    "labels(first: 50) { nodes { name } } } } }"
+_BROUGHT = "object(oid: $commit) { ... on Commit { associatedPullRequests(first: 5, after: $after) { ...brought } } }"
+_TYPES = {"commit": "GitObjectID!", "after": "String"}
+# Under the names of REST where it has the same; nothing has more than 100 labels.
+_FRAGMENT = (
+    "fragment brought on PullRequestConnection { pageInfo { hasNextPage endCursor } nodes { "
+    "number title state merged headRefOid headRefName headRepository { full_name: nameWithOwner } "
+    "baseRefOid baseRefName baseRepository { full_name: nameWithOwner } mergeCommit { oid } "
+    "labels(first: 100) { nodes { name } } } }"
 )
 
 
@@ -32,8 +36,6 @@ class PullRequest:
 
     number: int
     title: str
-    url: str
-    author: str
     head: str
     head_ref: str
     head_repository: str
@@ -43,6 +45,44 @@ class PullRequest:
     open: bool
     merged: bool
     merge_commit: str
+
+
+def _pull(item: Json) -> PullRequest:
+    """Read what REST says of a pull request."""
+    head, base = answer.mapping(item, "head"), answer.mapping(item, "base")
+    merged = answer.flag(item, "merged") or bool(item.get("merged_at"))  # lists have only the time
+    return PullRequest(
+        number=answer.integer(item, "number"),
+        title=answer.text(item, "title", ""),
+        head=answer.text(head, "sha"),
+        head_ref=answer.text(head, "ref"),
+        head_repository=answer.text(answer.mapping(head, "repo"), "full_name", ""),
+        base=answer.text(base, "sha"),
+        base_ref=answer.text(base, "ref"),
+        labels=tuple(answer.text(label, "name") for label in answer.objects(item, "labels")),
+        open=answer.text(item, "state") == "open",
+        merged=merged,
+        merge_commit=answer.text(item, "merge_commit_sha", "") if merged else "",
+    )
+
+
+def _as_rest(node: Json) -> Json:
+    """Return what GraphQL says of a pull request (``_FRAGMENT``) as REST says it."""
+    ends = {
+        end: {
+            "sha": node.get(f"{end}RefOid"),
+            "ref": node.get(f"{end}RefName"),
+            "repo": node.get(f"{end}Repository"),
+        }
+        for end in ("head", "base")
+    }
+    return {
+        **node,
+        **ends,
+        "state": answer.text(node, "state").lower(),
+        "merge_commit_sha": answer.mapping(node, "mergeCommit").get("oid"),
+        "labels": answer.mapping(node, "labels").get("nodes"),
+    }
 
 
 class PullRequests:
@@ -66,42 +106,41 @@ class PullRequests:
             if error.status in (404, 409, 422):  # GitHub does not know the commit, or has not yet counted it
                 return ()
             raise
-        return tuple(_pull(item) for item in listed if _base(item) == self._repository.lower())
+        return tuple(map(_pull, filter(self._ours, listed)))
 
     def merged_with(self, commits: Iterable[str]) -> Mapping[str, PullRequest]:
         """Return the merged pull request that brought each commit, with its labels as they are now.
 
         One question for each fifty commits. Those that came without one, and that GitHub does not know, are left out.
         """
-        wanted = list(dict.fromkeys(commits))
         found: dict[str, PullRequest] = {}
-        for start in range(0, len(wanted), ASKED):
-            found |= self._ask(wanted[start : start + ASKED])
+        waiting: list[tuple[str, str | None]] = [(commit, None) for commit in dict.fromkeys(commits)]
+        while waiting:
+            asked, waiting = waiting[:ASKED], waiting[ASKED:]
+            for (commit, _), page in zip(asked, self._brought(asked), strict=True):
+                listed = map(_as_rest, answer.objects(page, "nodes"))
+                merged = [pull for pull in map(_pull, filter(self._ours, listed)) if pull.merged]
+                # Of several (a branch that was merged into another first) the one that became this very commit counts.
+                best = next((pull for pull in merged if pull.merge_commit == commit), None)
+                if best or merged:
+                    found[commit] = best or found.get(commit, merged[0])
+                further = answer.mapping(page, "pageInfo")
+                if best is None and answer.flag(further, "hasNextPage"):
+                    waiting.append((commit, answer.text(further, "endCursor")))
         return found
 
-    def _ask(self, commits: Sequence[str]) -> dict[str, PullRequest]:
-        variables = {f"c{number}": commit for number, commit in enumerate(commits)}
-        types = "".join(f", ${key}: GitObjectID!" for key in variables)
-        objects = " ".join(f"{key}: object(oid: ${key}) {{ ...brought }}" for key in variables)
-        owner, _, name = self._repository.partition("/")
-        document = (
-            f"query ($owner: String!, $name: String!{types}) "
-            f"{{ repository(owner: $owner, name: $name) {{ {objects} }} }} {_BROUGHT}"
+    def _brought(self, asked: Sequence[tuple[str, str | None]]) -> Iterator[Json]:
+        """Yield a page of the pull requests of each commit, from the cursor beside it on."""
+        things = [{"commit": commit, "after": after} for commit, after in asked]
+        answered = ask(
+            self._client, self._repository, _BROUGHT, _TYPES, things, fragment=_FRAGMENT, needs=NEEDS
         )
-        asked = {"owner": owner, "name": name, **variables}
-        answered = answer.mapping(self._client.query(document, asked, needs=NEEDS), "repository")
-        found = {}
-        for number, commit in enumerate(commits):
-            pulls = answer.mapping(answer.mapping(answered, f"c{number}"), "associatedPullRequests")
-            here = [
-                _node(node) for node in answer.objects(pulls, "nodes") if _is_here(node, self._repository)
-            ]
-            merged = [pull for pull in here if pull.merged]
-            # Of several (a branch that was merged into another first) the one that became this very commit counts.
-            best = next((pull for pull in merged if pull.merge_commit == commit), next(iter(merged), None))
-            if best is not None:
-                found[commit] = best
-        return found
+        return (answer.mapping(commit or {}, "associatedPullRequests") for commit in answered)
+
+    def _ours(self, item: Json) -> bool:
+        """Tell whether a pull request is one of this repository: forks share its commits."""
+        base = answer.mapping(answer.mapping(item, "base"), "repo")
+        return answer.text(base, "full_name", "").lower() == self._repository.lower()
 
     def of_workflow_run(self, run: Mapping[str, Any]) -> PullRequest | None:
         """Return the pull request that a ``workflow_run`` (of the event's payload) is about, None where there is none.
@@ -136,60 +175,8 @@ def _heads(pulls: Iterable[PullRequest], head: str, repository: str) -> PullRequ
     return min(same, key=lambda pull: (not pull.open, pull.number), default=None)
 
 
-def _pull(item: Json) -> PullRequest:
-    head, base = answer.mapping(item, "head"), answer.mapping(item, "base")
-    merged = answer.flag(item, "merged") or bool(item.get("merged_at"))  # lists have only the time
-    return PullRequest(
-        number=answer.integer(item, "number"),
-        title=answer.text(item, "title", ""),
-        url=answer.text(item, "html_url"),
-        author=answer.text(answer.mapping(item, "user"), "login", ""),
-        head=answer.text(head, "sha"),
-        head_ref=answer.text(head, "ref"),
-        head_repository=answer.text(answer.mapping(head, "repo"), "full_name", ""),
-        base=answer.text(base, "sha"),
-        base_ref=answer.text(base, "ref"),
-        labels=tuple(answer.text(label, "name") for label in answer.objects(item, "labels")),
-        open=answer.text(item, "state") == "open",
-        merged=merged,
-        merge_commit=answer.text(item, "merge_commit_sha", "") if merged else "",
-    )
-
-
-def _base(item: Json) -> str:
-    base = answer.mapping(answer.mapping(item, "base"), "repo")
-    return answer.text(base, "full_name", "").lower()
-
-
 def _here(item: Json, run: Json) -> bool:
     """Tell whether a pull request of a run is one of the run's own repository, not of a fork's."""
     there = answer.mapping(answer.mapping(item, "base"), "repo").get("id")
     here = answer.mapping(run, "repository").get("id")
     return there is None or here is None or there == here
-
-
-def _node(node: Json) -> PullRequest:
-    """Read what GraphQL says of a pull request."""
-    return PullRequest(
-        number=answer.integer(node, "number"),
-        title=answer.text(node, "title", ""),
-        url=answer.text(node, "url"),
-        author=answer.text(answer.mapping(node, "author"), "login", ""),
-        head=answer.text(node, "headRefOid"),
-        head_ref=answer.text(node, "headRefName"),
-        head_repository=answer.text(answer.mapping(node, "headRepository"), "nameWithOwner", ""),
-        base=answer.text(node, "baseRefOid"),
-        base_ref=answer.text(node, "baseRefName"),
-        labels=tuple(
-            answer.text(label, "name") for label in answer.objects(answer.mapping(node, "labels"), "nodes")
-        ),
-        open=answer.text(node, "state") == "OPEN",
-        merged=answer.flag(node, "merged"),
-        merge_commit=answer.text(answer.mapping(node, "mergeCommit"), "oid", ""),
-    )
-
-
-def _is_here(node: Json, repository: str) -> bool:
-    """Tell whether a pull request is one of this repository: forks share its commits."""
-    base = answer.text(answer.mapping(node, "baseRepository"), "nameWithOwner", "")
-    return base.lower() == repository.lower()

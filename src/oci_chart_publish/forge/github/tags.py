@@ -11,10 +11,13 @@ from oci_chart_publish.errors import ForgeError
 from oci_chart_publish.forge.github import answer
 from oci_chart_publish.forge.github.answer import Json
 from oci_chart_publish.forge.github.client import Client
+from oci_chart_publish.forge.github.question import ask
 
 NEEDS = "contents: write"
 ASKED = 100
 """Tags in one GraphQL question."""
+
+_REF = "ref(qualifiedName: $ref) { name }"
 
 
 class TagStatus(StrEnum):
@@ -65,17 +68,9 @@ class Tags:
         return frozenset(found)
 
     def _ask(self, names: Sequence[str]) -> set[str]:
-        variables = {f"t{number}": f"refs/tags/{name}" for number, name in enumerate(names)}
-        owner, _, repository = self._repository.partition("/")
-        types = "".join(f", ${key}: String!" for key in variables)
-        refs = " ".join(f"{key}: ref(qualifiedName: ${key}) {{ name }}" for key in variables)
-        document = (
-            f"query ($owner: String!, $name: String!{types}) "
-            f"{{ repository(owner: $owner, name: $name) {{ {refs} }} }}"
-        )
-        asked = {"owner": owner, "name": repository, **variables}
-        answered = answer.mapping(self._client.query(document, asked, needs=NEEDS), "repository")
-        return {name for number, name in enumerate(names) if answered.get(f"t{number}") is not None}
+        asked = [{"ref": f"refs/tags/{name}"} for name in names]
+        found = ask(self._client, self._repository, _REF, {"ref": "String!"}, asked, needs=NEEDS)
+        return {name for name, ref in zip(names, found, strict=True) if ref is not None}
 
     def get(self, name: str) -> TagRef | None:
         """Return one tag, None where there is none."""
