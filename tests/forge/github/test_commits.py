@@ -68,6 +68,32 @@ def test_a_read_only_token_is_told_apart(fake: FakeGitHub, github: GitHub, head:
     assert "contents: write" in caught.value.hint
 
 
+@pytest.mark.parametrize(
+    ("scopes", "said", "hint"),
+    [
+        (
+            None,
+            "Resource not accessible by personal access token",
+            "Give the personal access token `contents: write`.",
+        ),
+        (
+            frozenset({"gist"}),
+            r"requires one of the following scopes: \['public_repo'\]",
+            "Give the personal access token one of these scopes, or take ${{ github.token }}.",
+        ),
+    ],
+    ids=["fine-grained", "classic"],
+)
+def test_what_a_personal_token_lacks_is_told_in_its_terms(
+    fake: FakeGitHub, github: GitHub, head: str, scopes: frozenset[str] | None, said: str, hint: str
+) -> None:
+    fake.tokens["t0ken"] = Token(login="monalisa", app=False, writes=frozenset(), scopes=scopes)
+    with pytest.raises(ReadOnlyError, match=said) as caught:
+        github.commits.commit_files("main", head, FILES, "chore: release")
+    assert caught.value.hint == hint
+    assert fake.state.refs["heads/main"] == head
+
+
 def test_a_secondary_limit_of_graphql_is_waited_for(fake: FakeGitHub, github: GitHub, head: str) -> None:
     errors = [{"type": "RATE_LIMITED", "message": "API rate limit exceeded"}]
     fake.fail("POST", "graphql", 200, data={"data": None, "errors": errors})

@@ -10,6 +10,9 @@ from oci_chart_publish.errors import ForgeError, ReadOnlyError, StaleHeadError
 
 READ_ONLY = "resource not accessible by "
 """How GitHub begins to say that a token lacks a permission (an integration's or a personal token)."""
+PERSONAL = f"{READ_ONLY}personal access token"
+SCOPES = "INSUFFICIENT_SCOPES"
+"""GraphQL's code for a classic personal token that lacks a scope; the message names it."""
 UNTRUSTED = "CERTIFICATE_VERIFY_FAILED"
 """How OpenSSL calls a certificate that nobody we trust has signed."""
 
@@ -54,7 +57,11 @@ class Failure:
     @property
     def read_only(self) -> bool:
         """Whether the token lacks a permission."""
-        return any(READ_ONLY in said.lower() for said in self._said())
+        return SCOPES in self.codes or self.says(READ_ONLY)
+
+    def says(self, what: str) -> bool:
+        """Whether GitHub's words hold these, given in small letters."""
+        return any(what in said.lower() for said in self._said())
 
     @property
     def asked(self) -> float:
@@ -129,6 +136,10 @@ def _hint(failure: Failure, needs: str) -> str:
 def _permissions(failure: Failure, needs: str) -> str:
     accepted = failure.headers.get("x-accepted-github-permissions", "")
     said = f" GitHub accepts: {accepted}" if accepted else ""
+    if SCOPES in failure.codes:
+        return "Give the personal access token one of these scopes, or take ${{ github.token }}."
     if not needs:
         return f"The token may not do this.{said}"
+    if failure.says(PERSONAL):
+        return f"Give the personal access token `{needs}`.{said}"
     return f"Add `{needs}` to the `permissions:` of the job.{said}"
