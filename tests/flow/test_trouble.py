@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from tests.fakes.git import GitRepo
 from tests.fakes.registry import FakeRegistry
-from tests.fakes.wire import Reply
+from tests.fakes.wire import Reply, Seen
 from tests.flow.command import Command, credentials, repository
 from tests.real.registries import Registry
 from tests.real.tools import tool
@@ -83,6 +83,28 @@ def test_two_at_once_on_one_cache_and_one_registry_both_succeed(
     assert [process.returncode for process in processes] == [0, 0], outcomes
     digests = [{chart["name"]: chart["digest"] for chart in json.loads(out)["charts"]} for out, _ in outcomes]
     assert digests[0] == digests[1]
+
+
+def test_cache_that_is_cleared_while_a_run_publishes_costs_no_report(command: Command) -> None:
+    registry = FakeRegistry()
+    answer = registry.server.answer
+
+    def cleared(seen: Seen) -> Reply:
+        if seen.method == "PUT" and seen.target.endswith("/manifests/1.3.0"):
+            for blob in (command.home / "layout/blobs/sha256").iterdir():
+                blob.unlink()
+        return answer(seen)
+
+    registry.server.answer = cleared
+    try:
+        done = command.publish(f"{registry.host}/cleared", options=["--plain-http"])
+    finally:
+        registry.close()
+    assert done.code == 0, done.err
+    assert set(done.statuses().values()) == {"published"}
+    for chart in done.report["charts"]:
+        assert "got no name in the cache" in chart["warnings"][0]
+    assert command.run("list").out.count("cleared/") == 0
 
 
 def test_wrong_password_is_exit_6_and_nothing_is_written(

@@ -11,7 +11,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -52,7 +52,7 @@ def publish(sources: Iterable[ChartSource], run: Run) -> tuple[document.Chart, .
         failures = [outcome for outcome in outcomes if isinstance(outcome, Failure)]
         plans = workers.each(partial(protocol.put_manifest, gather=workers.gather), plans)
         finished = _tag_in_order(plans, [*broken, *failures], run, workers)
-        _name_in_layout(finished, run)
+        finished = _named_in_layout(finished, run)
         entries = _entries([*broken, *failures, *finished], run, workers, wrote=True)
     run.progress.stop()
     return entries
@@ -242,8 +242,11 @@ def _failed(outcome: Outcome) -> bool:
     return bool(outcome.failures) or outcome.action not in {Action.PUBLISH, Action.NOTHING}
 
 
-def _name_in_layout(outcomes: Iterable[Outcome], run: Run) -> None:
-    """Name in the layout, by its full reference, what a registry now holds."""
+def _named_in_layout(outcomes: Sequence[Outcome], run: Run) -> list[Outcome]:
+    """Name in the layout, by its full reference, what a registry now holds, and warn where that cannot be done.
+
+    The registries hold it, which is what the run was for: no report is lost because the layout was cleared meanwhile.
+    """
     names = {
         finding.site.reference: outcome.manifest.descriptor
         for outcome in outcomes
@@ -251,8 +254,20 @@ def _name_in_layout(outcomes: Iterable[Outcome], run: Run) -> None:
         for finding in outcome.findings
         if finding.site.registry and _stored(outcome, run)
     }
-    if names:
-        run.layout.name_all(names)
+    try:
+        if names:
+            run.layout.name_all(names)
+    except PublishError as error:
+        return [_unnamed(outcome, names, error) for outcome in outcomes]
+    return list(outcomes)
+
+
+def _unnamed(outcome: Outcome, names: Container[str], problem: PublishError) -> Outcome:
+    if isinstance(outcome, Failure) or not any(one.site.reference in names for one in outcome.findings):
+        return outcome
+    warning = f"the registry has it, but it got no name in the cache: {problem.message}"
+    warnings = (*outcome.artifact.warnings, warning)
+    return replace(outcome, artifact=replace(outcome.artifact, warnings=warnings))
 
 
 def _stored(plan: Plan, run: Run) -> bool:
