@@ -101,6 +101,10 @@ def test_charts_of_the_file_are_folders_or_settings_by_chart(tmp_path: Path) -> 
             "'w*': 'extra-paths': expected text, got a mapping in the list",
         ),
         ("charts:\n  web:\n    registries: []\n", "charts: 'web': 'registries' is empty\nname one, or leave"),
+        (
+            "charts: {web: {extra-paths: [lib/../../x]}}\n",
+            "'web': 'extra-paths': 'lib/../../x' leads out of the",
+        ),
         ("charts: {web: {}}\nchart-settings: {web: {}}\n", "'web' stands under chart-settings and charts"),
         ("chart-settings: [a]\n", "'chart-settings': expected a mapping, got a list\nSettings by chart name"),
         ("jobs: 4\njobs: 5\n", "the key 'jobs' stands twice"),

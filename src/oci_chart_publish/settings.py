@@ -8,6 +8,7 @@ default. Names are kebab-case everywhere but in the environment.
 from __future__ import annotations
 
 import difflib
+import posixpath
 import re
 import types
 from collections.abc import Iterable, Mapping
@@ -291,12 +292,22 @@ def _by_chart(given: Mapping[Any, Any], origin: str) -> dict[str, ChartSettings]
                 if value is not None
             }
         )
+        outside = (path for path in found[str(name)].extra_paths if _leads_out(path))
+        if path := next(outside, None):
+            raise ConfigError(
+                f"{origin}: {name!r}: 'extra-paths': {path!r} leads out of the repository",
+                hint="paths are from the top of the repository",
+            )
         if found[str(name)].registries == ():
             raise ConfigError(
                 f"{origin}: {name!r}: 'registries' is empty",
                 hint="name one, or leave the chart out with !GLOB under charts of the command or the action",
             )
     return found
+
+
+def _leads_out(path: str) -> bool:
+    return posixpath.normpath(path.strip().lstrip("/")).split("/", maxsplit=1)[0] == ".."
 
 
 def _convert(value: Any, wanted: Any, origin: str) -> Any:  # noqa: ANN401  (raw values of four origins)
