@@ -65,6 +65,7 @@ WITHIN = {
         "narrowing": 0,
         "planned": 0,
         "recipes": 0,
+        "perchart": 0,
         "superseded": 0,
         "changes": 1,
         "versions": 1,

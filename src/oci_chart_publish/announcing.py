@@ -68,7 +68,8 @@ def _announcer(
 ) -> Announcer:
     from oci_chart_publish.report.announce import Announcer  # noqa: PLC0415  (only where there is somebody to tell)
 
-    versions = session.versions_of(report.charts)
+    per_chart = session.per_chart(chart.path for chart in report.charts)
+    versions = session.versions(per_chart)
     touched = session.touched(report.charts)
     again = int(session.event.run_attempt or 1) > 1
     return Announcer(
@@ -76,8 +77,8 @@ def _announcer(
         event=session.event,
         settings=session.settings,
         blob=partial(_blob, session),
-        tag_name=lambda chart: versions.template(chart.name).tag(chart.name, chart.version),
-        versions=lambda chart, tags: versions.template(chart.name).versions(chart.name, tags),
+        tag_name=lambda chart: per_chart.template(chart.name).tag(chart.name, chart.version),
+        versions=lambda chart, tags: per_chart.template(chart.name).versions(chart.name, tags),
         subjects=lambda chart: versions.subjects(chart.name, chart.path, chart.version),
         stopping=stopping.is_set,
         begun=lambda chart: again or (session.event.name == "push" and touched(chart)),

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 from msgspec.structs import replace as replace_struct
 
+from oci_chart_publish.bump.previews import preview_version
 from oci_chart_publish.chart.metadata import ChartMetadata
 from oci_chart_publish.chart.version import ChartVersion
 from oci_chart_publish.discover.source import ChartSource
@@ -65,14 +66,18 @@ def previewed(
         for chart in report.charts
         if chart.status == "would-publish" or (chart.status in {"conflict", "drift"} and touched(chart))
     }
-    version = session.versions(sources).preview
+    template, number, head = settings.preview_template, pull_request.number, pull_request.head
+
+    def version(own: str) -> str:
+        return preview_version(template, number=number, head=head, version=own)
+
     version("1.0.0")  # a template that makes no version is refused before anything is built
     writing = replace(session, writes=True)
     run = replace(
         writing.run(),
         registries=(settings.preview,),
         own_registries=lambda _: None,  # those are for releases
-        versions=PreviewVersions(version=version, number=pull_request.number),
+        versions=PreviewVersions(version=version, number=number),
         # A preview is named for the head and built from its merge: once the base went on, the newer one counts.
         overwrite=True,
         details=False,

@@ -6,7 +6,7 @@ Shared by the command line and the action: each of them only parses, calls the p
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -40,6 +40,7 @@ from oci_chart_publish.report import compose, document, drift
 from oci_chart_publish.report.saved import REPORT
 from oci_chart_publish.session.changes import Changes, Touched
 from oci_chart_publish.session.connections import connect, credentials, keep_apart
+from oci_chart_publish.session.perchart import PerChart
 from oci_chart_publish.session.recipes import recipes
 from oci_chart_publish.session.versions import Versions
 from oci_chart_publish.settings import Layer, Settings, from_environment, from_file, resolve
@@ -177,7 +178,7 @@ class Session:
                 repository=self.repository,
                 files=self.files,
                 policy=self.dependencies(),
-                belonging=self.versions(found).belonging,
+                belonging=self.per_chart(source.path for source in found).belonging,
             )
             found = narrowing.since(found, since, head=self.revision if self.planned else None)
         if self.planned:
@@ -187,20 +188,21 @@ class Session:
     def run(self, sources: Sequence[ChartSource] = ()) -> Run:
         """Return what the pipeline needs for these charts."""
         settings = self.settings
+        per_chart = self.per_chart(source.path for source in sources)
         return Run(
             layout=self.layout,
             memo=self.memo,
             connect=self.store,
             recipe=self.recipe(),
             registries=settings.registries,
-            own_registries=partial(self.versions(()).own, value=lambda one: one.registries),
-            refuse=self.versions(sources).refuse,
-            ignored=self.versions(()).ignored,
+            own_registries=per_chart.registries,
+            refuse=per_chart.refuse,
+            ignored=per_chart.ignored,
             jobs=settings.jobs,
             size_budget=settings.size_budget,
             overwrite=settings.overwrite,
             check=self.planned.check if self.planned else lambda _: None,
-            versions=self.versions(sources) if settings.bump != "chart" else None,
+            versions=self.versions(per_chart) if settings.bump != "chart" else None,
             details=self.details,
             dependencies=self.dependencies(),
             progress=self.progress,
@@ -243,17 +245,21 @@ class Session:
             return None
         return FolderTree(self.root / folder, boundary=self.root)
 
-    def versions(self, sources: Sequence[ChartSource]) -> Versions:
+    def per_chart(self, folders: Iterable[str]) -> PerChart:
+        """Return what the settings say of each of the charts in these folders."""
+        links = self.files.links_below if self.files else lambda _: ()
+        return PerChart(settings=self.settings, folders=tuple(folders), links=links)
+
+    def versions(self, per_chart: PerChart) -> Versions:
         """Return the bump stage for these charts."""
         return Versions(
             settings=self.settings,
+            per_chart=per_chart,
             event=self.event,
             repository=self.repository,
             revision=self.revision,
             server_url=self.server_url,
             labels=self._labels(),
-            folders=tuple(source.path for source in sources),
-            links=self.files.links_below if self.files else lambda _: (),
         )
 
     def _labels(self) -> Labels | None:
@@ -308,11 +314,8 @@ class Session:
 
     def touched(self, charts: Sequence[document.Chart]) -> Touched:
         """Return what tells whether this push or pull request changed a chart's files."""
-        return Touched(changes=self.changes, belonging=self.versions_of(charts).belonging)
-
-    def versions_of(self, charts: Sequence[document.Chart]) -> Versions:
-        """Return the bump stage for the charts of a report."""
-        return replace(self.versions(()), folders=tuple(chart.path for chart in charts))
+        belonging = self.per_chart(chart.path for chart in charts).belonging
+        return Touched(changes=self.changes, belonging=belonging)
 
     @property
     def server_url(self) -> str:

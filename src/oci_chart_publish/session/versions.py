@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import TypeVar
 
 from oci_chart_publish.bump import policy
 from oci_chart_publish.bump.conventional import Rules
-from oci_chart_publish.bump.history import Releases, matching
-from oci_chart_publish.bump.paths import Belonging, ignored, nested_in
+from oci_chart_publish.bump.history import Releases
 from oci_chart_publish.bump.policy import Change, History
-from oci_chart_publish.bump.previews import preview_version
 from oci_chart_publish.bump.subjects import subjects_since
-from oci_chart_publish.bump.tags import SETTING, TagTemplate, refuse_collisions
 from oci_chart_publish.bump.upgrade import Upgrade, upgrade
 from oci_chart_publish.chart.metadata import ChartMetadata
 from oci_chart_publish.chart.version import ChartVersion
@@ -23,30 +19,25 @@ from oci_chart_publish.forge.event import Event
 from oci_chart_publish.forge.git import GitRepository
 from oci_chart_publish.handover import VersionDecision
 from oci_chart_publish.session.labels import Labels, commits_of
-from oci_chart_publish.settings import ChartSettings, Settings
+from oci_chart_publish.session.perchart import PerChart
+from oci_chart_publish.settings import Settings
 from oci_chart_publish.shared import shared_property
 
-T = TypeVar("T")
 Published = Callable[[], Iterable[ChartVersion]]
 IsSame = Callable[[ChartVersion], bool]
 
 
 @dataclass(frozen=True, kw_only=True)
 class Versions:
-    """Decides versions by the settings.
-
-    ``revision`` is the commit whose versions are decided. ``folders`` are those of all charts of the run; ``links``
-    tells where the symbolic links below a folder lead: what is there is packed with the chart, and belongs to it.
-    """
+    """Decides versions by the settings; ``revision`` is the commit whose versions are decided."""
 
     settings: Settings
+    per_chart: PerChart
     event: Event
     repository: GitRepository | None
     revision: str = "HEAD"
     server_url: str = "https://github.com"
     labels: Labels | None = None
-    folders: tuple[str, ...] = ()
-    links: Callable[[str], Sequence[str]] = lambda _: ()
 
     def decide(
         self,
@@ -66,8 +57,10 @@ class Versions:
         if settings.bump == "chart":
             return policy.keep(metadata.version)
         followed = related if self.follow_dependencies else ()
-        belonging = self.belonging(metadata.name, folder, followed)
-        history = self.releases.history(metadata.name, self.template(metadata.name), belonging, published)
+        belonging = self.per_chart.belonging(metadata.name, folder, followed)
+        history = self.releases.history(
+            metadata.name, self.per_chart.template(metadata.name), belonging, published
+        )
         if settings.bump != "auto":
             return policy.explicit(settings.bump, metadata.version, history, is_same=is_same)
         decide = partial(
@@ -178,80 +171,13 @@ class Versions:
                 repository,
                 repository.tags(),
                 self.revision,
-                self.template(name),
+                self.per_chart.template(name),
                 name,
                 ChartVersion.parse(version),
-                self.belonging(name, folder),
+                self.per_chart.belonging(name, folder),
             )
         except PublishError:
             return ()
-
-    def preview(self, version: str) -> str:
-        """Return the version of this pull request's preview of a chart whose own version is ``version``."""
-        pull_request = self.event.pull_request
-        if pull_request is None:
-            raise ConfigError("preview: previews are made of pull requests only")
-        return preview_version(
-            self.settings.preview_template,
-            number=pull_request.number,
-            head=pull_request.head,
-            version=version,
-        )
-
-    def template(self, name: str) -> TagTemplate:
-        """Return the tag template of a chart."""
-        settings = self.settings
-        keys = [
-            key
-            for key in matching(name, settings.chart_settings)
-            if settings.chart_settings[key].tag_template
-        ]
-        if not keys:
-            return TagTemplate.parse(settings.tag_template, several=len(self.folders) > 1)
-        own = settings.chart_settings[keys[-1]].tag_template or ""
-        return TagTemplate.parse(own, several=False, origin=f"chart-settings: {keys[-1]}: {SETTING}")
-
-    def refuse(self, names: Sequence[str]) -> None:
-        """Refuse charts (by name) of one run whose tags could be taken for each other's; ConfigError."""
-        settings = self.settings
-        if settings.bump == "chart" and settings.release == "off":
-            return  # no tag is read or written
-        several = any(one.tag_template for one in settings.chart_settings.values())
-        # By one template with the name in it, only a chart called as another one's version can be in the way.
-        if several or any("." in name for name in names):
-            refuse_collisions({name: self.template(name) for name in names})
-        elif names:
-            self.template(names[0])
-
-    def belonging(self, name: str, folder: str, related: Sequence[str] = ()) -> Belonging:
-        """Return which files belong to a chart, those of the charts in ``related`` folders included."""
-        extra = self.own(name, lambda one: one.extra_paths) or ()
-        return Belonging(
-            folder=folder,
-            nested=nested_in(folder, self.folders),
-            extra=(*extra, *self.links(folder)),
-            ignore=self._ignore(name),
-            dependencies=tuple(
-                Belonging(
-                    folder=other, nested=nested_in(other, self.folders), ignore=self.settings.ignore_changes
-                )
-                for other in related
-            ),
-        )
-
-    def _ignore(self, name: str) -> tuple[str, ...]:
-        return (*self.settings.ignore_changes, *(self.own(name, lambda one: one.ignore_changes) or ()))
-
-    def ignored(self, name: str) -> Callable[[str], bool] | None:
-        """Return what tells whether the change of a file inside a chart needs no new version; None: every one does."""
-        globs = self._ignore(name)
-        return partial(ignored, globs=globs) if globs else None
-
-    def own(self, name: str, value: Callable[[ChartSettings], T]) -> T | None:
-        """Return a setting of a chart alone, the plainest name that fits first; None where there is none."""
-        keys: Sequence[str] = matching(name, self.settings.chart_settings)
-        found = (value(self.settings.chart_settings[key]) for key in reversed(keys))
-        return next((one for one in found if one), None)
 
 
 def _warned(decision: VersionDecision, warning: str) -> VersionDecision:
