@@ -68,6 +68,7 @@ WITHIN = {
         "perchart": 0,
         "superseded": 0,
         "changes": 1,
+        "stores": 1,
         "versions": 1,
         "session": 2,
     },
@@ -85,7 +86,7 @@ GATEWAYS = {
     "rich": {"report/table.py", "progress.py"},
     "deflate": {"chart/package.py"},
     "filelock": {"layout/lock.py"},
-    "platformdirs": {"session/session.py"},
+    "platformdirs": {"session/stores.py"},
 }
 
 

@@ -99,7 +99,7 @@ def _blob(session: Session, chart: document.Chart, blob: Descriptor) -> bytes:
             try:
                 named = parse_reference(target.reference)
                 repository = named if isinstance(named, Repository) else named.repository
-                return session.registries.repository(repository, actions=PULL).blob(blob)
+                return session.stores.registries.repository(repository, actions=PULL).blob(blob)
             except PublishError as error:
                 problem = error
     raise problem

@@ -89,7 +89,7 @@ def _registry(session: Session, registry: str, names: list[str]) -> Iterator[Ans
     try:
         repository = Repository.parse(registry)
         repository = repository.child(names[0]) if names else repository
-        credential = session.credentials.find(repository)
+        credential = session.stores.credentials.find(repository)
         origin = credential.origin or "the settings" if credential else ""
         says = f"from {origin}" if credential else "none: anonymous"
         yield Answer(what=f"{registry} credentials", well=True, says=says)

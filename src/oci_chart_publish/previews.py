@@ -72,9 +72,8 @@ def previewed(
         return preview_version(template, number=number, head=head, version=own)
 
     version("1.0.0")  # a template that makes no version is refused before anything is built
-    writing = replace(session, writes=True)
     run = replace(
-        writing.run(),
+        replace(session, writes=True).run(),
         registries=(settings.preview,),
         own_registries=lambda _: None,  # those are for releases
         versions=PreviewVersions(version=version, number=number),
@@ -84,10 +83,7 @@ def previewed(
         stopping=stopping,
         check=lambda _: None,  # a saved plan shows releases, and those have been compared by now
     )
-    try:
-        made = pipeline.publish([source for source in sources if source.path in moving], run)
-    finally:
-        writing.registries.close()
+    made = pipeline.publish([source for source in sources if source.path in moving], run)
     return _listed(report, made)
 
 

@@ -127,7 +127,7 @@ class Pruning:
                 name.removeprefix(prefix) for name in packages.packages.names() if name.startswith(prefix)
             )
             return tuple(name for name in below if "/" not in name)
-        return self.session.registries.below(self.place)
+        return self.session.stores.registries.below(self.place)
 
     def prune(self, name: str, *, check: bool = False) -> None:
         """Delete what is stale of one chart; with ``check`` only what says that it was made from this repository."""

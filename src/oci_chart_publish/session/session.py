@@ -29,19 +29,18 @@ from oci_chart_publish.forge.git import GitRepository
 from oci_chart_publish.forge.trust import refuse_foreign
 from oci_chart_publish.forge.worktree import WorkTreeFiles
 from oci_chart_publish.layout.layout import ImageLayout
-from oci_chart_publish.layout.memo import Memo
 from oci_chart_publish.oci.reference import Repository
 from oci_chart_publish.oci.store import Target
 from oci_chart_publish.progress import Progress, progress
-from oci_chart_publish.registry.connect import PULL, PULL_PUSH, Registries
-from oci_chart_publish.registry.credentials import Credentials
+from oci_chart_publish.registry.connect import PULL, PULL_PUSH
 from oci_chart_publish.registry.once import Once
 from oci_chart_publish.report import compose, document, drift
 from oci_chart_publish.report.saved import REPORT
 from oci_chart_publish.session.changes import Changes, Touched
-from oci_chart_publish.session.connections import connect, credentials, keep_apart
+from oci_chart_publish.session.connections import keep_apart
 from oci_chart_publish.session.perchart import PerChart
 from oci_chart_publish.session.recipes import recipes
+from oci_chart_publish.session.stores import Stores
 from oci_chart_publish.session.versions import Versions
 from oci_chart_publish.settings import Layer, Settings, from_environment, from_file, resolve
 from oci_chart_publish.shared import shared_property
@@ -63,8 +62,8 @@ class Session:
     repository: GitRepository | None
     event: Event
     progress: Progress
+    stores: Stores
     writes: bool = False
-    on_secret: Callable[[str], None] = lambda _: None
 
     @classmethod
     def open(
@@ -87,47 +86,31 @@ class Session:
         root = repository.root if repository else folder
         settings = resolve([options, from_environment(environment), from_file(root, config)])
         keep_apart(settings)
+        saying = progress(sys.stderr, quiet=quiet, verbose=verbose)
         return cls(
             settings=settings,
             environment=environment,
             folder=folder,
             repository=repository,
             event=read_event(environment),
-            progress=progress(sys.stderr, quiet=quiet, verbose=verbose),
+            progress=saying,
+            stores=Stores(settings=settings, environment=environment, say=saying.say, on_secret=on_secret),
             writes=writes,
-            on_secret=on_secret,
         )
 
     def with_settings(self, settings: Settings) -> Session:
-        """Return the same surroundings under other settings."""
-        return replace(self, settings=settings)
+        """Return the same surroundings under other settings, to be asked before a store is opened."""
+        return replace(self, settings=settings, stores=replace(self.stores, settings=settings))
 
     @property
     def root(self) -> Path:
         """The top of the work tree, or the folder itself outside git."""
         return self.repository.root if self.repository else self.folder
 
-    @shared_property
+    @property
     def layout(self) -> ImageLayout:
         """The cache, made where there is none."""
-        path = layout_path(self.settings, self.environment)
-        try:
-            return ImageLayout.create(path)
-        except OSError as error:
-            raise ConfigError(
-                f"cannot use {path} as the image layout: {error.strerror or error}",
-                hint="name a folder that can be written with --layout or $OCI_CHART_CACHE",
-            ) from error
-
-    @shared_property
-    def memo(self) -> Memo:
-        """What is remembered beside the cache."""
-        return Memo(self.layout.root / "memo")
-
-    @shared_property
-    def registries(self) -> Registries:
-        """The connections of this run."""
-        return connect(self.settings, self.environment, say=self.progress.say, secret=self.on_secret)
+        return self.stores.layout
 
     @shared_property
     def files(self) -> Files | None:
@@ -148,7 +131,7 @@ class Session:
             return None
         from oci_chart_publish.session.planned import read_plan  # noqa: PLC0415  (start-up: rarely asked for)
 
-        layout = layout_path(self.settings, self.environment)
+        layout = self.stores.layout_path
         if self.event.name and Path(place).resolve() == layout.resolve():
             raise ConfigError(
                 f"{place} is the layout of another job and must not be the cache of this one",
@@ -191,7 +174,7 @@ class Session:
         per_chart = self.per_chart(source.path for source in sources)
         return Run(
             layout=self.layout,
-            memo=self.memo,
+            memo=self.stores.memo,
             connect=self.store,
             recipe=self.recipe(),
             registries=settings.registries,
@@ -226,10 +209,10 @@ class Session:
         from oci_chart_publish.build.dependencies.fetch import Fetcher  # noqa: PLC0415  (few charts lack something)
 
         return Fetcher(
-            connect=lambda repository: self.registries.repository(repository, actions=PULL),
-            http=self.registries.chart_repositories(self.layout.root / "memo" / "indexes"),
+            connect=lambda repository: self.stores.registries.repository(repository, actions=PULL),
+            http=self.stores.registries.chart_repositories(self.layout.root / "memo" / "indexes"),
             layout=self.layout,
-            memo=self.memo,
+            memo=self.stores.memo,
             aliases=self.settings.repositories,
             offline=self.settings.offline,
         )
@@ -282,7 +265,7 @@ class Session:
 
     def store(self, repository: Repository) -> Target:
         """Return the store of one repository; a run that only reads asks for permission to pull alone."""
-        return self.registries.repository(repository, actions=PULL_PUSH if self.writes else PULL)
+        return self.stores.registries.repository(repository, actions=PULL_PUSH if self.writes else PULL)
 
     def recipe(self) -> Callable[[str], Recipe]:
         """Return what goes into the artifact of the chart in a folder, besides its files."""
@@ -333,11 +316,6 @@ class Session:
         options = Options(token=settings.github_token, api_url=event.api_url or API_URL)
         return GitHub(event.repository, options)
 
-    @property
-    def credentials(self) -> Credentials:
-        """Where credentials for registries are looked for."""
-        return credentials(self.settings, self.environment)
-
     def report(self, command: str, charts: Sequence[document.Chart]) -> document.Report:
         """Put the outcome of a command into the report."""
         replaced = self.changes.replaced(charts) if self.settings.bump == "chart" else ()
@@ -374,8 +352,7 @@ class Session:
     def close(self) -> None:
         """End connections and child processes."""
         self.progress.stop()
-        if "registries" in self.__dict__:
-            self.registries.close()
+        self.stores.close()
         if self.repository:
             self.repository.close()
 
@@ -387,13 +364,3 @@ def _pull_request(event: Event) -> document.PullRequest | None:
     return document.PullRequest(
         number=pull_request.number, head=pull_request.head, head_repository=pull_request.head_repository
     )
-
-
-def layout_path(settings: Settings, environment: Mapping[str, str]) -> Path:
-    """Return where the cache is: the setting, ``$OCI_CHART_CACHE``, or the platform's user cache directory."""
-    named = settings.layout or environment.get("OCI_CHART_CACHE", "")
-    if named:
-        return Path(named)
-    from platformdirs import user_cache_path  # noqa: PLC0415  (only where nothing says otherwise)
-
-    return user_cache_path("oci-chart-publish", appauthor=False) / "layout"
