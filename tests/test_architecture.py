@@ -71,6 +71,7 @@ WITHIN = {
         "stores": 1,
         "versions": 1,
         "session": 2,
+        "reporting": 3,
     },
 }
 # Nouns may lean on nouns beside them in this direction only.

@@ -35,6 +35,7 @@ from oci_chart_publish.report.outputs import artifacts, checksums, outputs
 from oci_chart_publish.report.table import show as show_table
 from oci_chart_publish.runner import SUMMARY_LIMIT, annotate, append, mask, write_outputs
 from oci_chart_publish.runnerlog import print_command
+from oci_chart_publish.session.reporting import keep, outline, reported
 from oci_chart_publish.session.session import Session
 from oci_chart_publish.settings import Layer, fields, suggestion, variable
 
@@ -109,9 +110,9 @@ def _run(environment: Mapping[str, str], interruption: Interruption, errors: Seq
         run = replace(
             session.run(sources),
             stopping=interruption.stopping,
-            landed=lambda charts: leave(lambda: session.outline(command, charts())),
+            landed=lambda charts: leave(lambda: outline(session, command, charts())),
         )
-        report = session.report(command, _charts(session, sources, run))
+        report = reported(session, command, _charts(session, sources, run))
         leave(lambda: report)
         stopping = interruption.stopping
         broken = session.planned is not None and report.exit_code != ExitCode.DONE
@@ -191,7 +192,7 @@ def default_command(event: Event, publish_refs: Sequence[str]) -> str:
 def publish_report(report: document.Report, session: Session, environment: Mapping[str, str]) -> None:
     """Write files, outputs, annotations and the step summary of a report."""
     folder = _own_folder(environment, session)
-    session.keep(report)
+    keep(session, report)
     written = _files(report, session, folder)
     try:
         summary = render(report, limit=SUMMARY_LIMIT // 3, home=session.event.url)

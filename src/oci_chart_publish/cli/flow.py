@@ -20,6 +20,7 @@ from oci_chart_publish.report import document
 from oci_chart_publish.report.compose import interrupted
 from oci_chart_publish.report.markdown import render
 from oci_chart_publish.report.table import show, show_problems
+from oci_chart_publish.session.reporting import keep, outline, reported
 from oci_chart_publish.session.session import Session
 
 PATHS = click.argument("paths", nargs=-1, type=click.Path())
@@ -135,9 +136,9 @@ def _flow(name: str, stages: Stages, environment: Mapping[str, str], options: di
         run = replace(
             session.run(sources),
             stopping=interruption.stopping,
-            landed=lambda charts: interruption.leave(lambda: emit(session.outline(name, charts()))),
+            landed=lambda charts: interruption.leave(lambda: emit(outline(session, name, charts()))),
         )
-        report = session.report(name, stages(sources, run))
+        report = reported(session, name, stages(sources, run))
         if interruption.stopping.is_set():
             print(SAID, file=sys.stderr)
             report = interrupted(report)
@@ -150,7 +151,7 @@ def _flow(name: str, stages: Stages, environment: Mapping[str, str], options: di
 
 def _emit(report: document.Report, session: Session, *, as_json: bool, quiet: bool) -> None:
     """Write the report to the files asked for, and to stdout; what went wrong to stderr."""
-    session.keep(report)
+    keep(session, report)
     encoded = document.encode(report)
     write(session.settings.report, encoded)
     write(session.settings.markdown, render(report).encode())

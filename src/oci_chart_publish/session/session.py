@@ -12,9 +12,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from msgspec.structs import replace as replace_struct
-
-from oci_chart_publish import __version__
 from oci_chart_publish.build.build import Recipe
 from oci_chart_publish.build.dependencies import own
 from oci_chart_publish.bump.rewrite import write_file
@@ -34,8 +31,7 @@ from oci_chart_publish.oci.store import Target
 from oci_chart_publish.progress import Progress, progress
 from oci_chart_publish.registry.connect import PULL, PULL_PUSH
 from oci_chart_publish.registry.once import Once
-from oci_chart_publish.report import compose, document, drift
-from oci_chart_publish.report.saved import REPORT
+from oci_chart_publish.report import document
 from oci_chart_publish.session.changes import Changes, Touched
 from oci_chart_publish.session.connections import keep_apart
 from oci_chart_publish.session.perchart import PerChart
@@ -316,51 +312,9 @@ class Session:
         options = Options(token=settings.github_token, api_url=event.api_url or API_URL)
         return GitHub(event.repository, options)
 
-    def report(self, command: str, charts: Sequence[document.Chart]) -> document.Report:
-        """Put the outcome of a command into the report."""
-        replaced = self.changes.replaced(charts) if self.settings.bump == "chart" else ()
-        settled = drift.settle(charts, self.settings.conflicts, self.touched(charts))
-        return replace_struct(self.outline(command, settled), revision=self._commit(), notes=replaced)
-
-    def outline(self, command: str, charts: Sequence[document.Chart]) -> document.Report:
-        """Return the report as far as it is known without asking anybody: git, registries or the code host."""
-        return replace_struct(
-            compose.report(
-                charts,
-                command=command,
-                dry_run=self.settings.dry_run or command == "plan",
-                tool_version=__version__,
-                layout=str(self.layout.root),
-            ),
-            repository=self.event.repository or None,
-            revision=self.event.revision or None,
-            ref=self.event.ref or None,
-            pull_request=_pull_request(self.event),
-        )
-
-    def _commit(self) -> str | None:
-        """Return the commit that is built: tags go there, whichever commit the event is about."""
-        if self.planned and self.planned.revision:
-            return self.planned.revision
-        return (self.repository.head() if self.repository else None) or self.event.revision or None
-
-    def keep(self, report: document.Report) -> None:
-        """Leave the report of a plan in the layout that was named, so that the folder is all that ``--from`` needs."""
-        if report.command == "plan" and self.settings.layout:
-            write_file(self.layout.root / REPORT, document.encode(report), create=True)
-
     def close(self) -> None:
         """End connections and child processes."""
         self.progress.stop()
         self.stores.close()
         if self.repository:
             self.repository.close()
-
-
-def _pull_request(event: Event) -> document.PullRequest | None:
-    if event.pull_request is None:
-        return None
-    pull_request = event.pull_request
-    return document.PullRequest(
-        number=pull_request.number, head=pull_request.head, head_repository=pull_request.head_repository
-    )
