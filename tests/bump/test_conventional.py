@@ -111,7 +111,10 @@ def test_what_decides_for_commits_that_do_not_say_it_is_named_for_those_alone() 
         "fix: x": ("patch", ""),
         "x!: y": ("major", ""),
     }
-    assert meaning("Tidy\n\nBREAKING CHANGE: x", rules).because == ""
+    assert meaning("Tidy\n\nBREAKING CHANGE: x", rules).because == "with BREAKING CHANGE"
+    squash = Rules(squash=True)
+    assert meaning("Tidy (#7)\n\n* fix: a\n* feat: b", squash).because == "which lists 'feat: b'"
+    assert meaning("feat: a (#7)\n\n* feat: b", squash).because == ""
 
 
 def test_a_mark_of_a_breaking_change_is_stronger_than_a_pattern() -> None:

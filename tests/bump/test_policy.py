@@ -67,7 +67,7 @@ DECISIONS: dict[str, tuple[str, History, tuple[str, BumpLevel, str]]] = {
     "breaking": (
         "1.2.3",
         history("1.2.3", messages=("fix: x\n\nBREAKING CHANGE: y",)),
-        ("2.0.0", "major", "'fix: x'"),
+        ("2.0.0", "major", "'fix: x', with BREAKING CHANGE"),
     ),
     "breaking below one": (
         "0.2.3",

@@ -78,8 +78,8 @@ class Rules:
 class Meaning:
     """What one commit asks for, and the subject that says so; ``release_as`` is a version it names outright.
 
-    ``because`` is what decided the level where no word of the commit did, ``label`` the label that did. ``not_read`` is
-    a footer that names no version.
+    ``because`` is what decided the level where the subject did not, ``label`` the label that did. ``not_read`` is a
+    footer that names no version.
     """
 
     level: Level
@@ -95,22 +95,25 @@ def meaning(message: str, rules: Rules) -> Meaning:
     subject, _, body = _lines(message).strip("\n").partition("\n")
     subject = subject.strip()
     stated = _stated(subject, rules)
-    found = [stated or rules.untyped]
+    found: list[tuple[Level, str]] = [(stated or rules.untyped, "" if stated else rules.because)]
     if rules.squash:
         squashed = [line.strip() for line in _SQUASHED.findall(body)]
-        found += [_stated(line, rules) or rules.untyped for line in squashed if _is_typed(line, rules)]
+        found += [
+            (_stated(line, rules) or rules.untyped, f"which lists {line!r}")
+            for line in squashed
+            if _is_typed(line, rules)
+        ]
         body = "\n".join(line.strip() for line in body.split("\n"))
     release_as, not_read = "", ""
     for token, value in footers(body):
         version = value.strip().removeprefix("v")
         if token in _BREAKING:
-            found.append("major")
+            found.append(("major", f"with {token}"))
         elif token.lower() == "release-as" and is_strict(version):
             release_as = version
         elif token.lower() == "release-as":
             not_read = f"{token}: {version}"
-    level = highest(found)
-    because = rules.because if stated is None and level == rules.untyped else ""
+    level, because = max(found, key=lambda one: ORDER.index(one[0]))
     return Meaning(level=level, subject=subject, because=because, release_as=release_as, not_read=not_read)
 
 
