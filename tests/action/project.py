@@ -91,11 +91,11 @@ class Project:
                 "ref": f"topic-{number}",
                 "repo": {"full_name": pull.head_repository},
             },
-            "base": {"sha": self.repo.git("rev-parse", "main"), "ref": "main"},
+            "base": {"sha": self.repo.git("rev-parse", "main"), "ref": pull.base_ref},
             "labels": [],
         }
         # https://docs.github.com/actions/reference/variables-reference: the branch that it was merged into
-        ref = MAIN if pull.merged else f"refs/pull/{number}/merge"
+        ref = f"refs/heads/{pull.base_ref}" if pull.merged else f"refs/pull/{number}/merge"
         return self.run("pull_request", {"action": action, "pull_request": document}, ref=ref, **inputs)
 
     def run(self, event: str, payload: Mapping[str, object], *, ref: str = MAIN, **inputs: str) -> Step:

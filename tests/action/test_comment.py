@@ -68,6 +68,41 @@ def test_what_was_published_stays_whichever_run_comes_last(project: Project, fir
         assert "✅ published" in project.comment(7)
 
 
+def test_merge_into_a_branch_that_is_not_known_to_publish_promises_nothing(project: Project) -> None:
+    project.open(7, "web", "1.0.1")
+    project.pull_request(7)
+    pull = project.github.state.pulls[7]
+    pull.merged, pull.state, pull.base_ref = True, "closed", "next"
+    for refs, said in (
+        ("", "If a run publishes `next`, what it makes of it will be said here."),
+        ("refs/heads/n*", "What the publish run of `next` makes of it will be said here."),
+    ):
+        step = project.pull_request(7, "closed", publish_refs=refs)
+        assert step.code == 0, step.errors + step.log
+        assert project.comment(7).splitlines()[1:4] == ["### Helm charts: merged", "", said]
+
+
+def test_report_of_an_older_plan_that_comes_late_replaces_no_newer_one(project: Project) -> None:
+    head = project.open(7, "web", "1.0.1")
+    for run, version, shown in ((20, "1.0.2", "1.0.2"), (19, "1.0.1", "1.0.2"), (20, "1.0.3", "1.0.3")):
+        project.repo.write({"charts/web/Chart.yaml": chart_yaml("web", version)})
+        plan = project.pull_request(7, comment="off")
+        (project.repo.root / "plan.json").write_bytes(Path(plan.outputs["report"]).read_bytes())
+        payload = {
+            "workflow_run": {
+                "id": run,
+                "run_attempt": 1,
+                "event": "pull_request",
+                "head_sha": head,
+                "pull_requests": [{"number": 7}],
+                "head_repository": {"full_name": "acme/charts"},
+            }
+        }
+        step = project.run("workflow_run", payload, command="report plan.json", registries="")
+        assert step.code == 0, step.errors + step.log
+        assert f"**{shown}**" in project.comment(7)
+
+
 @pytest.mark.parametrize("listed", [True, False], ids=["event lists commits", "git knows them"])
 def test_every_pull_request_of_a_push_is_told(project: Project, *, listed: bool) -> None:
     before = project.head

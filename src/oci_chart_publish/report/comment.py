@@ -5,6 +5,7 @@ A comment that exists is kept up to date whatever the setting says; one that a p
 
 from __future__ import annotations
 
+import fnmatch
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -32,13 +33,17 @@ _CLOSED = frozenset({403, 404, 410})
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Place:
-    """A pull request to comment on; ``create`` also where there is no comment yet."""
+    """A pull request to comment on; ``create`` also where there is no comment yet.
+
+    ``publishes`` tells whether its base is known for a branch that is published from.
+    """
 
     number: int
     create: bool
     closed: bool = False
     merged: bool = False
     base: str = ""
+    publishes: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,9 +97,8 @@ class Commenter:
         return compose.concluded(report, problems)
 
     def _upsert(self, report: document.Report, place: Place) -> None:
-        attempt = int(self.event.run_attempt or 0)
-        mark = RunMark(int(self.event.run_id or 0), attempt, _stage(report, merged=place.merged))
-        if mark.stage is not Stage.PLANNED and attempt > 1:
+        mark = RunMark(*_reported(self.event), _stage(report, merged=place.merged))
+        if mark.stage is not Stage.PLANNED and mark.attempt > 1:
             report = self._with_earlier(report)
         self.github.comments.upsert(
             place.number,
@@ -124,15 +128,22 @@ class Commenter:
                 closed=pull_request.closed,
                 merged=pull_request.merged,
                 base=pull_request.base_ref,
+                publishes=self._publishes(pull_request.base_ref),
             )
         elif event.workflow_run is not None:
             found = self.github.pulls.of_workflow_run(event.workflow_run)
             if found is not None:
-                yield _place(found, create=found.open and self._worth(report))
+                create = found.open and self._worth(report)
+                yield _place(found, create=create, publishes=self._publishes(found.base_ref))
         elif event.name == "push":
             # A merge group is pushed later. A schedule or a dispatch brings no pull request: on the last one's merge it
             # would say "unchanged" where a release failed.
             yield from (_place(pull, create=False) for pull in self._merged())
+
+    def _publishes(self, branch: str) -> bool:
+        ref = f"refs/heads/{branch}"
+        listed = any(fnmatch.fnmatchcase(ref, pattern) for pattern in self.settings.publish_refs)
+        return listed or branch == (self.event.default_branch or branch)
 
     def _merged(self) -> list[PullRequest]:
         """Return the pull requests that a push brought: a merge queue and a person may merge several at once."""
@@ -170,17 +181,40 @@ def body(report: document.Report, place: Place, footer: str, home: str = "", *, 
     if final or not place.closed:
         return render(report, limit=COMMENT_LIMIT, footer=footer, home=home, elsewhere=IN_SUMMARY)
     if place.merged:
-        where = f" of {code(place.base)}" if place.base else ""
-        head = f"### Helm charts: merged\n\nWhat the publish run{where} makes of it will be said here."
+        head = f"### Helm charts: merged\n\n{_to_come(place)}"
     else:
         head = "### Helm charts: closed without a merge, nothing of it was published"
     inside = render(report, limit=COMMENT_LIMIT - 1_000, home=home, elsewhere=IN_SUMMARY)
     return f"{head}\n\n<details><summary>The last plan</summary>\n\n{inside}\n</details>\n\n{footer}\n"
 
 
-def _place(pull: PullRequest, *, create: bool) -> Place:
+def _to_come(place: Place) -> str:
+    """Say what follows a merge: a branch that nothing is published from may be merged on, and say nothing here."""
+    if not place.base:
+        return "What the publish run makes of it will be said here."
+    if place.publishes:
+        return f"What the publish run of {code(place.base)} makes of it will be said here."
+    return f"If a run publishes {code(place.base)}, what it makes of it will be said here."
+
+
+def _reported(event: Event) -> tuple[int, int]:
+    """Return number and attempt of the run that is reported; their order is that of what happened.
+
+    A job that posts for another begins when that one has ended, whichever had begun first.
+    """
+    run = event.workflow_run or {"id": event.run_id, "run_attempt": event.run_attempt}
+    number, attempt = (str(run.get(key) or "") for key in ("id", "run_attempt"))
+    return int(number) if number.isdecimal() else 0, int(attempt) if attempt.isdecimal() else 0
+
+
+def _place(pull: PullRequest, *, create: bool, publishes: bool = True) -> Place:
     return Place(
-        number=pull.number, create=create, closed=not pull.open, merged=pull.merged, base=pull.base_ref
+        number=pull.number,
+        create=create,
+        closed=not pull.open,
+        merged=pull.merged,
+        base=pull.base_ref,
+        publishes=publishes,
     )
 
 
