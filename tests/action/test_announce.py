@@ -95,6 +95,17 @@ def test_tag_alone_where_that_is_asked_for(project: Project) -> None:
     assert {chart["release_url"] for chart in charts(step).values()} == {None}
 
 
+def test_draft_of_somebody_else_is_no_release_of_the_chart(project: Project) -> None:
+    made = foreign(project.github, "web-1.0.0")
+    made.draft = True
+    del project.github.state.refs["tags/web-1.0.0"]
+    step = project.push()
+    assert step.code == 0, step.errors + step.log
+    web = charts(step)["web"]
+    assert web["warnings"] == ["release web-1.0.0 was made by somebody else and left as it is"]
+    assert (web["git_tag"], web["release_url"], made.draft) == (None, None, True)
+
+
 def test_release_of_another_tool_is_warned_of_and_not_taken_over(project: Project) -> None:
     made = foreign(project.github, "web-1.0.0")
     step = project.push()

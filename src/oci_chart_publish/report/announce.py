@@ -207,6 +207,8 @@ class Announcer:
         )
         outcome = self.github.releases.ensure(spec)
         warnings = (*chart.warnings, *_warnings(chart, tag, outcome, spec.commit))
+        if outcome.release.draft:  # somebody else's, which has no tag yet, nor a page that others see
+            return replace(chart, warnings=warnings)
         return replace(
             chart,
             git_tag=tag,

@@ -180,6 +180,15 @@ def test_a_token_without_permission_is_told_what_to_add_in_one_line(fake: FakeGi
     assert len(fake.sent("POST")) == 1
 
 
+@pytest.mark.parametrize(
+    "said", ["Must have admin rights to Repository.", "Must have push access to repository"]
+)
+def test_what_a_personal_token_may_not_do_is_told_apart(fake: FakeGitHub, client: Client, said: str) -> None:
+    fake.fail("POST", "comments$", 403, message=said)
+    with pytest.raises(ReadOnlyError):
+        client.create(COMMENTS, {"body": "one"}, find=nothing, needs="pull-requests: write")
+
+
 def test_a_used_up_rate_limit_is_not_waited_for_too_long(
     fake: FakeGitHub, client: Client, watch: Watch
 ) -> None:

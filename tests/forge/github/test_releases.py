@@ -211,6 +211,21 @@ def test_the_release_of_another_tool_is_completed_if_told(
     assert release.body == f"By chart-releaser.\n\n{OURS.format('The notes.')}"
 
 
+@pytest.mark.parametrize("published", [True, False])
+def test_the_draft_of_a_person_is_never_deleted(
+    fake: FakeGitHub, github: GitHub, spec: ReleaseSpec, *, published: bool
+) -> None:
+    draft = released(fake, "Soon.", draft=True)
+    if published:
+        released(fake, "By chart-releaser.")
+        github.releases.ensure(replace(spec, adopt=True))
+    else:
+        fake.state.protected_tags = "web-.*"
+        with pytest.raises(ForgeError, match="Repository rule violations found"):
+            github.releases.ensure(replace(spec, adopt=True))
+    assert fake.state.releases[draft.id].draft
+
+
 def test_a_published_asset_is_never_replaced(fake: FakeGitHub, github: GitHub, spec: ReleaseSpec) -> None:
     other_bytes = replace(TGZ, data=b"other")
     release = released(fake, OURS.format("The notes."), assets=(other_bytes, SUMS))

@@ -10,6 +10,8 @@ from oci_chart_publish.errors import ForgeError, ReadOnlyError, StaleHeadError
 
 READ_ONLY = "resource not accessible by "
 """How GitHub begins to say that a token lacks a permission (an integration's or a personal token)."""
+OWNER = ("must have admin rights to ", "must have push access to ")
+"""How it says that of a personal token whose owner lacks one."""
 PERSONAL = f"{READ_ONLY}personal access token"
 SCOPES = "INSUFFICIENT_SCOPES"
 """GraphQL's code for a classic personal token that lacks a scope; the message names it."""
@@ -57,7 +59,7 @@ class Failure:
     @property
     def read_only(self) -> bool:
         """Whether the token lacks a permission."""
-        return SCOPES in self.codes or self.says(READ_ONLY)
+        return SCOPES in self.codes or any(self.says(words) for words in (READ_ONLY, *OWNER))
 
     def says(self, what: str) -> bool:
         """Whether GitHub's words hold these, given in small letters."""

@@ -133,8 +133,7 @@ class Releases:
             return self._publish(self._draft(spec, tag), spec, tag, ReleaseStatus.CREATED)
         first, *others = ours
         for release in others:
-            if release.draft:
-                self._delete(release)
+            self._discard(release)
         if first.draft:
             return self._publish(first, spec, self._tags.get(spec.tag), ReleaseStatus.REPAIRED)
         return self._repair(first, spec)
@@ -198,7 +197,7 @@ class Releases:
         if not current.draft:
             return current  # it was published before the answer got lost
         if error.status == 422:
-            self._delete(draft)
+            self._discard(draft)
             if "already_exists" in error.codes:
                 raise GoneError from error
         # The draft was written with the same permission: what is refused now is a tag on that commit, not the token.
@@ -254,7 +253,10 @@ class Releases:
                 return False
             raise
 
-    def _delete(self, release: Release) -> None:
+    def _discard(self, release: Release) -> None:
+        """Delete a draft that this tool made; what people prepare is theirs, though it was to be taken over."""
+        if not (release.draft and notes.is_ours(release.body)):
+            return
         self._client.delete(f"{self._path}/{release.id}", needs=NEEDS)
         with self._lock:
             self._known.pop(release.id, None)
