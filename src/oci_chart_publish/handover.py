@@ -10,6 +10,7 @@ chart never hides the rest.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
@@ -76,6 +77,7 @@ class ChartArtifact:
     are the names of charts of this run that have to be published before it. ``remembered`` is the digest of the tar
     where the layer was not compressed in this run but remembered from an earlier one. ``unresolved`` are dependencies
     that are missing in it: such an artifact is compared with what is published, and is never published itself.
+    ``warning_lines`` are lines of Chart.yaml by the warning that is about them.
     """
 
     path: str
@@ -84,6 +86,7 @@ class ChartArtifact:
     config: Descriptor
     layer: Descriptor
     warnings: tuple[str, ...] = ()
+    warning_lines: Mapping[str, int] = field(default_factory=dict)
     dependencies: tuple[str, ...] = ()
     decision: VersionDecision | None = None
     remembered: str = ""

@@ -81,6 +81,23 @@ def test_outside_of_actions_text_stays_as_it_is(repo: GitRepo, runner: Runner) -
     assert command_lines(step.log)
 
 
+def test_warnings_are_annotated_at_the_line_that_they_are_about(
+    repo: GitRepo, runner: Runner, plain_registry: Registry
+) -> None:
+    place = f"{plain_registry.host}/lines"
+    lines = ["# of the web", "name: web", "version: 1.0.0", "apiVersion: v2", "appVersion: 1.10"]
+    for version, warned in (("1.0.0", [5]), ("0.9.0", [5, 3])):
+        lines[2] = f"version: {version}"
+        repo.write({"charts/web/Chart.yaml": "\n".join(lines) + "\n"})
+        head = repo.commit("web")
+        step = runner.step("push", {}, ref=MAIN, sha=head, registries=place, release="off")
+        assert step.code == 0, step.errors
+        at = [f"::warning file=charts/web/Chart.yaml,line={line},title=web::" for line in warned]
+        assert [one.startswith(start) for one, start in zip(step.annotations, at, strict=True)] == [
+            True
+        ] * len(at)
+
+
 def test_a_file_whose_name_is_not_utf8_is_published_and_told(
     repo: GitRepo, runner: Runner, plain_registry: Registry
 ) -> None:

@@ -8,7 +8,14 @@ from typing import Any
 
 import pytest
 
-from oci_chart_publish.chart.metadata import ChartMetadata, Dependency, decode_metadata, encode_config, traps
+from oci_chart_publish.chart.metadata import (
+    ChartMetadata,
+    Dependency,
+    decode_metadata,
+    encode_config,
+    lines_of_traps,
+    traps,
+)
 from oci_chart_publish.errors import ChartError
 
 VECTORS = Path(__file__).parents[1] / "vectors"
@@ -251,6 +258,7 @@ def test_versions_written_as_numbers_and_misspelt_fields_are_traps() -> None:
         "maintainer is no field of Chart.yaml and is ignored; maintainers was meant?",
         "dependancies is no field of Chart.yaml and is ignored; dependencies was meant?",
     )
+    assert tuple(lines_of_traps(decode_metadata(data), data).values()) == (3, 4, 5)
 
 
 def test_config_of_the_published_walk_through() -> None:

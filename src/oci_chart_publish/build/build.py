@@ -14,7 +14,7 @@ from oci_chart_publish.chart.annotations import manifest_annotations
 from oci_chart_publish.chart.chart import Chart, check_contents, load_chart
 from oci_chart_publish.chart.mediatype import CHART_LAYER, HELM_CONFIG
 from oci_chart_publish.chart.members import gunzip
-from oci_chart_publish.chart.metadata import encode_config, traps
+from oci_chart_publish.chart.metadata import encode_config, lines_of_traps, traps
 from oci_chart_publish.chart.tree import Tree
 from oci_chart_publish.errors import ChartError, VerificationError
 from oci_chart_publish.handover import ChartArtifact, Need
@@ -68,6 +68,7 @@ def build(
     if layer is None:
         check_contents(chart)  # what has become a layer before has been checked before
     metadata, warnings = chart.metadata, warnings_of(chart)
+    warning_lines = lines_of_traps(metadata, chart.file("Chart.yaml") or b"") if warnings else {}
     del chart  # its files are in the tar now; a large chart is held once
     if layer is None:
         layer = _store_layer(tar, layout)  # which empties the tar
@@ -91,6 +92,7 @@ def build(
         config=config,
         layer=layer,
         warnings=warnings,
+        warning_lines=warning_lines,
         remembered=remembered,
         unresolved=unresolved,
     )

@@ -12,7 +12,7 @@ from oci_chart_publish.chart import gojson
 from oci_chart_publish.chart.gostruct import Reader
 from oci_chart_publish.chart.sanitise import sanitise
 from oci_chart_publish.chart.version import is_lenient, is_strict
-from oci_chart_publish.chart.yamldoc import load_document
+from oci_chart_publish.chart.yamldoc import line_of, load_document
 from oci_chart_publish.chart.yamlscalar import go_text
 from oci_chart_publish.errors import ChartError
 
@@ -230,29 +230,40 @@ def _present(**values: Any) -> dict[str, Any]:  # noqa: ANN401
 
 def traps(metadata: ChartMetadata, data: bytes = b"") -> tuple[str, ...]:
     """Return what Helm accepts and users then stumble over; ``data``, the Chart.yaml, shows more of it."""
+    return tuple(text for _, text in _traps(metadata, data))
+
+
+def lines_of_traps(metadata: ChartMetadata, data: bytes) -> dict[str, int]:
+    """Return the line of the Chart.yaml that each of its ``traps`` is on."""
+    lines = {text: line_of(data, key) for key, text in _traps(metadata, data)}
+    return {text: line for text, line in lines.items() if line is not None}
+
+
+def _traps(metadata: ChartMetadata, data: bytes) -> list[tuple[str, str]]:
     found = []
     if not is_strict(metadata.version):
-        found.append(
+        said = (
             f"version {metadata.version} is no full semantic version: Helm finds it only by "
             f"--version {metadata.version}, never by a range; write it as three numbers"
         )
+        found.append(("version", said))
     try:
         document = load_document(data, path="Chart.yaml")
     except ChartError:
         document = None
-    return (*found, *_written_traps(document)) if isinstance(document, dict) else tuple(found)
+    return [*found, *_written_traps(document)] if isinstance(document, dict) else found
 
 
-def _written_traps(document: Mapping[str, Any]) -> list[str]:
-    """Return what the writing of a Chart.yaml hides: versions read as numbers, fields misspelt."""
+def _written_traps(document: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return, with its key, what the writing of a Chart.yaml hides: versions read as numbers, fields misspelt."""
     numbers = [
-        f"{key} is written as a number, which Helm reads as {go_text(value)}; quote it"
+        (key, f"{key} is written as a number, which Helm reads as {go_text(value)}; quote it")
         for key, value in document.items()
         if key.casefold() in {"version", "appversion"} and isinstance(value, float | bool)
     ]
     known = {name.casefold(): name for name in _FIELDS}
     near = [
-        f"{key} is no field of Chart.yaml and is ignored; {known[matches[0]]} was meant?"
+        (key, f"{key} is no field of Chart.yaml and is ignored; {known[matches[0]]} was meant?")
         for key in document
         if key.casefold() not in known
         and (matches := get_close_matches(key.casefold(), known, n=1, cutoff=0.8))

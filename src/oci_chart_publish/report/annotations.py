@@ -45,7 +45,8 @@ def _chart(chart: Chart) -> Iterator[Annotation]:
         if problem is not None:
             yield _problem(chart, problem)
     for warning in chart.warnings:
-        yield Annotation(level="warning", message=warning, title=chart.name, file=_manifest(chart), line=1)
+        line = chart.warning_lines.get(warning) or chart.version_line or 1
+        yield Annotation(level="warning", message=warning, title=chart.name, file=_manifest(chart), line=line)
 
 
 def _problem(chart: Chart, problem: Problem) -> Annotation:

@@ -70,6 +70,7 @@ def pushed(result: PushResult) -> document.Chart:
         targets=tuple(_target(target) for target in result.targets if target.registry),
         ignored=result.ignored,
         warnings=(*artifact.warnings, *result.warnings),
+        warning_lines=dict(artifact.warning_lines),
         error=problem(result.error) if result.error else _first_problem(result.targets),
     )
 

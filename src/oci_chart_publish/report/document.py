@@ -94,6 +94,7 @@ class Chart(Struct, frozen=True, kw_only=True):
     is the highest release in the registries where a chart moves to a version below it, as an old line does. ``touched``
     tells of a chart in drift whether this push or pull request changed it. ``released`` tells that this run made or
     repaired the chart's tag or release, which it does as well for what an earlier attempt published.
+    ``warning_lines`` are lines of Chart.yaml by the warning that is about them; others are about the chart's version.
     """
 
     name: str
@@ -128,6 +129,7 @@ class Chart(Struct, frozen=True, kw_only=True):
     dependencies: tuple[str, ...] = ()
     targets: tuple[Target, ...] = ()
     warnings: tuple[str, ...] = ()
+    warning_lines: dict[str, int] = {}
     error: Problem | None = None
 
 
