@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import socket
 import ssl
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -318,6 +320,41 @@ def test_an_unreachable_host_is_an_error_in_words(registries: Callable[..., Regi
     with pytest.raises(NoAnswer, match="connection refused") as caught:
         store.resolve("1")
     assert caught.value.message == "HEAD http://127.0.0.1:1/v2/charts/web/manifests/1: connection refused"
+
+
+def test_a_host_that_is_not_there_is_waited_for_once_and_not_for_each_request(
+    fake: Fake, registries: Callable[..., Registries]
+) -> None:
+    gone = fake()
+    gone.close()
+    slept: list[float] = []
+    made = registries(patience=quick(sleep=slept.append))
+    for path in ("charts/web", "charts/db"):
+        with pytest.raises(NoAnswer, match="connection refused"):
+            made.repository(Repository(gone.host, path)).resolve("1")
+    assert slept == [0.5, 1.0, 1.5]
+
+
+def test_a_host_that_is_started_again_goes_unnoticed(registries: Callable[..., Registries]) -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))  # and refuses every connection until it listens
+        waits: list[float] = []
+
+        def answer() -> None:
+            near, _ = listener.accept()
+            near.recv(65536)
+            near.sendall(b"HTTP/1.1 404 X\r\nDocker-Distribution-Api-Version: registry/2.0\r\n\r\n")
+            near.close()
+
+        def wait(seconds: float) -> None:
+            waits.append(seconds)
+            listener.listen()
+            threading.Thread(target=answer, daemon=True).start()
+
+        made = registries(patience=quick(sleep=wait))
+        host = f"127.0.0.1:{listener.getsockname()[1]}"
+        assert made.repository(Repository(host, "charts/web")).resolve("1") is None
+    assert waits == [0.5]
 
 
 # plain HTTP and TLS

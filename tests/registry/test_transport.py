@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import gzip
 import logging
 import resource
@@ -481,6 +482,34 @@ def test_a_refused_connection_says_so(transport: Any) -> None:
         with pytest.raises(NoAnswer, match="connection refused") as caught:
             get(transport(), f"http://127.0.0.1:{port}/v2/?secret=1")
     assert caught.value.message == f"GET http://127.0.0.1:{port}/v2/?***: connection refused"
+    assert (caught.value.temporary, caught.value.unreachable) == (True, True)
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (OSError(errno.EHOSTUNREACH, "No route to host"), "no route to host"),
+        (OSError(errno.ENETUNREACH, "Network is unreachable"), "network is unreachable"),
+        (socket.gaierror(socket.EAI_AGAIN, "Try again"), "the host name is not known"),
+        (TimeoutError("timed out"), "no answer in time"),
+    ],
+)
+def test_what_there_is_no_way_to_is_unreachable(
+    transport: Any, monkeypatch: pytest.MonkeyPatch, error: OSError, reason: str
+) -> None:
+    def no_way(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("urllib3.util.connection.create_connection", no_way)
+    with pytest.raises(NoAnswer) as caught:
+        get(transport(), "http://registry.test/v2/")
+    assert (caught.value.reason, caught.value.temporary, caught.value.unreachable) == (reason, True, True)
+
+
+def test_a_connection_that_breaks_is_not_unreachable(serve: Serve, transport: Any) -> None:
+    with pytest.raises(NoAnswer) as caught:
+        get(transport(), f"{serve(lambda _seen: Reply(drop=True)).url}/v2/")
+    assert (caught.value.temporary, caught.value.unreachable) == (True, False)
 
 
 def test_a_client_certificate_is_sent_to_its_host(serve: Serve, transport: Any, tmp_path: Path) -> None:

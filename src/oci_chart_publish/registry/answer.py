@@ -58,11 +58,24 @@ class Answer:
 
 
 class NoAnswer(RegistryError):  # noqa: N818 - it says what happened
-    """There was no usable answer: no connection, a broken one, a time limit, a bad certificate."""
+    """There was no usable answer: no connection, a broken one, a time limit, a bad certificate.
 
-    def __init__(self, method: str, url: str, reason: str, *, hint: str = "", temporary: bool = True) -> None:
+    ``unreachable`` where there was not even a connection: nothing listens, no way leads there, no address is found.
+    """
+
+    def __init__(
+        self,
+        method: str,
+        url: str,
+        reason: str,
+        *,
+        hint: str = "",
+        temporary: bool = True,
+        unreachable: bool = False,
+    ) -> None:
         super().__init__(f"{method} {redact(url)}: {reason}", hint=hint, temporary=temporary)
         self.reason = reason
+        self.unreachable = unreachable
 
 
 class Sender(Protocol):

@@ -119,16 +119,17 @@ class ChartRepositories:
             try:
                 answer = self._follow(repository, url, headers, limit)
             except NoAnswer as failure:
-                if attempt == last or not failure.temporary:
+                wait = self.patience.unanswered(attempt, last + 1, unreachable=failure.unreachable)
+                if wait is None or not failure.temporary:
                     raise
-                self._wait(self.patience.backoff(attempt), failure.message)
+                self._wait(wait, failure.message)
                 continue
             if attempt == last or not is_transient(answer.status, answer.body):
                 return answer
-            wait = self.patience.after(attempt, answer.status, answer.header("Retry-After"))
-            if wait > self.patience.longest_asked or not self.budget.spend(wait):
+            asked = self.patience.after(attempt, answer.status, answer.header("Retry-After"))
+            if asked > self.patience.longest_asked or not self.budget.spend(asked):
                 return answer
-            self._wait(wait, f"GET {redact(url)}: {answer.status}")
+            self._wait(asked, f"GET {redact(url)}: {answer.status}")
         raise AssertionError("unreachable")
 
     def _follow(self, repository: str, url: str, headers: Mapping[str, str], limit: int) -> Answer:

@@ -95,6 +95,7 @@ class Host:
         self._headers = {"User-Agent": user_agent, "Accept-Encoding": "identity"}
         self.features = Features()
         self.kind = hints.kind_of(name)
+        self._away = False
         self._warnings: set[str] = set()
         self._lock = threading.RLock()
         self._authorizers: dict[Credential | None, Authorizer] = {}
@@ -135,9 +136,7 @@ class Host:
             try:
                 answer = self._authorized(call, auth)
             except NoAnswer as failure:
-                if last or not failure.temporary:
-                    raise
-                self._wait(self.patience.backoff(attempt - 1), failure.message)
+                self._after(failure, attempt - 1, tries)
             else:
                 if not is_transient(answer.status, answer.body):
                     return answer
@@ -232,6 +231,7 @@ class Host:
         try:
             answer = sender.send(call.method, url, headers, call.body, limit=call.limit)
             success = answer.status < 400 or answer.status == 404
+            self._away = False
         finally:
             self.pace.leave(success=success)
         if own:
@@ -280,9 +280,10 @@ class Host:
             try:
                 answer = self._sender().send(method, url, wanted, body, limit=TOKEN_LIMIT)
             except NoAnswer as failure:
-                if last or not failure.temporary:
+                wait = self.patience.unanswered(attempt, self.patience.tries, unreachable=failure.unreachable)
+                if wait is None or not failure.temporary:
                     raise
-                self._wait(self.patience.backoff(attempt), failure.message)
+                self._wait(wait, failure.message)
             else:
                 if last or not is_transient(answer.status, answer.body):
                     return answer
@@ -291,6 +292,18 @@ class Host:
                     return answer
                 self._wait(wait, f"{redact(url)}: {answer.status}")
         raise AssertionError("unreachable")
+
+    def _after(self, failure: NoAnswer, attempt: int, tries: int) -> None:
+        """Wait before a request is sent again that got no answer; raise where it is not to be.
+
+        Once this host could not be reached for as long as a restart takes, no other request waits for it again.
+        """
+        wait = self.patience.unanswered(attempt, tries, unreachable=failure.unreachable)
+        if failure.unreachable and attempt == len(self.patience.restart):
+            self._away = True
+        if wait is None or not failure.temporary or (failure.unreachable and self._away):
+            raise failure
+        self._wait(wait, failure.message)
 
     def _later(self, answer: Answer, attempt: int) -> bool:
         """Wait as long as a transient answer asks; False where it asks for too much."""

@@ -30,6 +30,9 @@ class Patience:
     longest_asked: float = 300.0
     total_asked: float = 900.0
     secondary: float = 60.0
+    restart: tuple[float, ...] = (0.5, 1.0, 1.5)
+    """The waits for a host that cannot be reached: a registry that is started again is back by then. What is not
+    there for longer is the wrong address, or down, and helm, crane, oras and docker give up at once."""
     sleep: Callable[[float], None] = time.sleep
 
     def after(self, attempt: int, status: int, header: str) -> float:
@@ -38,6 +41,14 @@ class Patience:
         if asked is not None:
             return asked
         return max(self.backoff(attempt), self.secondary if status == 403 else 0.0)
+
+    def unanswered(self, attempt: int, tries: int, *, unreachable: bool) -> float | None:
+        """Return the wait after ``attempt`` (0 for the first) of ``tries`` got no answer; None to give up."""
+        if attempt + 1 >= tries:
+            return None
+        if not unreachable:
+            return self.backoff(attempt)
+        return self.restart[attempt] if attempt < len(self.restart) else None
 
     def backoff(self, attempt: int) -> float:
         """Return the wait after ``attempt`` (0 for the first) failed: exponential with full jitter."""

@@ -7,6 +7,7 @@ decided by the caller: one call sends one request, as it is, and reads one answe
 
 from __future__ import annotations
 
+import errno
 import logging
 import re
 import socket
@@ -134,19 +135,26 @@ def _load(context: ssl.SSLContext, bundle: str) -> None:
 
 def _failure(method: str, url: str, error: BaseException, *, proxied: bool) -> NoAnswer:
     """Return the error with a text of ours: those of the libraries hold URLs and their secrets."""
-    reason, temporary = _reason(_chain(error))
+    chain = _chain(error)
+    reason, temporary = _reason(chain)
+    unreachable = temporary and _is_unreachable(chain)
     hint = next((text for start, text in _ADVICE.items() if reason.startswith(start)), "")
     if proxied:
+        hint = "" if unreachable else hint
         reason, hint = f"through the proxy: {reason}", hint or "see HTTPS_PROXY, HTTP_PROXY and NO_PROXY"
-    return NoAnswer(method, url, reason, hint=hint, temporary=temporary)
+    return NoAnswer(method, url, reason, hint=hint, temporary=temporary, unreachable=unreachable)
 
 
 _ADVICE = {
     "the certificate is not trusted": "give the CA file of this host",
     "it does not speak TLS": "ask for plain HTTP to this host by name, if that is meant",
     "the host name is not known": "is it spelled right?",
+    "connection refused": "is the registry up, and the port right?",
 }
 _NOT_TLS = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE", "UNKNOWN_PROTOCOL"})
+_NOBODY_THERE = frozenset(
+    {errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH, errno.EHOSTDOWN, errno.ENETDOWN}
+)
 _UNSENDABLE = "not a URL or header that can be sent"
 
 
@@ -183,6 +191,16 @@ def _reason(chain: list[BaseException]) -> tuple[str, bool]:
     if found := re.match(r"Tunnel connection failed: ([0-9]{3})", str(last)):
         return f"no tunnel: {found.group(1)}", True
     return f"the connection broke ({type(last).__name__})", True
+
+
+def _is_unreachable(chain: list[BaseException]) -> bool:
+    """Tell whether there was no connection at all, as opposed to one that broke or said nothing."""
+    last = chain[-1]
+    if isinstance(last, socket.gaierror) or any(
+        type(link).__name__ == "ConnectTimeoutError" for link in chain
+    ):
+        return True
+    return isinstance(last, OSError) and last.errno in _NOBODY_THERE
 
 
 class _Redactor(logging.Filter):
