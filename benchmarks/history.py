@@ -17,6 +17,7 @@ import contextlib
 import io
 import json
 import os
+import shutil
 import signal
 import sys
 import tempfile
@@ -113,7 +114,7 @@ class Scratch:
         }
         said = io.StringIO()
         report = temp / "oci-chart-publish" / "report.json"
-        report.unlink(missing_ok=True)
+        shutil.rmtree(report.parent, ignore_errors=True)  # each step has a folder of its own
         with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
             code = run_action(environment)
         if not report.exists():
