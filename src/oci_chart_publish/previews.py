@@ -6,7 +6,7 @@ A preview's version sorts below every release.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from msgspec.structs import replace as replace_struct
@@ -38,7 +38,7 @@ class PreviewVersions:
         published: Callable[[], Iterable[ChartVersion]],  # noqa: ARG002
         is_same: Callable[[ChartVersion], bool],  # noqa: ARG002
         bumped: str = "",  # noqa: ARG002
-        related: Sequence[str] = (),  # noqa: ARG002
+        related: Mapping[str, str] | None = None,  # noqa: ARG002
     ) -> VersionDecision:
         """Return the preview's version, whatever the chart says."""
         return VersionDecision(

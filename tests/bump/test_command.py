@@ -260,6 +260,45 @@ def test_archives_that_git_does_not_track_are_no_copy_that_a_chart_embeds(work: 
     assert "  version: 0.3.1\r\n" in (work.repo.root / "charts/web/Chart.yaml").read_bytes().decode()
 
 
+@pytest.mark.parametrize(("ignored", "level"), [("", "minor"), ("charts/sub/\n", "none")])
+def test_a_chart_inside_another_one_counts_for_it_where_it_is_packed_with_it(
+    work: Work, ignored: str, level: str
+) -> None:
+    work.repo.write(
+        {
+            "charts/web/charts/sub/Chart.yaml": CHART.format(name="sub", version="0.1.0"),
+            "charts/web/.helmignore": ignored,
+        }
+    )
+    work.repo.commit("feat: inside")
+    charts = ("charts/web", "charts/web/charts/sub")
+    work.publish(*charts)
+    work.repo.tag("web-1.2.0")
+    work.repo.tag("sub-0.1.0")
+    work.change("charts/web/charts/sub/values.yaml", "feat: sub")
+    version = {"minor": "1.3.0", "none": "1.2.0"}[level]
+    assert work.next(*charts) == {"sub": ("0.2.0", "minor"), "web": (version, level)}
+    assert work.publish(*charts)["web"] == (version, {"minor": "published", "none": "unchanged"}[level])
+
+
+def test_settings_of_a_dependency_tell_which_of_its_files_count(work: Work) -> None:
+    dependency = "dependencies:\r\n- name: db\r\n  version: 0.3.0\r\n  repository: file://../db\r\n"
+    settings = "charts: {db: {ignore-changes: [dashboards/], extra-paths: [lib]}}\n"
+    work.repo.write(
+        {
+            "charts/web/Chart.yaml": CHART.format(name="web", version="1.2.0") + dependency,
+            ".oci-chart-publish.yaml": settings,
+        }
+    )
+    work.repo.commit("feat: embed")
+    work.repo.tag("web-1.2.0")
+    work.repo.tag("db-0.3.0")
+    work.change("charts/db/dashboards/a.yaml", "feat: dashboard")
+    assert work.next() == {"db": ("0.3.0", "none"), "web": ("1.2.0", "none")}
+    work.change("lib/a.tpl", "feat: helper")
+    assert work.next() == {"db": ("0.4.0", "minor"), "web": ("1.3.0", "minor")}
+
+
 def test_a_chart_that_does_not_follow_is_left_as_it_is(work: Work) -> None:
     dependency = "dependencies:\r\n- name: db\r\n  version: 0.3.0\r\n  repository: file://../db\r\n"
     work.repo.write({"charts/web/Chart.yaml": CHART.format(name="web", version="1.2.0") + dependency})

@@ -34,6 +34,8 @@ class Work:
             {
                 ".oci-chart-publish.yaml": SETTINGS,
                 "charts/web/addons/extra/Chart.yaml": chart_yaml("extra"),
+                "charts/api/own/Chart.yaml": chart_yaml("own"),
+                "charts/api/.helmignore": "own/\n",
                 "lib/base/Chart.yaml": chart_yaml("base", "0.1.0")
                 + "dependencies: [{name: core, version: 0.1.0, repository: 'file://../core'}]\n",
                 "lib/core/Chart.yaml": chart_yaml("core", "0.1.0"),
@@ -66,7 +68,8 @@ def work(tmp_path: Path) -> Work:
         ("shared/x.txt", {"web", "api", "app"}),
         ("charts/api/values.yaml", {"api", "app"}),
         ("charts/web/values.yaml", {"web", "api", "app"}),
-        ("charts/web/addons/extra/values.yaml", {"extra"}),
+        ("charts/web/addons/extra/values.yaml", {"extra", "web", "api", "app"}),  # which web packs
+        ("charts/api/own/values.yaml", {"own"}),
         ("charts/web/README.md", set()),
         ("charts/api/ci/test.yaml", set()),
         ("charts/web/ci/test.yaml", {"web", "api", "app"}),

@@ -35,6 +35,14 @@ def packed_files(tree: Tree, include_untracked: Sequence[str]) -> tuple[list[Cha
     return files, tuple(walk.left_out)
 
 
+def packs_folder(tree: Tree, folder: str) -> bool:
+    """Tell whether what is in a folder of a chart is packed with it; ChartError for a broken ``.helmignore``."""
+    rules = _rules(tree, {entry.name: entry for entry in tree.entries("")}, ())
+    names = folder.split("/")
+    levels = ("/".join(names[: number + 1]) for number in range(len(names)))
+    return not any(rules.ignores(level, is_dir=True) or _is_dropped(f"{level}/") for level in levels)
+
+
 def _rules(tree: Tree, root: Mapping[str, Entry], include: Sequence[str]) -> IgnoreRules:
     entry = root.get(_IGNORE_FILE)
     counts = entry is not None and (entry.tracked or _included(_IGNORE_FILE, include))

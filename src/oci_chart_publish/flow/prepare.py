@@ -296,8 +296,8 @@ def _lacks(one: Surveyed, moved: Mapping[str, str], surveyed: Sequence[Surveyed]
     return lacks
 
 
-def _related(name: str, by_name: Mapping[str, Surveyed]) -> tuple[str, ...]:
-    """Return the folders of everything in this run that a chart depends on, directly or not."""
+def _related(name: str, by_name: Mapping[str, Surveyed]) -> dict[str, str]:
+    """Return the folders by name of everything in this run that a chart depends on, directly or not."""
     found: dict[str, str] = {}
     waiting = list(by_name[name].dependencies)
     while waiting:
@@ -305,7 +305,7 @@ def _related(name: str, by_name: Mapping[str, Surveyed]) -> tuple[str, ...]:
         if dependency in by_name and dependency not in found:
             found[dependency] = by_name[dependency].source.path
             waiting += by_name[dependency].dependencies
-    return tuple(found.values())
+    return found
 
 
 def _decide(
@@ -316,7 +316,7 @@ def _decide(
     workers: Workers,
     *,
     moved: Mapping[str, str],
-    related: Sequence[str],
+    related: Mapping[str, str],
     lacks: Needs,
 ) -> VersionDecision:
     def published() -> list[ChartVersion]:

@@ -60,9 +60,9 @@ class VersionPolicy(Protocol):
         published: Callable[[], Iterable[ChartVersion]],
         is_same: Callable[[ChartVersion], bool],
         bumped: str = "",
-        related: Sequence[str] = (),
+        related: Mapping[str, str] | None = None,
     ) -> VersionDecision:
-        """Return the version of the chart in ``folder``; ``related`` are the folders of what it depends on here."""
+        """Return the version of the chart in ``folder``; ``related`` are the folders by name of what it depends on."""
 
 
 class Memo(Protocol):

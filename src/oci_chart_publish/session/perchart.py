@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TypeVar
@@ -20,11 +20,12 @@ class PerChart:
     """The settings, asked by a chart's name.
 
     ``folders`` are those of all charts of the run; ``links`` tells where the symbolic links below a folder lead: what
-    is there is packed with the chart, and belongs to it.
+    is there is packed with the chart, and belongs to it. ``packs`` tells whether a chart packs a folder below it.
     """
 
     settings: Settings
     folders: tuple[str, ...] = ()
+    packs: Callable[[str, str], bool] = lambda *_: False
     links: Callable[[str], Sequence[str]] = lambda _: ()
 
     def registries(self, name: str) -> tuple[str, ...] | None:
@@ -56,20 +57,15 @@ class PerChart:
         elif names:
             self.template(names[0])
 
-    def belonging(self, name: str, folder: str, related: Sequence[str] = ()) -> Belonging:
-        """Return which files belong to a chart, those of the charts in ``related`` folders included."""
+    def belonging(self, name: str, folder: str, related: Mapping[str, str] | None = None) -> Belonging:
+        """Return which files belong to a chart, those of the ``related`` charts (folders by name) included."""
         extra = self._own(name, lambda one: one.extra_paths) or ()
         return Belonging(
             folder=folder,
-            nested=nested_in(folder, self.folders),
+            nested=tuple(inner for inner in nested_in(folder, self.folders) if not self.packs(folder, inner)),
             extra=(*extra, *self.links(folder)),
             ignore=self._ignore(name),
-            dependencies=tuple(
-                Belonging(
-                    folder=other, nested=nested_in(other, self.folders), ignore=self.settings.ignore_changes
-                )
-                for other in related
-            ),
+            dependencies=tuple(self.belonging(other, there) for other, there in (related or {}).items()),
         )
 
     def _ignore(self, name: str) -> tuple[str, ...]:

@@ -19,7 +19,7 @@ from oci_chart_publish.chart.tree import FolderTree, Tree
 from oci_chart_publish.discover import find
 from oci_chart_publish.discover.folders import Files
 from oci_chart_publish.discover.source import ChartSource
-from oci_chart_publish.errors import ConfigError
+from oci_chart_publish.errors import ChartError, ConfigError
 from oci_chart_publish.flow.run import DependencyPolicy, Run
 from oci_chart_publish.forge.event import Event, read_event
 from oci_chart_publish.forge.git import GitRepository
@@ -227,7 +227,16 @@ class Session:
     def per_chart(self, folders: Iterable[str]) -> PerChart:
         """Return what the settings say of each of the charts in these folders."""
         links = self.files.links_below if self.files else lambda _: ()
-        return PerChart(settings=self.settings, folders=tuple(folders), links=links)
+        return PerChart(settings=self.settings, folders=tuple(folders), links=links, packs=self._packs)
+
+    def _packs(self, folder: str, inner: str) -> bool:
+        from oci_chart_publish.chart.walk import packs_folder  # noqa: PLC0415  (few charts lie in others)
+
+        tree = self._tree(folder)
+        try:
+            return tree is not None and packs_folder(tree, inner.removeprefix(f"{folder}/"))
+        except ChartError:
+            return True  # told where it is built
 
     def versions(self, per_chart: PerChart) -> Versions:
         """Return the bump stage for these charts."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -46,17 +46,17 @@ class Versions:
         published: Published,
         is_same: IsSame,
         bumped: str = "",
-        related: Sequence[str] = (),
+        related: Mapping[str, str] | None = None,
     ) -> VersionDecision:
         """Return the version of a chart in ``folder``.
 
-        ``bumped`` names a dependency that moved in this run, ``related`` are the folders of its dependencies in this
-        repository: where dependents follow, a commit to those counts for the chart too.
+        ``bumped`` names a dependency that moved in this run, ``related`` are the folders by name of its dependencies
+        in this repository: where dependents follow, a commit to those counts for the chart too.
         """
         settings = self.settings
         if settings.bump == "chart":
             return policy.keep(metadata.version)
-        followed = related if self.follow_dependencies else ()
+        followed = related if self.follow_dependencies else None
         belonging = self.per_chart.belonging(metadata.name, folder, followed)
         history = self.releases.history(
             metadata.name, self.per_chart.template(metadata.name), belonging, published
