@@ -236,6 +236,19 @@ def test_untracked_file_is_left_out_and_named(tmp_path: Path, plain_registry: Re
     assert "+ gha-creds.json" in shown.out
 
 
+def test_what_a_run_writes_beside_a_chart_is_no_file_of_it(tmp_path: Path) -> None:
+    repo = GitRepo(tmp_path / "repo")
+    repo.write({"Chart.yaml": "apiVersion: v2\nname: web\nversion: 1.0.0\n"})
+    repo.commit("first")
+    (tmp_path / "home").mkdir()
+    command = Command(folder=repo.root, home=tmp_path / "home")
+    for _ in range(2):
+        done = command.run("plan", "--layout", "plan", "--report", "report.json", "--markdown", "plan.md")
+        assert (done.code, "not tracked" in done.err) == (0, False), done.err
+    (repo.root / "left.json").write_text("{}")
+    assert "left.json is not tracked by git" in command.run("plan", "--layout", "plan").err
+
+
 def test_digest_is_that_of_the_tree_wherever_and_however_it_is_built(tmp_path: Path) -> None:
     repo = GitRepo(repository(tmp_path / "origin", 3))
     repo.commit("first")

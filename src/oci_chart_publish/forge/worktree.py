@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from oci_chart_publish.chart.tree import Entry, in_order
@@ -24,10 +24,11 @@ _SPARSE_HINT = "check the whole chart out: remove 'sparse-checkout:', or add the
 class WorkTreeFiles:
     """What git says of every file of a work tree: tracked, sparse (not checked out), or untracked and not ignored.
 
-    Paths are POSIX, relative to the repository root; those of checked-out submodules are among them.
+    Paths are POSIX, relative to the repository root; those of checked-out submodules are among them. ``own`` are
+    files and folders that the run itself writes: where git does not track them, they are not there.
     """
 
-    def __init__(self, repository: GitRepository) -> None:
+    def __init__(self, repository: GitRepository, *, own: Iterable[Path] = ()) -> None:
         if repository.bare:
             raise ConfigError(
                 f"{repository.root} is a bare repository, without the files of any chart",
@@ -35,6 +36,7 @@ class WorkTreeFiles:
             )
         self.root = repository.root
         self._git = repository.git
+        self._own = frozenset(found for path in own if (found := self.real(os.path.abspath(path))))  # noqa: PTH100
 
     @shared_property
     def _index(self) -> _Index:
@@ -63,6 +65,10 @@ class WorkTreeFiles:
     def is_tracked(self, path: str) -> bool:
         """Tell whether git tracks this file or link, or any file in this folder ("" is the root)."""
         return path in self._index.modes or path in self._index.folders
+
+    def is_own(self, path: str) -> bool:
+        """Tell whether the run itself writes this file or folder, and git knows nothing of it."""
+        return path in self._own and not self.is_tracked(path)
 
     def named(self, name: str) -> Iterator[str]:
         """Yield the paths of files called ``name`` that git does not ignore, tracked or not."""
@@ -187,7 +193,7 @@ class WorkTree:
 
     def _entry(self, item: os.DirEntry[str], folder: str, real: str) -> Entry | None:
         path, place = _join(folder, item.name), _join(real, item.name)
-        if item.name == ".git":
+        if item.name == ".git" or self._files.is_own(place):
             return None
         tracked = self._files.is_tracked(place)
         if not item.is_symlink():

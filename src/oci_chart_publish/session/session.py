@@ -117,7 +117,10 @@ class Session:
             from oci_chart_publish.forge.committree import CommitFiles  # noqa: PLC0415  (start-up: rarely asked for)
 
             return CommitFiles(self.repository, self.revision)
-        return None if self.repository.bare else WorkTreeFiles(self.repository)
+        if self.repository.bare:
+            return None
+        written = (str(self.stores.layout_path), self.settings.report, self.settings.markdown)
+        return WorkTreeFiles(self.repository, own=(Path(path) for path in written if path))
 
     @shared_property
     def planned(self) -> Planned | None:
