@@ -103,6 +103,17 @@ def test_files_of_a_stranger_are_kept_in_a_folder_of_their_own() -> None:
     assert "write" not in {job["permissions"].get("contents"), job["permissions"].get("packages")}
 
 
+def test_workflows_for_pull_requests_hear_how_they_end() -> None:
+    events = {
+        path.name: yaml.safe_load(path.read_text())[True] for path in WORKFLOWS
+    }  # `on` is true in YAML 1.1
+    types = {
+        name: event["pull_request"]["types"] for name, event in events.items() if "pull_request" in event
+    }
+    assert "fork-plan.yml" in types
+    assert [name for name, listed in types.items() if "closed" not in listed] == []
+
+
 def test_other_actions_are_pinned_by_commit_with_the_release_in_a_comment() -> None:
     for path in WORKFLOWS:
         for line in path.read_text().splitlines():
