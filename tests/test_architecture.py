@@ -66,6 +66,7 @@ WITHIN = {
         "planned": 0,
         "recipes": 0,
         "perchart": 0,
+        "misread": 0,
         "superseded": 0,
         "changes": 1,
         "stores": 1,

@@ -90,6 +90,8 @@ def bump(environment: Mapping[str, str], /, *, write: bool, check: bool, commit:
         for one in bumped:
             if one.decision.warning and not quiet:
                 print(f"warning: {plain(one.name)}: {plain(one.decision.warning)}", file=sys.stderr)
+        for note in session.misread({one.name: one.path for one in bumped}) if not quiet else ():
+            print(f"warning: {plain(note, 1000)}", file=sys.stderr)
         for error in {str(error): error for error in errors}.values():  # what all charts lack is said once
             show(error)
         if errors:

@@ -18,7 +18,8 @@ def reported(session: Session, command: str, charts: Sequence[document.Chart]) -
     """Put the outcome of a command into the report."""
     replaced = session.changes.replaced(charts) if session.settings.bump == "chart" else ()
     settled = drift.settle(charts, session.settings.conflicts, session.touched(charts))
-    return replace(outline(session, command, settled), revision=_commit(session), notes=replaced)
+    misread = session.misread({chart.name: chart.path for chart in charts})
+    return replace(outline(session, command, settled), revision=_commit(session), notes=(*replaced, *misread))
 
 
 def outline(session: Session, command: str, charts: Sequence[document.Chart]) -> document.Report:

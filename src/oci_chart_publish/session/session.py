@@ -265,6 +265,22 @@ class Session:
             github=self.github,
         )
 
+    def misread(self, charts: Mapping[str, str]) -> tuple[str, ...]:
+        """Return what to tell of settings that have no effect, by the folders of the run's charts by name."""
+        settings, files = self.settings, self.files
+        if not (settings.chart_settings or settings.ignore_changes):
+            return ()
+        if files is None and (settings.charts or settings.changed_since):
+            return ()  # nobody knows of the other charts
+        from oci_chart_publish.session.misread import misread, names  # noqa: PLC0415  (start-up: where something is set)
+
+        return misread(
+            settings,
+            charts,
+            others=lambda: names(files, self._tree) if files else (),
+            exists=files.exists if files else lambda _: True,
+        )
+
     @property
     def details(self) -> bool:
         """Whether somebody will read what changed inside: a plan, an action, a report that was asked for."""
