@@ -81,8 +81,8 @@ def _outputs(outputs: dict[str, Any]) -> list[str]:
             "The runner takes 1 MB of outputs a job, so those of a run stay below 800 KB (as UTF-16). Where the "
             "charts are too many, the output `charts` goes without `bump`, `config`, `layer`, `dependencies`, "
             "`ignored` and `warnings`; then it has `name`, `path`, `version`, `status`, `digest` and `size` "
-            "alone; then no unchanged charts; and last no charts. A `matrix` that alone is too large is empty. "
-            "The file `report` always has everything."
+            "alone; then no unchanged charts; and last no charts. A `matrix` that alone is too large is empty; GitHub "
+            "makes 256 jobs of one at most. The file `report` always has everything."
         ),
         "",
         (

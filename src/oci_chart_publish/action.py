@@ -49,6 +49,9 @@ _PUBLISHING = frozenset({"push", "schedule", "workflow_dispatch"})
 def run_action(environment: Mapping[str, str]) -> int:
     """Run the action and return its exit code; errors become annotations."""
     interruption = Interruption(said=f"::error::{SAID}", stream=1)
+    interruption.leave(
+        lambda: write_outputs(environment.get("GITHUB_OUTPUT", ""), {"conclusion": "interrupted"})
+    )
     interruption.listen()
     with collected() as errors:
         try:
@@ -98,6 +101,7 @@ def _run(environment: Mapping[str, str], interruption: Interruption, errors: Seq
         environment,
         folder=folder,
         config=config,
+        verbose=environment.get("RUNNER_DEBUG") == "1",  # somebody asked for a log that says more
         on_secret=lambda secret: mask([secret], sys.stdout),
     )
     command = command or default_command(event, session.settings.publish_refs)
@@ -105,8 +109,9 @@ def _run(environment: Mapping[str, str], interruption: Interruption, errors: Seq
     try:
         if session.planned and session.planned.of_pull_request:
             session, command = for_pull_request(session), "plan"
-        sources = session.sources()
         leave = partial(_leave, interruption, session, environment)
+        leave(lambda: outline(session, command, ()))
+        sources = session.sources()
         run = replace(
             session.run(sources),
             stopping=interruption.stopping,

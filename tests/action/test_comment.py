@@ -82,6 +82,19 @@ def test_merge_into_a_branch_that_is_not_known_to_publish_promises_nothing(proje
         assert project.comment(7).splitlines()[1:4] == ["### Helm charts: merged", "", said]
 
 
+def test_push_that_plans_promises_nothing(project: Project) -> None:
+    project.open(7, "web", "1.0.1")
+    project.pull_request(7)
+    project.github.state.pulls[7].base_ref = "next"
+    (merged,) = project.merge(7)
+    payload = {"before": NOTHING, "commits": [{"id": merged}]}
+    step = project.run("push", payload, ref="refs/heads/next")
+    assert step.code == 0, step.errors + step.log
+    assert project.comment(7).splitlines()[3] == (
+        "If a run publishes `next`, what it makes of it will be said here."
+    )
+
+
 def test_report_of_an_older_plan_that_comes_late_replaces_no_newer_one(project: Project) -> None:
     head = project.open(7, "web", "1.0.1")
     for run, version, shown in ((20, "1.0.2", "1.0.2"), (19, "1.0.1", "1.0.2"), (20, "1.0.3", "1.0.3")):

@@ -43,7 +43,7 @@ class Place:
     closed: bool = False
     merged: bool = False
     base: str = ""
-    publishes: bool = True
+    publishes: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,11 +134,21 @@ class Commenter:
             found = self.github.pulls.of_workflow_run(event.workflow_run)
             if found is not None:
                 create = found.open and self._worth(report)
-                yield _place(found, create=create, publishes=self._publishes(found.base_ref))
+                yield self._place(found, create=create)
         elif event.name == "push":
             # A merge group is pushed later. A schedule or a dispatch brings no pull request: on the last one's merge it
             # would say "unchanged" where a release failed.
-            yield from (_place(pull, create=False) for pull in self._merged())
+            yield from (self._place(pull, create=False) for pull in self._merged())
+
+    def _place(self, pull: PullRequest, *, create: bool) -> Place:
+        return Place(
+            number=pull.number,
+            create=create,
+            closed=not pull.open,
+            merged=pull.merged,
+            base=pull.base_ref,
+            publishes=self._publishes(pull.base_ref),
+        )
 
     def _publishes(self, branch: str) -> bool:
         ref = f"refs/heads/{branch}"
@@ -205,17 +215,6 @@ def _reported(event: Event) -> tuple[int, int]:
     run = event.workflow_run or {"id": event.run_id, "run_attempt": event.run_attempt}
     number, attempt = (str(run.get(key) or "") for key in ("id", "run_attempt"))
     return int(number) if number.isdecimal() else 0, int(attempt) if attempt.isdecimal() else 0
-
-
-def _place(pull: PullRequest, *, create: bool, publishes: bool = True) -> Place:
-    return Place(
-        number=pull.number,
-        create=create,
-        closed=not pull.open,
-        merged=pull.merged,
-        base=pull.base_ref,
-        publishes=publishes,
-    )
 
 
 def _stage(report: document.Report, *, merged: bool) -> Stage:
