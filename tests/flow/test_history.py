@@ -314,6 +314,30 @@ def test_a_pull_request_in_a_shallow_clone_fetches_the_history_with_the_token(
     assert "s3cret" not in step.log.replace("::add-mask::s3cret", "") + step.errors
 
 
+def test_a_checkout_that_is_deeper_than_the_history_gets_the_tags_that_it_lacks(
+    project: Project, tmp_path: Path
+) -> None:
+    repo = project.repo
+    repo.write({"charts/web/a.yaml": "a: 1\n"})
+    before = repo.commit("feat!: released long ago")
+    assert statuses(project.push(before, bump="auto"))["web 2.0.0"] == "published"
+    repo.tag("web-2.0.0")
+    repo.write({"charts/web/a.yaml": "a: 2\n"})
+    repo.commit("fix: port")
+    deep = GitRepo.clone(repo.root, tmp_path / "deep", "--depth=99", "--no-tags")
+    assert (deep.git("rev-parse", "--is-shallow-repository"), deep.git("tag")) == ("false", "")
+    project.runner.workspace = deep.root
+    there = Project(deep, project.registry, project.runner)
+    inputs = {"bump": "auto", "comment": "off"}
+    gone = deep.git("remote", "get-url", "origin")
+    deep.git("remote", "set-url", "origin", str(tmp_path / "gone"))
+    step = there.pull_request(before, **inputs)
+    assert (step.code, "tags that this clone lacks do not count: cannot fetch" in step.summary) == (0, True)
+    deep.git("remote", "set-url", "origin", gone)
+    step = there.pull_request(before, **inputs)
+    assert (step.code, statuses(step)["web 2.0.1"]) == (0, "would-publish")
+
+
 def test_a_maintenance_branch_goes_on_from_its_own_release(project: Project) -> None:
     repo = project.repo
     repo.tag("web-1.0.0")

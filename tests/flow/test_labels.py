@@ -184,6 +184,14 @@ def test_title_counts_for_one_commit_where_the_repository_is_set_so(project: Pro
     assert said in project.plan().summary
 
 
+def test_title_that_would_release_what_no_commit_wants_released_is_read_ahead(project: Project) -> None:
+    (project.repo.root / ".oci-chart-publish.yaml").write_text("untyped: none\n")
+    project.open("wip", "wip", title="feat: two")
+    step = project.plan()
+    assert shown(step)[0] == "1.0.0"
+    assert "a squash merge as 'feat: two' makes it 1.1.0" in step.summary
+
+
 def test_title_that_says_the_same_is_not_worth_a_word(project: Project) -> None:
     project.open("fix: one", "fix: two", title="Two fixes")
     assert "squash" not in project.plan().summary

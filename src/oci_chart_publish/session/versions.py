@@ -75,8 +75,10 @@ class Versions:
             decision = decide(history, is_same=is_same)
         except ConflictError as error:
             raise error.at("Chart.yaml", key="version") from error
-        if decision.level == "none":
+        if decision.level == "none" and not decision.held:
             return decision
+        if history.base is None and self._whole[1]:
+            decision = _warned(decision, f"tags that this clone lacks do not count: {self._whole[1]}")
         if self.labels and self.labels.problem:
             decision = _warned(decision, f"labels of pull requests do not count: {self.labels.problem}")
         return self._squashed(decision, history, decide)
@@ -145,20 +147,34 @@ class Versions:
     @shared_property
     def releases(self) -> Releases:
         """The tags of the repository; missing history is fetched first."""
-        return Releases(
-            self._whole_repository(), preview_template=self.settings.preview_template, rev=self.revision
-        )
+        return Releases(self._whole[0], preview_template=self.settings.preview_template, rev=self.revision)
 
-    def _whole_repository(self) -> GitRepository:
+    @shared_property
+    def _whole(self) -> tuple[GitRepository, str]:
+        """The repository with history and tags, and what kept tags from being asked for where none were there."""
         repository = self.repository
         if repository is None:
-            raise ConfigError(f"bump: {self.settings.bump} needs a git repository", hint="use bump: chart")
-        if repository.is_shallow():
-            branch = (
-                self.event.ref.removeprefix("refs/heads/") if self.event.ref.startswith("refs/heads/") else ""
+            raise ConfigError(
+                f"bump: {self.settings.bump} needs a git repository",
+                hint="run it in a clone of the repository that the charts are in, or use bump: chart",
             )
-            repository.fetch_history(branch, self.settings.github_token, server=self.server_url)
-        return repository
+        branches = "refs/heads/"
+        branch = self.event.ref.removeprefix(branches) if self.event.ref.startswith(branches) else ""
+        shallow = repository.is_shallow()
+        if shallow or self._lacks_tags(repository):
+            try:
+                repository.fetch_history(branch, self.settings.github_token, server=self.server_url)
+            except ConfigError as error:
+                if shallow:
+                    raise
+                return repository, error.message
+        return repository, ""
+
+    def _lacks_tags(self, repository: GitRepository) -> bool:
+        """Tell whether there may be tags that a checkout left out: of a deep enough one that is no shallow clone."""
+        if not self.event.name or self.settings.release == "off" or not repository.origin():
+            return False
+        return not repository.tags().keys() - {self.event.ref.removeprefix("refs/tags/")}
 
     def subjects(self, name: str, folder: str, version: str) -> tuple[str, ...]:
         """Return the subjects of the commits since a chart's last release that touched it, newest first.
@@ -166,7 +182,7 @@ class Versions:
         Nothing where the history cannot be had: notes without a list of changes are still notes.
         """
         try:
-            repository = self._whole_repository()
+            repository, _ = self._whole
             return subjects_since(
                 repository,
                 repository.tags(),
