@@ -17,8 +17,8 @@ from oci_chart_publish.session.session import Session
 
 if TYPE_CHECKING:
     from oci_chart_publish.forge.github import GitHub
-    from oci_chart_publish.report.announce import Announcer
     from oci_chart_publish.report.comment import Commenter
+    from oci_chart_publish.report.release import Releaser
 
 _LISTED = 2048
 """Commits that the event of a push lists at most."""
@@ -34,7 +34,7 @@ def announced(session: Session, report: document.Report, stopping: threading.Eve
         return _untold(session, report)
     with github:
         if report.command == "publish" and session.event.pull_request is None:
-            report = _announcer(session, github, report, stopping).releases(report)
+            report = _releaser(session, github, report, stopping).releases(report)
         return report if stopping.is_set() else _commenter(session, github, report).comment(report)
 
 
@@ -63,19 +63,23 @@ def _untold(session: Session, report: document.Report) -> document.Report:
     return replace_struct(report, notes=(*report.notes, note)) if left_out else report
 
 
-def _announcer(
+def _releaser(
     session: Session, github: GitHub, report: document.Report, stopping: threading.Event
-) -> Announcer:
-    from oci_chart_publish.report.announce import Announcer  # noqa: PLC0415  (only where there is somebody to tell)
+) -> Releaser:
+    from oci_chart_publish.report.release import Releaser  # noqa: PLC0415  (only where there is somebody to tell)
 
     per_chart = session.per_chart(chart.path for chart in report.charts)
     versions = session.versions(per_chart)
     touched = session.touched(report.charts)
     again = int(session.event.run_attempt or 1) > 1
-    return Announcer(
+    settings = session.settings
+    return Releaser(
         github=github,
         event=session.event,
-        settings=session.settings,
+        kind=settings.release,
+        backfill=settings.backfill,
+        latest=settings.latest,
+        dry_run=settings.dry_run,
         blob=partial(_blob, session),
         tag_name=lambda chart: per_chart.template(chart.name).tag(chart.name, chart.version),
         versions=lambda chart, tags: per_chart.template(chart.name).versions(chart.name, tags),
@@ -109,10 +113,14 @@ def _commenter(session: Session, github: GitHub, report: document.Report) -> Com
     from oci_chart_publish.report.comment import Commenter  # noqa: PLC0415  (only where there is somebody to tell)
 
     touched = session.touched(report.charts)
+    settings = session.settings
     return Commenter(
         github=github,
         event=session.event,
-        settings=session.settings,
+        when=settings.comment,
+        key=settings.comment_key,
+        publish_refs=settings.publish_refs,
+        dry_run=settings.dry_run,
         pushed=partial(_pushed, session),
         touched=lambda chart: session.changes.paths is not None and touched(chart),
     )

@@ -21,7 +21,7 @@ NEVER = {
     "oci_chart_publish.layout.gc",
     "oci_chart_publish.promote",
     "oci_chart_publish.registry.chartrepo",
-    "oci_chart_publish.report.announce",
+    "oci_chart_publish.report.release",
 }
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import fnmatch
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from msgspec.structs import replace
 
@@ -18,7 +18,6 @@ from oci_chart_publish.forge.github.comments import RunMark, Stage
 from oci_chart_publish.report import compose, document
 from oci_chart_publish.report.markdown import IN_SUMMARY, render
 from oci_chart_publish.report.text import code, escaped
-from oci_chart_publish.settings import Settings
 
 if TYPE_CHECKING:
     from oci_chart_publish.forge.github import GitHub
@@ -48,11 +47,17 @@ class Place:
 
 @dataclass(frozen=True, kw_only=True)
 class Commenter:
-    """Writes the comment. ``pushed`` gives the commits of a push, ``touched`` tells which charts they changed."""
+    """Writes the comment called ``key``; ``when`` says in which cases a new one. With ``dry_run`` it only says where.
+
+    ``pushed`` gives the commits of a push, ``touched`` tells which charts they changed.
+    """
 
     github: GitHub
     event: Event
-    settings: Settings
+    when: Literal["always", "changes", "failures", "off"]
+    key: str
+    publish_refs: tuple[str, ...]
+    dry_run: bool
     pushed: Callable[[], frozenset[str]]
     touched: Callable[[document.Chart], bool]
 
@@ -62,7 +67,7 @@ class Commenter:
         Where a pull request is ``expected`` and there is none, or the token may not write, the report says so; it
         says what failed otherwise, as exit code 7.
         """
-        if self.settings.comment == "off":
+        if self.when == "off":
             return report
         try:
             places = list(self._places(report))
@@ -73,7 +78,7 @@ class Commenter:
             return compose.concluded(report, [error])
         if not places and expected:
             return _noted(report, "no pull request was found for this event, so no comment was written")
-        if self.settings.dry_run:
+        if self.dry_run:
             listed = ", ".join(f"#{place.number}" for place in places)
             return _noted(report, f"dry run: would comment on {listed}") if places else report
         return self._write(report, places)
@@ -102,7 +107,7 @@ class Commenter:
             report = self._with_earlier(report)
         self.github.comments.upsert(
             place.number,
-            self.settings.comment_key,
+            self.key,
             body(report, place, self._footer(report), self.event.url, final=mark.stage is not Stage.PLANNED),
             mark,
             revision=report.revision or "",
@@ -152,7 +157,7 @@ class Commenter:
 
     def _publishes(self, branch: str) -> bool:
         ref = f"refs/heads/{branch}"
-        listed = any(fnmatch.fnmatchcase(ref, pattern) for pattern in self.settings.publish_refs)
+        listed = any(fnmatch.fnmatchcase(ref, pattern) for pattern in self.publish_refs)
         return listed or branch == (self.event.default_branch or branch)
 
     def _merged(self) -> list[PullRequest]:
@@ -164,9 +169,9 @@ class Commenter:
 
     def _worth(self, report: document.Report) -> bool:
         """Whether a comment that is not there yet is wanted; drift is if this pull request had a hand in it."""
-        if self.settings.comment == "always":
+        if self.when == "always":
             return True
-        if self.settings.comment == "failures":
+        if self.when == "failures":
             return report.exit_code != 0
         return any(
             chart.status != "unchanged" and (chart.status != "drift" or chart.touched is True)

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 from msgspec.structs import replace
 
@@ -37,7 +38,6 @@ from oci_chart_publish.oci.digest import Digest
 from oci_chart_publish.report import compose, document
 from oci_chart_publish.report.detail import embedded
 from oci_chart_publish.report.notes import notes
-from oci_chart_publish.settings import Settings
 
 SUMS, REPORT = "SHA256SUMS", "report.json"
 _MEDIA_TYPES = {".tgz": "application/gzip", "prov": "text/plain"}
@@ -59,9 +59,10 @@ class Known:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Announcer:
-    """Makes tags and releases.
+class Releaser:
+    """Makes tags, or releases, as ``kind`` says (off: neither); ``backfill`` also those of older versions.
 
+    ``latest`` lets a release become the repository's latest; with ``dry_run`` the report says what would be made.
     ``tag_name`` gives a chart's git tag, ``versions`` those that git tags are of, ``subjects`` its commits since the
     version before, ``blob`` a part of what is published; ``begun`` tells whether an earlier attempt of this run may
     have published the chart.
@@ -69,7 +70,10 @@ class Announcer:
 
     github: GitHub
     event: Event
-    settings: Settings
+    kind: Literal["release", "tag", "off"]
+    backfill: bool
+    latest: bool
+    dry_run: bool
     blob: ReadBlob
     tag_name: TagName
     versions: Versions
@@ -79,9 +83,9 @@ class Announcer:
 
     def releases(self, report: document.Report) -> document.Report:
         """Tag and release what was published, and what an earlier attempt published and could not release."""
-        if self.settings.release == "off":
+        if self.kind == "off":
             return report
-        if self.settings.dry_run or report.dry_run:
+        if self.dry_run or report.dry_run:
             return self._would(report)
         problems: list[PublishError] = []
         charts = []
@@ -113,7 +117,7 @@ class Announcer:
             problems.append(self._refused(refused, denied) if denied else refused)
         left = sum(1 for chart in charts if chart.status == "published" and not chart.git_tag)
         if left and self.stopping():
-            what = "tag" if self.settings.release == "tag" else "release"
+            what = "tag" if self.kind == "tag" else "release"
             note = f"{left} charts have no {what} yet: the run was interrupted, run it again"
             report = replace(report, notes=(*report.notes, note))
         return compose.concluded(replace(report, charts=tuple(charts)), problems)
@@ -122,7 +126,7 @@ class Announcer:
         """Return the one error for all that the token may not make (now); only the first of them was tried."""
         number = f"{len(tags)} charts are" if len(tags) > 1 else "1 chart is"
         more = f" and {len(tags) - LISTED} more" if len(tags) > LISTED else ""
-        what = "tagged" if self.settings.release == "tag" else "released"
+        what = "tagged" if self.kind == "tag" else "released"
         then = (
             "Then re-run this job: another attempt makes what is missing."
             if error.limited
@@ -137,7 +141,7 @@ class Announcer:
 
     def _would(self, report: document.Report) -> document.Report:
         tags = [self.tag_name(chart) for chart in report.charts if chart.status == "would-publish"]
-        what = "tag" if self.settings.release == "tag" else "release"
+        what = "tag" if self.kind == "tag" else "release"
         note = f"dry run: would {what} {', '.join(tags)}"
         return replace(report, notes=(*report.notes, note)) if tags else report
 
@@ -148,7 +152,7 @@ class Announcer:
         }
         if not tags:
             return None
-        recent = self.github.releases.recent() if self.settings.release == "release" else ()
+        recent = self.github.releases.recent() if self.kind == "release" else ()
         by_tag: dict[str, Release] = {}
         for release in sorted(recent, key=lambda one: (sections.is_ours(one.body), not one.draft)):
             by_tag[release.tag] = release
@@ -165,7 +169,7 @@ class Announcer:
                 return chart
             there = known.releases.get(tag)
             return replace(chart, git_tag=tag, release_url=there.url if there and not there.draft else None)
-        if self.settings.release == "tag":
+        if self.kind == "tag":
             return self._tag(chart, tag, self._commit(report))
         return self._full_release(chart, tag, report)
 
@@ -173,7 +177,7 @@ class Announcer:
         """Whether a chart is to be tagged or released: made, repaired, or filled in because that is asked for."""
         if chart.status != "unchanged":
             return chart.status == "published"
-        if self.settings.backfill and chart.targets:
+        if self.backfill and chart.targets:
             return True
         return known is not None and self._unfinished(chart, self.tag_name(chart), known)
 
@@ -203,7 +207,7 @@ class Announcer:
             assets=self._assets(chart, report),
             prerelease="-" in chart.version.partition("+")[0],
             make_latest=MakeLatest.TRUE if self._is_latest(chart) else MakeLatest.FALSE,
-            adopt=self.settings.backfill,
+            adopt=self.backfill,
         )
         outcome = self.github.releases.ensure(spec)
         warnings = (*chart.warnings, *_warnings(chart, tag, outcome, spec.commit))
@@ -225,7 +229,7 @@ class Announcer:
 
         Registries know versions that never were released; where a run repairs, they have not been asked.
         """
-        if not self.settings.latest:
+        if not self.latest:
             return False
         version = ChartVersion.parse(chart.version)
         released = self.versions(chart, self.github.releases.published_tags())
