@@ -88,10 +88,15 @@ def _the_one_without(registries: Sequence[str], found: Credentials) -> str:
     )
 
 
+def everywhere(settings: Settings) -> tuple[str, ...]:
+    """Return the registries that charts go to, those of single charts included."""
+    own = (one.registries or () for one in settings.chart_settings.values())
+    return tuple(chain(settings.registries, *own))
+
+
 def keep_apart(settings: Settings) -> None:
     """Raise ConfigError where previews would lie among releases, for whoever asks there for the newest version."""
-    own = (one.registries or () for one in settings.chart_settings.values())
-    releases = {_place(registry) for registry in chain(settings.registries, *own)}
+    releases = {_place(registry) for registry in everywhere(settings)}
     if settings.preview and _place(settings.preview) in releases:
         raise ConfigError(
             f"preview: {settings.preview} is where releases go",

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from oci_chart_publish.build.build import Recipe
-from oci_chart_publish.build.dependencies import own
+from oci_chart_publish.build.dependencies.own import Own
 from oci_chart_publish.bump.rewrite import write_file
 from oci_chart_publish.chart.tree import FolderTree, Tree
 from oci_chart_publish.discover import find
@@ -33,7 +33,7 @@ from oci_chart_publish.registry.connect import PULL, PULL_PUSH
 from oci_chart_publish.registry.once import Once
 from oci_chart_publish.report import document
 from oci_chart_publish.session.changes import Changes, Touched
-from oci_chart_publish.session.connections import keep_apart
+from oci_chart_publish.session.connections import everywhere, keep_apart
 from oci_chart_publish.session.perchart import PerChart
 from oci_chart_publish.session.recipes import recipes
 from oci_chart_publish.session.stores import Stores
@@ -195,7 +195,11 @@ class Session:
         settings = self.settings
         once: Once[Fetcher] = Once()
         return DependencyPolicy(
-            is_own=own.Own.of(settings, self.source_url()),
+            is_own=Own.of(
+                registries=everywhere(settings),
+                urls=filter(None, [*settings.own_repositories, settings.rewrite_dependencies]),
+                page=self.source_url(),
+            ),
             aliases=settings.repositories,
             fetcher=None if settings.dependency == "skip" else partial(once.get, "", self._fetcher),
             tree=self._tree,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from oci_chart_publish.errors import ConfigError
 from oci_chart_publish.oci.reference import SCHEME, Repository
-from oci_chart_publish.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,16 +17,12 @@ class Own:
     urls: frozenset[str]
 
     @classmethod
-    def of(cls, settings: Settings, page: str) -> Own:
-        """Collect the URLs from the settings and from the repository's page (``https://github.com/OWNER/REPO``)."""
-        registries = [*settings.registries]
-        for chart in settings.chart_settings.values():
-            registries += chart.registries or ()
-        named = [
-            *settings.own_repositories,
-            *filter(None, [settings.rewrite_dependencies]),
-            *(f"{SCHEME}{registry.removeprefix(SCHEME)}" for registry in registries),
-        ]
+    def of(cls, *, registries: Iterable[str], urls: Iterable[str], page: str) -> Own:
+        """Collect the registries that charts go to, other ``urls``, and where the repository's page has its charts.
+
+        ``page`` is ``https://github.com/OWNER/REPO``.
+        """
+        named = [*urls, *(f"{SCHEME}{registry.removeprefix(SCHEME)}" for registry in registries)]
         owner, _, name = urlsplit(page).path.strip("/").partition("/")
         pages = [f"https://{owner}.github.io/{name}"] if owner and name and "/" not in name else []
         return cls(frozenset(map(normal, [*named, *pages])))
