@@ -22,6 +22,7 @@ NEVER = {
     "oci_chart_publish.promote",
     "oci_chart_publish.registry.chartrepo",
     "oci_chart_publish.report.release",
+    "oci_chart_publish.session.versions",
 }
 
 

@@ -37,7 +37,6 @@ from oci_chart_publish.session.connections import everywhere, keep_apart
 from oci_chart_publish.session.perchart import PerChart
 from oci_chart_publish.session.recipes import recipes
 from oci_chart_publish.session.stores import Stores
-from oci_chart_publish.session.versions import Versions
 from oci_chart_publish.settings import Layer, Settings, from_environment, from_file, resolve
 from oci_chart_publish.shared import shared_property
 
@@ -46,6 +45,7 @@ if TYPE_CHECKING:
     from oci_chart_publish.forge.github import GitHub
     from oci_chart_publish.session.labels import Labels
     from oci_chart_publish.session.planned import Planned
+    from oci_chart_publish.session.versions import Versions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -247,6 +247,8 @@ class Session:
 
     def versions(self, per_chart: PerChart) -> Versions:
         """Return the bump stage for these charts."""
+        from oci_chart_publish.session.versions import Versions  # noqa: PLC0415  (start-up: where they are decided)
+
         return Versions(
             settings=self.settings,
             per_chart=per_chart,
@@ -260,7 +262,7 @@ class Session:
     def _labels(self) -> Labels | None:
         if self.repository is None or self.settings.bump != "auto":
             return None
-        from oci_chart_publish.session.labels import Labels  # noqa: PLC0415  (start-up: only where versions are decided)
+        from oci_chart_publish.session.labels import Labels  # noqa: PLC0415  (start-up: where they decide)
 
         return Labels(
             event=self.event,
