@@ -5,12 +5,18 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 
+_REPORTING = frozenset({"plan", "publish", "verify"})
+
 
 def main() -> None:
     """Run the command line, or the action where the runner says so, and exit with its code."""
     import os  # noqa: PLC0415
 
     environment = dict(os.environ)  # noqa: TID251  (one of the two places that read the environment)
+    if _reports(environment):
+        from oci_chart_publish.interruption import listen_early  # noqa: PLC0415  (start-up: only what is used)
+
+        listen_early()
     if environment.get("GITHUB_ACTIONS") != "true":
         sys.exit(_run(environment))
     from oci_chart_publish.runnerlog import finish, guard  # noqa: PLC0415  (start-up: only what is used)
@@ -23,8 +29,17 @@ def main() -> None:
     sys.exit(code)
 
 
+def _reports(environment: Mapping[str, str]) -> bool:
+    """Tell whether this run will report what it did, interrupted or not."""
+    return _is_action(environment) or (len(sys.argv) > 1 and sys.argv[1] in _REPORTING)
+
+
+def _is_action(environment: Mapping[str, str]) -> bool:
+    return environment.get("GITHUB_ACTIONS") == "true" and len(sys.argv) == 1
+
+
 def _run(environment: Mapping[str, str]) -> int:
-    if environment.get("GITHUB_ACTIONS") == "true" and len(sys.argv) == 1:
+    if _is_action(environment):
         from oci_chart_publish.action import run_action  # noqa: PLC0415  (start-up: only what is used)
 
         return run_action(environment)

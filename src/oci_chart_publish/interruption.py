@@ -17,10 +17,17 @@ from oci_chart_publish.errors import ExitCode
 GRACE = 5.0
 """Seconds after which the process ends whatever it waits for; cache and registries are whole at any moment."""
 SAID = "interrupted; what was pushed stays, run again to go on"
-
-
 LAST = 1.5
 """Seconds in which what is left has to be said then: together less than the runner waits before SIGTERM."""
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_early = threading.Event()
+
+
+def listen_early() -> None:
+    """Take SIGINT and SIGTERM while the program is still being loaded, for the ``Interruption`` that will listen."""
+    for one in _SIGNALS:
+        signal.signal(one, lambda *_: _early.set())
 
 
 @dataclass(slots=True)
@@ -39,9 +46,14 @@ class Interruption:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def listen(self) -> None:
-        """Take SIGINT and SIGTERM; as PID 1 of a container a process ignores the latter otherwise."""
-        for one in (signal.SIGINT, signal.SIGTERM):
+        """Take SIGINT and SIGTERM; as PID 1 of a container a process ignores the latter otherwise.
+
+        One that came early (``listen_early``) counts: the run then begins, and reports that it did nothing.
+        """
+        for one in _SIGNALS:
             signal.signal(one, self._stop)
+        if _early.is_set():
+            self._stop()
 
     def leave(self, last: Callable[[], None]) -> None:
         """Say what is to be done, in another thread and within ``LAST`` seconds, where the process has to be ended.

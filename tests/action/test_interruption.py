@@ -6,6 +6,7 @@ import json
 import re
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -141,6 +142,85 @@ def test_a_registry_that_hangs_at_the_last_tag_costs_no_report(
     assert step.artifacts.count("oci://") == NUMBER - 1
     assert runner.took[0] < RUNNER_WAITS
     assert github.sent("POST") == []
+
+
+def says_that_it_did_nothing(step: Step) -> None:
+    assert step.code == 130, step.errors + step.log
+    assert (step.outputs["conclusion"], step.outputs["published"]) == ("interrupted", "false")
+    report = json.loads(Path(step.outputs["report"]).read_text())
+    assert report["conclusion"] == "interrupted"
+    assert [chart["status"] for chart in report["charts"]] == ["skipped"] * NUMBER
+    for chart in report["charts"]:
+        assert chart["error"]["message"] == "not published: the run was interrupted"
+    assert step.summary.startswith(f"### Helm charts: {NUMBER} skipped\n")
+    assert "::error::interrupted" in step.log
+    assert step.artifacts == ""
+
+
+def test_a_registry_that_hangs_where_blobs_go_up_costs_no_report(
+    runner: Cancelling, github: FakeGitHub
+) -> None:
+    registry = FakeRegistry()
+    try:
+        registry.next("POST .*/c7/blobs/uploads/", *[Reply(status=503, delay=20)] * 10)
+        runner.when = lambda: any("POST" in line and "/c7/" in line for line in registry.lines())
+        says_that_it_did_nothing(push(runner, registry))
+    finally:
+        registry.close()
+    assert runner.took[0] < RUNNER_WAITS
+    assert not any(store.tags for store in registry.stores.values())
+    assert github.sent("POST") == []
+
+
+# The signal comes when the first of the modules is looked for that take long to load.
+EARLY = """
+import os, signal, sys
+class Cancel:
+    def find_spec(self, name, *_):
+        if name in ("oci_chart_publish.action", "oci_chart_publish.cli.main"):
+            os.kill(os.getpid(), signal.{signal})
+sys.meta_path.insert(0, Cancel())
+sys.argv[0] = "oci-chart-publish"
+from oci_chart_publish.__main__ import main
+main()
+"""
+
+
+@pytest.mark.parametrize("number", ["SIGINT", "SIGTERM"])
+def test_a_signal_while_the_action_is_being_loaded_is_one_before_the_first_chart(
+    runner: Cancelling, github: FakeGitHub, number: str
+) -> None:
+    plain = Runner(workspace=runner.workspace, temp=runner.temp, api_url=runner.api_url)
+    plain.entry = (sys.executable, "-c", EARLY.format(signal=number))
+    registry = FakeRegistry()
+    try:
+        says_that_it_did_nothing(push(plain, registry))
+    finally:
+        registry.close()
+    assert registry.lines() == []
+    assert github.sent("POST") == []
+
+
+@pytest.mark.parametrize(
+    ("verb", "done"), [("plan", "planned"), ("publish", "published"), ("verify", "verified")]
+)
+def test_a_signal_while_the_command_line_is_being_loaded_is_reported(
+    tmp_path: Path, verb: str, done: str
+) -> None:
+    (tmp_path / "home").mkdir()
+    command = Command(folder=repository(tmp_path / "repo"), home=tmp_path / "home")
+    process = subprocess.run(
+        [sys.executable, "-c", EARLY.format(signal="SIGTERM"), verb, "--json", "--registry", "127.0.0.1:1/x"],
+        cwd=command.folder,
+        env=command.environment(),
+        capture_output=True,
+        check=False,
+        timeout=60,
+    )
+    assert process.returncode == 130, process.stderr
+    assert b"interrupted; what was pushed stays" in process.stderr
+    charts = json.loads(process.stdout)["charts"]
+    assert [chart["error"]["message"] for chart in charts] == [f"not {done}: the run was interrupted"] * 4
 
 
 def test_the_command_line_reports_what_it_did_as_well(tmp_path: Path) -> None:

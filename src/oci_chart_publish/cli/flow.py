@@ -106,6 +106,8 @@ def verify(environment: Mapping[str, str], /, **options: Any) -> int:  # noqa: A
 
 def _flow(name: str, stages: Stages, environment: Mapping[str, str], options: dict[str, Any]) -> int:
     """Resolve settings, run, report; return the exit code."""
+    interruption = Interruption()
+    interruption.listen()
     quiet, as_json = options.pop("quiet"), options.pop("as_json")
     session = Session.open(
         given({**options, "charts": options.pop("paths")}),
@@ -118,8 +120,6 @@ def _flow(name: str, stages: Stages, environment: Mapping[str, str], options: di
     )
     if session.writes and session.settings.dry_run:  # which the settings file may say, too
         session, stages = replace(session, writes=False), pipeline.plan
-    interruption = Interruption()
-    interruption.listen()
 
     def emit(report: document.Report) -> None:
         """Report what a run did that hangs where it was interrupted."""
@@ -132,6 +132,7 @@ def _flow(name: str, stages: Stages, environment: Mapping[str, str], options: di
                 f"{session.settings.from_plan} is the plan of a pull request, which is not merged",
                 hint="publish once it is; previews of it are made by the action, with preview:",
             )
+        interruption.leave(lambda: emit(outline(session, name, ())))
         sources = session.sources()
         run = replace(
             session.run(sources),

@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from typing import TypeGuard
 
 from oci_chart_publish.build.build import check_remembered
 from oci_chart_publish.errors import PublishError, SkippedError
@@ -26,6 +27,8 @@ from oci_chart_publish.push.reconcile import Action, Plan, State
 from oci_chart_publish.report import compose, document
 from oci_chart_publish.workers import Workers
 
+INTERRUPTED = "the run was interrupted"
+
 
 def plan(sources: Iterable[ChartSource], run: Run) -> tuple[document.Chart, ...]:
     """Build everything, compare it with the registries, and say what would be published."""
@@ -33,7 +36,8 @@ def plan(sources: Iterable[ChartSource], run: Run) -> tuple[document.Chart, ...]
     run.progress.start(len(surveyed))
     with Workers(run.jobs) as workers:
         promise = _Promise(check=run.check)
-        outcomes = _each_in_order(partial(_prepare_as_promised, promise), surveyed, run, workers)
+        so_far = _so_far(surveyed, broken, run, "planned")
+        outcomes = _each_in_order(partial(_prepare_as_promised, promise), surveyed, so_far, run, workers)
         outcomes = promise.all_or_none(outcomes)
         entries = _entries([*broken, *outcomes], run, workers, wrote=False)
     run.progress.stop()
@@ -46,12 +50,13 @@ def publish(sources: Iterable[ChartSource], run: Run) -> tuple[document.Chart, .
     run.progress.start(len(surveyed))
     with Workers(run.jobs) as workers:
         promise = _Promise(check=run.check)
-        outcomes = _each_in_order(partial(_prepare_and_upload, promise), surveyed, run, workers)
+        so_far = _so_far(surveyed, broken, run, "published")
+        outcomes = _each_in_order(partial(_prepare_and_upload, promise), surveyed, so_far, run, workers)
         outcomes = promise.all_or_none(outcomes)
         plans = [outcome for outcome in outcomes if isinstance(outcome, Plan)]
         failures = [outcome for outcome in outcomes if isinstance(outcome, Failure)]
-        plans = workers.each(partial(protocol.put_manifest, gather=workers.gather), plans)
-        finished = _tag_in_order(plans, [*broken, *failures], run, workers)
+        plans = workers.each(partial(_put_manifest, run=run, workers=workers), plans)
+        finished = _tag_in_order(plans, [*broken, *failures], so_far, run, workers)
         finished = _named_in_layout(finished, run)
         entries = _entries([*broken, *failures, *finished], run, workers, wrote=True)
     run.progress.stop()
@@ -66,20 +71,50 @@ def verify(sources: Iterable[ChartSource], run: Run) -> tuple[document.Chart, ..
     surveyed, broken = survey(sources, run.dependencies)
     run.progress.start(len(surveyed))
     with Workers(run.jobs) as workers:
-        outcomes = _each_in_order(prepare, surveyed, run, workers)
-        checked = workers.each(partial(_check, workers=workers), outcomes)
+        so_far = _so_far(surveyed, broken, run, "verified")
+        outcomes = _each_in_order(prepare, surveyed, dict(so_far), run, workers)
+        checked = workers.each(partial(_check, so_far=so_far, run=run, workers=workers), outcomes)
         entries = _entries([*broken, *checked], run, workers, wrote=True)
     run.progress.stop()
     return entries
 
 
-def _check(outcome: Outcome, workers: Workers) -> Outcome:
+def _so_far(
+    surveyed: Sequence[Surveyed], broken: Sequence[Failure], run: Run, done: str
+) -> dict[str, Outcome]:
+    """Return what has become of the charts of a run by name, to be kept up to date: nothing as yet.
+
+    It is what is reported where the run is interrupted and hangs: then what is under way counts as not ``done``.
+    """
+    why = SkippedError(f"not {done}: {INTERRUPTED}")
+    so_far: dict[str, Outcome] = {one.metadata.name: failure(one, why) for one in surveyed}
+    writes = done == "published"
+
+    def landed() -> list[document.Chart]:
+        outcomes = [
+            one.skipped(why.message) if _is_under_way(one) and writes else one for one in so_far.values()
+        ]
+        return [_entry(one, wrote=done != "planned") for one in (*broken, *outcomes)]
+
+    run.landed(landed)
+    return so_far
+
+
+def _is_under_way(outcome: Outcome) -> TypeGuard[Plan]:
+    return isinstance(outcome, Plan) and outcome.going and not outcome.done
+
+
+def _check(outcome: Outcome, so_far: dict[str, Outcome], run: Run, workers: Workers) -> Outcome:
     if isinstance(outcome, Failure):
+        so_far[outcome.name] = outcome
         return outcome
+    if run.stopping.is_set():
+        return so_far[outcome.artifact.name]
     found = [finding for finding in outcome.findings if finding.state not in {State.FAILED, State.UNKNOWN}]
     errors = workers.gather([partial(protocol.verify_site, outcome.artifact, finding) for finding in found])
     for finding, error in zip(found, errors, strict=True):
         outcome = outcome if error is None else outcome.failed(finding.site, error)
+    so_far[outcome.artifact.name] = outcome
     return outcome
 
 
@@ -128,17 +163,25 @@ Prepare = Callable[[Surveyed, "Decisions", "Shelf", Run, Workers], Outcome]
 
 
 def _each_in_order(
-    prepare: Prepare, surveyed: Sequence[Surveyed], run: Run, workers: Workers
+    prepare: Prepare,
+    surveyed: Sequence[Surveyed],
+    so_far: dict[str, Outcome],
+    run: Run,
+    workers: Workers,
 ) -> list[Outcome]:
-    """Decide every version, then prepare every chart, those that others embed before them."""
-    decisions = decide_versions(surveyed, run, workers)
+    """Decide every version, then prepare every chart, those that others embed before them.
+
+    Once the run is to stop, no other chart is begun: it stays what it is in ``so_far``.
+    """
+    decisions = Decisions() if run.stopping.is_set() else decide_versions(surveyed, run, workers)
     shelf = Shelf(surveyed=tuple(surveyed), run=run)
     by_name = {one.metadata.name: one for one in surveyed}
 
     def prepare_one(name: str) -> Outcome:
-        outcome = prepare(by_name[name], decisions, shelf, run, workers)
-        shelf.put(by_name[name].source.path, outcome)
-        return outcome
+        if not run.stopping.is_set():
+            so_far[name] = prepare(by_name[name], decisions, shelf, run, workers)
+        shelf.put(by_name[name].source.path, so_far[name])
+        return so_far[name]
 
     graph = {name: one.dependencies for name, one in by_name.items()}
     return list(workers.in_order(graph, prepare_one).values())
@@ -182,7 +225,7 @@ def _prepare_and_upload(
     promise: _Promise, one: Surveyed, decisions: Decisions, shelf: Shelf, run: Run, workers: Workers
 ) -> Outcome:
     outcome = _prepare_as_promised(promise, one, decisions, shelf, run, workers)
-    if isinstance(outcome, Failure) or promise.broken:
+    if isinstance(outcome, Failure) or promise.broken or run.stopping.is_set():
         return outcome
     if outcome.going:
         try:
@@ -192,14 +235,23 @@ def _prepare_and_upload(
     return protocol.upload(outcome, run.layout, workers.gather)
 
 
+def _put_manifest(plan: Plan, run: Run, workers: Workers) -> Plan:
+    if run.stopping.is_set() and plan.going:
+        return plan.skipped(f"not published: {INTERRUPTED}")
+    return protocol.put_manifest(plan, workers.gather)
+
+
 def _tag_in_order(
-    plans: Sequence[Plan], failures: Sequence[Failure], run: Run, workers: Workers
+    plans: Sequence[Plan],
+    failures: Sequence[Failure],
+    so_far: dict[str, Outcome],
+    run: Run,
+    workers: Workers,
 ) -> list[Outcome]:
     """Write tags, dependencies first; a chart whose dependency failed is left alone."""
     by_name = {plan.artifact.name: plan for plan in plans}
     bad = {failure.name for failure in failures}
-    so_far: dict[str, Outcome] = dict(by_name)
-    run.landed(lambda: [_entry(one, wrote=True) for one in (*failures, *so_far.values())])
+    so_far.update(by_name)
 
     def tag(name: str) -> Outcome:
         outcome = so_far[name] = _tag(_unless_blocked(by_name[name], bad), run, workers)
@@ -230,7 +282,7 @@ def _tag(outcome: Outcome, run: Run, workers: Workers) -> Outcome:
     if isinstance(outcome, Failure) or not outcome.going:
         return outcome
     if run.stopping.is_set():
-        return outcome.skipped("not published: the run was interrupted")
+        return outcome.skipped(f"not published: {INTERRUPTED}")
     tagged = protocol.put_tags(outcome, workers.gather, overwrite=run.overwrite)
     run.progress.step(outcome.artifact.name, "published" if tagged.done else "failed")
     return tagged

@@ -102,7 +102,7 @@ class Run:
 
     ``check`` stops a chart that is about to be published, ``refuse`` a run by the names of its charts; ``ignored``
     gives by a chart's name what tells which of its files may change without a new version (None: none).
-    ``landed`` is told, from the first tag on, what to ask for what has become of the charts so far.
+    ``landed`` is told, as soon as the charts are known, what to ask for what has become of the charts so far.
     """
 
     layout: NamedTarget
