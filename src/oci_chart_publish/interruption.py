@@ -10,7 +10,6 @@ import signal
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from oci_chart_publish.errors import ExitCode
 
@@ -30,7 +29,6 @@ def listen_early() -> None:
         signal.signal(one, lambda *_: _early.set())
 
 
-@dataclass(slots=True)
 class Interruption:
     """``stopping`` is set by the first signal, and the process given ``grace`` seconds to report what it did.
 
@@ -38,12 +36,14 @@ class Interruption:
     descriptor ``stream``, and it ends.
     """
 
-    stopping: threading.Event = field(default_factory=threading.Event)
-    grace: float = GRACE
-    said: str = SAID
-    stream: int = 2
-    _last: Callable[[], None] | None = None
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    # No dataclass: what that imports takes as long as Python to start, and signals are to be heard before.
+    def __init__(self, *, grace: float = GRACE, said: str = SAID, stream: int = 2) -> None:
+        self.stopping = threading.Event()
+        self.grace = grace
+        self.said = said
+        self.stream = stream
+        self._last: Callable[[], None] | None = None
+        self._lock = threading.Lock()
 
     def listen(self) -> None:
         """Take SIGINT and SIGTERM; as PID 1 of a container a process ignores the latter otherwise.
