@@ -26,8 +26,6 @@ from oci_chart_publish.push.reconcile import Plan, State
 from oci_chart_publish.push.same import chart_layer
 from oci_chart_publish.report import document
 
-MOVING = frozenset({"published", "would-publish"})
-
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Described:
@@ -43,7 +41,7 @@ def describe(entry: document.Chart, plan: Plan, layout: Source, *, size_budget: 
 
     A chart whose release secret would be larger than ``size_budget`` bytes (0: no limit) is warned of.
     """
-    if entry.status not in MOVING | {"conflict", "drift"}:
+    if entry.status not in {*document.MOVED, "conflict", "drift"}:
         return Described(entry=entry)
     try:
         ours = _load(plan.artifact.manifest, layout)
@@ -52,7 +50,7 @@ def describe(entry: document.Chart, plan: Plan, layout: Source, *, size_budget: 
     size = release_size(ours)
     warnings = (*entry.warnings, _too_large(size)) if 0 < size_budget < size else entry.warnings
     entry = replace(entry, release_size=size, version_line=_version_line(ours), warnings=warnings)
-    return _moving(entry, plan, ours) if entry.status in MOVING else _in_conflict(entry, plan, ours)
+    return _moving(entry, plan, ours) if entry.status in document.MOVED else _in_conflict(entry, plan, ours)
 
 
 def _too_large(size: int) -> str:

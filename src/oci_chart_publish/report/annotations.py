@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from oci_chart_publish.errors import ExitCode
-from oci_chart_publish.report.document import Chart, Problem, Report
+from oci_chart_publish.report.document import FAILING, Chart, Problem, Report
 
 Level = Literal["error", "warning", "notice"]
 
@@ -50,7 +50,7 @@ def _chart(chart: Chart) -> Iterator[Annotation]:
 
 
 def _problem(chart: Chart, problem: Problem) -> Annotation:
-    level: Level = "error" if chart.status in {"failed", "conflict"} else "notice"
+    level: Level = "error" if chart.status in FAILING else "notice"
     title = f"{chart.name} {chart.version}".strip()
     line = problem.line if problem.path else chart.version_line
     return Annotation(

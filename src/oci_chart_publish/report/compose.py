@@ -143,9 +143,9 @@ def exit_code(charts: Sequence[document.Chart]) -> ExitCode:
     """Return the exit code that the charts stand for; conflicts that became drift or unknown targets do not count."""
     kinds: list[str] = []
     for chart in charts:
-        if chart.status not in {"failed", "conflict"}:
+        if chart.status not in document.FAILING:
             continue
-        problems = [t.error for t in chart.targets if t.error and t.status in {"failed", "conflict"}]
+        problems = [t.error for t in chart.targets if t.error and t.status in document.FAILING]
         kinds += [p.kind for p in ([chart.error] if chart.error else problems)] + [p.kind for p in problems]
     return worst(_CODES.get(kind, ExitCode.UNEXPECTED) for kind in kinds)
 
@@ -158,7 +158,7 @@ def conclusion(charts: Sequence[document.Chart], code: ExitCode) -> document.Con
         return "conflict"
     if code is not ExitCode.DONE:
         return "failure"
-    moved = any(chart.status in {"published", "would-publish"} for chart in charts)
+    moved = any(chart.status in document.MOVED for chart in charts)
     return "success" if moved else "nothing"
 
 

@@ -12,21 +12,8 @@ from urllib.parse import quote
 
 from oci_chart_publish.report.document import Chart, Problem, Report, Target
 from oci_chart_publish.report.sizes import diagram
+from oci_chart_publish.report.status import SHOWN, became
 from oci_chart_publish.report.text import cell_code, change, code, escaped, markup, plain, short, size
-
-LABELS = {
-    "failed": "❌ failed",
-    "conflict": "⛔ conflict",
-    "unknown": "❔ unknown",
-    "would-publish": "🆕 would publish",
-    "published": "✅ published",
-    "released": "✅ released",
-    "tagged": "✅ tagged",
-    "skipped": "⏭️ skipped",
-    "drift": "🟠 drift",
-    "unchanged": "unchanged",
-}
-"""Words for what became of a chart, worst first; drift is nobody's fault here and comes late."""
 
 _LISTED = 20
 """Files or values listed for one chart before the rest is only counted."""
@@ -74,22 +61,12 @@ def embedded(report: Report) -> dict[str, tuple[str, ...]]:
     return {chart.name: tuple(folders(chart)) for chart in report.charts if chart.bump and chart.dependencies}
 
 
-def became(chart: Chart) -> str:
-    """Return what became of a chart, a key of ``LABELS``: its status, or what followed where it had been published.
-
-    An attempt of the run that ended between registry and release leaves that to the next one.
-    """
-    if chart.status != "unchanged" or not chart.released:
-        return chart.status
-    return "released" if chart.release_url else "tagged"
-
-
 def row(chart: Chart, page: Page) -> str:
     """Return the row of the table: name, version, status, size, digest."""
     cells = (
         f"**{escaped(chart.name)}**",
         _version(chart, page),
-        LABELS[became(chart)] + (" ⚠️" if chart.warnings else ""),
+        SHOWN[became(chart)].label + (" ⚠️" if chart.warnings else ""),
         " ".join(part for part in (size(chart.size), _size_change(chart)) if part),
         cell_code(short(chart.digest)),
     )
@@ -198,7 +175,7 @@ def _digests(chart: Chart) -> Iterator[str]:
 
 def _where_target(chart: Chart, target: Target) -> str:
     digest = f", holds {code(target.digest)}" if target.digest and target.digest != chart.digest else ""
-    return f"- {code(target.reference)}: {LABELS[target.status]}{digest}"
+    return f"- {code(target.reference)}: {SHOWN[target.status].label}{digest}"
 
 
 def commands(chart: Chart, beside: Sequence[str] = ()) -> list[str]:

@@ -16,6 +16,10 @@ from msgspec import Meta, Struct
 Status = Literal[
     "published", "unchanged", "would-publish", "conflict", "drift", "failed", "skipped", "unknown"
 ]
+MOVED: frozenset[Status] = frozenset({"published", "would-publish"})
+"""Statuses of charts that a run published, or would publish."""
+FAILING: frozenset[Status] = frozenset({"failed", "conflict"})
+"""Statuses for which a run fails."""
 Conclusion = Literal["success", "nothing", "conflict", "failure", "interrupted"]
 
 Bytes = Annotated[int, Meta(ge=0, le=2**53 - 1)]
@@ -226,6 +230,6 @@ def count(charts: tuple[Chart, ...]) -> Totals:
     numbers = dict.fromkeys(Totals.__struct_fields__, 0)
     for chart in charts:
         numbers[chart.status.replace("-", "_")] += 1
-        if chart.status in {"published", "would-publish"}:
+        if chart.status in MOVED:
             numbers["size"] += chart.size or 0
     return Totals(**{**numbers, "charts": len(charts)})

@@ -10,9 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from oci_chart_publish.report.detail import (
-    LABELS,
     Page,
-    became,
     commands,
     detail,
     digest_item,
@@ -23,6 +21,7 @@ from oci_chart_publish.report.detail import (
 )
 from oci_chart_publish.report.document import Chart, Problem, Report
 from oci_chart_publish.report.sizes import worth_drawing
+from oci_chart_publish.report.status import SHOWN, became, ordered, tally
 from oci_chart_publish.report.text import escaped, units
 
 IN_REPORT = "the JSON report has everything"
@@ -31,19 +30,6 @@ IN_SUMMARY = "the step summary of the run has more, and the JSON report everythi
 ERRORS = 100
 """Errors that are listed where there is no report."""
 
-_WORDS = {
-    "failed": "failed",
-    "conflict": "in conflict",
-    "unknown": "not known",
-    "would-publish": "to publish",
-    "published": "published",
-    "released": "released",
-    "tagged": "tagged",
-    "skipped": "skipped",
-    "drift": "drifted",
-    "unchanged": "unchanged",
-}
-_ORDER = tuple(LABELS)
 _HEAD = "| chart | version | status | size | digest |\n|:--|:--|:--|--:|:--|"
 _SPARE = 500
 """UTF-16 units for saying what was left out."""
@@ -82,11 +68,6 @@ def render_errors(errors: Sequence[Problem]) -> str:
             "",
         ]
     )
-
-
-def ordered(report: Report) -> list[Chart]:
-    """Return the charts, worst first."""
-    return sorted(report.charts, key=lambda chart: (_ORDER.index(became(chart)), chart.path, chart.name))
 
 
 def is_foreign(chart: Chart) -> bool:
@@ -136,10 +117,7 @@ def _table(rows: Sequence[str]) -> str:
 
 
 def _headline(report: Report) -> str:
-    counts: dict[str, int] = {}
-    for chart in report.charts:
-        counts[became(chart)] = counts.get(became(chart), 0) + 1
-    parts = [f"{counts[key]} {_WORDS[key]}" for key in _ORDER if key in counts]
+    parts = [f"{number} {SHOWN[key].counted}" for key, number in tally(report).items()]
     dry = " (dry run)" if report.dry_run and report.command != "plan" else ""
     return f"### Helm charts: {', '.join(parts) or 'none found'}{dry}"
 
@@ -174,7 +152,7 @@ def _foreign(charts: Sequence[Chart], page: Page, lines: Sequence[str]) -> str:
     if not lines:
         return ""
     by = "this pull request" if page.pull_request else "this run"
-    return folded(f"{LABELS['drift']}: {len(charts)} not changed by {by}", "\n".join(lines))
+    return folded(f"{SHOWN['drift'].label}: {len(charts)} not changed by {by}", "\n".join(lines))
 
 
 @dataclass(slots=True)

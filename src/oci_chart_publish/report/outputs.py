@@ -24,7 +24,7 @@ _LEAST = ("name", "path", "version", "status", "digest", "size")
 
 def moved(report: Report) -> list[Chart]:
     """Return the charts that this run published, or would publish."""
-    return [chart for chart in report.charts if chart.status in {"published", "would-publish"}]
+    return [chart for chart in report.charts if chart.status in document.MOVED]
 
 
 def outputs(report: Report) -> dict[str, str]:

@@ -6,24 +6,11 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import TextIO
 
-from oci_chart_publish.report.detail import became
-from oci_chart_publish.report.document import Chart, Problem, Report
-from oci_chart_publish.report.markdown import ordered
+from oci_chart_publish.report.document import FAILING, Chart, Problem, Report
+from oci_chart_publish.report.status import SHOWN, became, ordered, tally
 from oci_chart_publish.report.text import plain, short, size
 
 HEAD = ("CHART", "VERSION", "STATUS", "SIZE", "DIGEST", "WHERE")
-_STYLES = {
-    "failed": "bold red",
-    "conflict": "bold red",
-    "unknown": "yellow",
-    "drift": "yellow",
-    "published": "green",
-    "released": "green",
-    "tagged": "green",
-    "would-publish": "cyan",
-    "unchanged": "dim",
-    "skipped": "dim",
-}
 
 
 def rows(report: Report) -> list[tuple[str, ...]]:
@@ -64,14 +51,13 @@ def _problem(chart: Chart, error: Problem) -> str:
     said = (plain(chart.name), plain(place, 1000), plain(error.message, 2000))
     text = ": ".join(part for part in said if part)
     hint = f"\n  -> {plain(error.hint, 2000)}" if error.hint else ""
-    word = "error" if chart.status in {"failed", "conflict"} else chart.status
+    word = "error" if chart.status in FAILING else chart.status
     return f"{word}: {text}{hint}"
 
 
 def summary(report: Report) -> str:
     """Return one line that counts the charts by status."""
-    counts = {key: sum(1 for chart in report.charts if became(chart) == key) for key in _STYLES}
-    parts = [f"{number} {key}" for key, number in counts.items() if number]
+    parts = [f"{number} {key}" for key, number in tally(report).items()]
     moved = f" ({size(report.totals.size)})" if report.totals.size else ""
     return f"{len(report.charts)} charts: {', '.join(parts) or 'nothing'}{moved}"
 
@@ -105,7 +91,7 @@ def _show_rich(report: Report, stream: TextIO) -> None:
     for title in HEAD:
         table.add_column(title, justify="right" if title == "SIZE" else "left", overflow="fold")
     for cells in rows(report):
-        style = _STYLES.get(cells[2], "")
+        style = SHOWN[cells[2]].style
         table.add_row(*(Text(cell, style=style if i == 2 else "") for i, cell in enumerate(cells)))
     Console(file=stream, soft_wrap=False).print(table)
 
