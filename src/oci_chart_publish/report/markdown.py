@@ -43,16 +43,48 @@ def render(
     ``home`` is the page of the repository, below which releases are linked to, and ``elsewhere`` says where all of
     what had to be left out is.
     """
-    page = Page.of(report, home)
-    charts = ordered(report)
-    foreign = [chart for chart in charts if is_foreign(chart)]
-    moved = [chart for chart in charts if not _is_quiet(chart) and not is_foreign(chart)]
-    drawn = frozenset(map(id, worth_drawing(moved)))
+    parts = _Parts.of(report, Page.of(report, home), footer)
+    drawn = frozenset(map(id, worth_drawing(parts.moved)))
     for diagrams in (drawn, frozenset[int]()) if drawn else (drawn,):
-        text = _joined(_whole(report, moved, foreign, page, diagrams, footer), limit)
+        text = _joined(_whole(parts, diagrams), limit)
         if text is not None:
             return text
-    return _fitted(report, moved, foreign, page, limit, footer, elsewhere)
+    return _fitted(parts, limit, elsewhere)
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Parts:
+    """What the Markdown is made of.
+
+    ``moved`` are the charts that there is something to say of, worst first, ``foreign`` those in drift that nothing
+    reported brought about; ``wrong`` and ``drift`` are the problems of either, a line each.
+    """
+
+    report: Report
+    page: Page
+    moved: Sequence[Chart]
+    foreign: Sequence[Chart]
+    wrong: Sequence[str]
+    drift: Sequence[str]
+    notes: Sequence[str]
+    footer: str
+
+    @classmethod
+    def of(cls, report: Report, page: Page, footer: str) -> _Parts:
+        """Sort the charts of a report into what is shown of them."""
+        charts = ordered(report)
+        foreign = [chart for chart in charts if is_foreign(chart)]
+        moved = [chart for chart in charts if not _is_quiet(chart) and not is_foreign(chart)]
+        return cls(
+            report=report,
+            page=page,
+            moved=moved,
+            foreign=foreign,
+            wrong=[line for chart in moved for line in problems(chart)],
+            drift=[line for chart in foreign for line in problems(chart)],
+            notes=[f"> {escaped(note, 1000)}\n" for note in report.notes],
+            footer=footer,
+        )
 
 
 def render_errors(errors: Sequence[Problem]) -> str:
@@ -93,23 +125,16 @@ def _joined(blocks: Iterable[str], limit: int) -> str | None:
     return "\n\n".join(parts) + "\n"
 
 
-def _whole(
-    report: Report,
-    moved: Sequence[Chart],
-    foreign: Sequence[Chart],
-    page: Page,
-    drawn: frozenset[int],
-    footer: str,
-) -> Iterator[str]:
-    yield _headline(report)
-    yield "\n".join(line for chart in moved for line in problems(chart))
-    yield _table([row(chart, page) for chart in moved])
-    yield _unchanged(report)
-    yield _quoted(_notes(report))
-    for chart in moved:
-        yield detail(chart, page, drawn=id(chart) in drawn)
-    yield _foreign(foreign, page, [line for chart in foreign for line in problems(chart)])
-    yield footer
+def _whole(parts: _Parts, drawn: frozenset[int]) -> Iterator[str]:
+    yield _headline(parts.report)
+    yield "\n".join(parts.wrong)
+    yield _table([row(chart, parts.page) for chart in parts.moved])
+    yield _unchanged(parts.report)
+    yield _quoted(parts.notes)
+    for chart in parts.moved:
+        yield detail(chart, parts.page, drawn=id(chart) in drawn)
+    yield _foreign(parts, parts.drift)
+    yield parts.footer
 
 
 def _table(rows: Sequence[str]) -> str:
@@ -139,20 +164,16 @@ def _ignored(chart: Chart) -> str:
     return f" (but for {', '.join(chart.ignored[:3])}{more})" if chart.ignored else ""
 
 
-def _notes(report: Report) -> list[str]:
-    return [f"> {escaped(note, 1000)}\n" for note in report.notes]
-
-
 def _quoted(notes: Sequence[str]) -> str:
     """Return notes one below the other; without a blank line between them they would be one paragraph."""
     return "\n".join(notes).rstrip("\n")
 
 
-def _foreign(charts: Sequence[Chart], page: Page, lines: Sequence[str]) -> str:
+def _foreign(parts: _Parts, lines: Sequence[str]) -> str:
     if not lines:
         return ""
-    by = "this pull request" if page.pull_request else "this run"
-    return folded(f"{SHOWN['drift'].label}: {len(charts)} not changed by {by}", "\n".join(lines))
+    by = "this pull request" if parts.page.pull_request else "this run"
+    return folded(f"{SHOWN['drift'].label}: {len(parts.foreign)} not changed by {by}", "\n".join(lines))
 
 
 @dataclass(slots=True)
@@ -179,53 +200,42 @@ class _Room:
         return found
 
 
-def _fitted(
-    report: Report,
-    moved: Sequence[Chart],
-    foreign: Sequence[Chart],
-    page: Page,
-    limit: int,
-    footer: str,
-    elsewhere: str,
-) -> str:
+def _fitted(parts: _Parts, limit: int, elsewhere: str) -> str:
     """Return what fits: problems, notes and rows before the details of one chart."""
-    headline = _headline(report)
+    headline = _headline(parts.report)
     if units(headline) + 1 > limit:
         return headline.removeprefix("### ")[:limit]  # plain words of ours
     room = _Room(limit - units(headline) - 1 - _SPARE)
-    ending = room.take([footer], limit // 4)
-    wrong = [line for chart in moved for line in problems(chart)]
-    shown_wrong = room.take(wrong, room.left // 3)
-    notes = _notes(report)
-    shown_notes = room.take(notes, room.left // 4)
-    shown = room.take((row(chart, page) for chart in moved), room.left, units(_HEAD) + 3)
-    drift = [line for chart in foreign for line in problems(chart)]
-    title = units(_foreign(foreign, page, [""])) + 2
-    shown_drift = room.take(drift, room.left // 4, title)
-    unchanged = room.take([_unchanged(report)], room.left // 4)
-    details, digests = _detailed(moved[: len(shown)], page, room)
+    ending = room.take([parts.footer], limit // 4)
+    wrong = room.take(parts.wrong, room.left // 3)
+    notes = room.take(parts.notes, room.left // 4)
+    rows = room.take((row(chart, parts.page) for chart in parts.moved), room.left, units(_HEAD) + 3)
+    drift = room.take(parts.drift, room.left // 4, units(_foreign(parts, [""])) + 2)
+    unchanged = room.take([_unchanged(parts.report)], room.left // 4)
+    moved = parts.moved
+    details, digests = _detailed(moved[: len(rows)], parts.page, room)
     with_digest = sum(1 for chart in moved if chart.digest)
     known = sum(1 for chart in moved[: len(details)] if chart.digest) + len(digests)
     left_out = [
-        *_counted("", len(wrong) - len(shown_wrong), f" of {len(wrong)} problems"),
-        *_counted("", len(moved) - len(shown), f" of {len(moved)} rows"),
+        *_counted("", len(parts.wrong) - len(wrong), f" of {len(parts.wrong)} problems"),
+        *_counted("", len(moved) - len(rows), f" of {len(moved)} rows"),
         *_counted("the details of ", len(moved) - len(details), " charts"),
         *_counted("the digests of ", with_digest - known, " charts"),
-        *_counted("", len(drift) - len(shown_drift), f" of {len(drift)} that drifted"),
-        *_counted("", len(notes) - len(shown_notes), f" of {len(notes)} notes"),
+        *_counted("", len(parts.drift) - len(drift), f" of {len(parts.drift)} that drifted"),
+        *_counted("", len(parts.notes) - len(notes), f" of {len(parts.notes)} notes"),
     ]
     blocks = [
         headline,
-        "\n".join(shown_wrong),
-        _table(shown),
+        "\n".join(wrong),
+        _table(rows),
         f"Left out for its length: {', '.join(left_out)}; {elsewhere}."
         if left_out and room.left >= 0
         else "",
         *unchanged,
-        _quoted(shown_notes),
+        _quoted(notes),
         *details,
         _digests(moved[len(details) :], digests),
-        _foreign(foreign, page, shown_drift),
+        _foreign(parts, drift),
         *ending,
     ]
     return _joined(blocks, limit) or f"{headline}\n"
