@@ -13,11 +13,9 @@ from msgspec.structs import replace
 
 from oci_chart_publish.report.document import Chart
 
-Touched = Callable[[Chart], bool]
-
 
 def settle(
-    charts: Sequence[Chart], policy: Literal["touched", "all", "warn"], touched: Touched
+    charts: Sequence[Chart], policy: Literal["touched", "all", "warn"], touched: Callable[[Chart], bool]
 ) -> tuple[Chart, ...]:
     """Return the charts with every conflict that must not fail the run turned into drift.
 
