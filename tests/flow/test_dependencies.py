@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -111,17 +112,37 @@ def embedded(run: Command, report: dict[str, Any], name: str = "top") -> bytes:
     return dict(files(load_archive(layer(run, entry), title=name)))["charts/base/values.yaml"]
 
 
+@pytest.fixture
+def published(tmp_path: Path) -> Callable[[str], Command]:
+    """Publish a `base` to a place."""
+
+    def publish(place: str) -> Command:
+        folder = tmp_path / "repo"
+        chart(folder, "base", "0.1.0")
+        run = command(tmp_path, folder)
+        assert run.publish(place).code == 0
+        return run
+
+    return publish
+
+
+def drift(run: Command) -> None:
+    """Let the tree of `base` go on without a new version."""
+    (run.folder / "charts/base/values.yaml").write_text("drifted: true\n")
+
+
+def embed_by_url(run: Command, place: str) -> Path:
+    return chart(run.folder, "top", "1.0.0", {"base": "^0.1.0"}, repository=f"oci://{place}")
+
+
 def test_dependency_by_url_is_embedded_as_published_and_by_file_as_in_the_tree(
-    tmp_path: Path, plain_registry: Registry
+    tmp_path: Path, plain_registry: Registry, published: Callable[[str], Command]
 ) -> None:
-    folder = tmp_path / "repo"
     place = f"{plain_registry.host}/drifted"
-    base = chart(folder, "base", "0.1.0")
-    run = command(tmp_path, folder)
-    assert run.publish(place).code == 0
-    (base / "values.yaml").write_text("drifted: true\n")
-    by_url = chart(folder, "top", "1.0.0", {"base": "^0.1.0"}, repository=f"oci://{place}")
-    chart(folder, "near", "1.0.0", {"base": "^0.1.0"})
+    run = published(place)
+    drift(run)
+    by_url = embed_by_url(run, place)
+    chart(run.folder, "near", "1.0.0", {"base": "^0.1.0"})
     done = run.publish(place)
     assert done.statuses() == {"base": "conflict", "near": "published", "top": "published"}
     assert embedded(run, done.report) == b"name: base\n"
@@ -135,51 +156,42 @@ def test_dependency_by_url_is_embedded_as_published_and_by_file_as_in_the_tree(
 
 
 def test_overwritten_dependency_by_url_is_embedded_as_it_is_written(
-    tmp_path: Path, plain_registry: Registry
+    plain_registry: Registry, published: Callable[[str], Command]
 ) -> None:
-    folder = tmp_path / "repo"
     place = f"{plain_registry.host}/overwritten"
-    base = chart(folder, "base", "0.1.0")
-    run = command(tmp_path, folder)
-    assert run.publish(place).code == 0
-    (base / "values.yaml").write_text("drifted: true\n")
-    chart(folder, "top", "1.0.0", {"base": "^0.1.0"}, repository=f"oci://{place}")
+    run = published(place)
+    drift(run)
+    embed_by_url(run, place)
     done = run.publish(place, options=["--overwrite"])
     assert done.statuses() == {"base": "published", "top": "published"}
     assert embedded(run, done.report) == b"drifted: true\n"
 
 
 def test_dependency_by_url_that_differs_in_ignored_files_is_embedded_as_published(
-    tmp_path: Path, plain_registry: Registry
+    tmp_path: Path, plain_registry: Registry, published: Callable[[str], Command]
 ) -> None:
-    folder = tmp_path / "repo"
     place = f"{plain_registry.host}/ignored"
     settings = tmp_path / "settings.yaml"
     settings.write_text("ignore-changes: [values.yaml]\n")
-    base = chart(folder, "base", "0.1.0")
-    run = command(tmp_path, folder)
-    assert run.publish(place).code == 0
-    (base / "values.yaml").write_text("drifted: true\n")
-    chart(folder, "top", "1.0.0", {"base": "^0.1.0"}, repository=f"oci://{place}")
+    run = published(place)
+    drift(run)
+    embed_by_url(run, place)
     done = run.publish(place, options=["--config", str(settings)])
     assert done.statuses() == {"base": "unchanged", "top": "published"}
     assert embedded(run, done.report) == b"name: base\n"
 
 
 def test_dependency_by_url_that_is_held_back_is_embedded_as_published(
-    tmp_path: Path, plain_registry: Registry
+    plain_registry: Registry, published: Callable[[str], Command]
 ) -> None:
-    folder = tmp_path / "repo"
     place = f"{plain_registry.host}/held"
-    base = chart(folder, "base", "0.1.0")
-    git = GitRepo(folder)
+    run = published(place)
+    git = GitRepo(run.folder)
     git.commit("feat: base")
-    run = command(tmp_path, folder)
-    assert run.publish(place).code == 0
     git.tag("base-0.1.0")
-    (base / "values.yaml").write_text("drifted: true\n")
+    drift(run)
     git.commit("docs: nothing to release")
-    chart(folder, "top", "1.0.0", {"base": "^0.1.0"}, repository=f"oci://{place}")
+    embed_by_url(run, place)
     git.commit("feat: top")
     done = run.publish(place, options=["--bump", "auto", "--untyped", "none"])
     assert (done.code, done.statuses()) == (0, {"base": "drift", "top": "published"}), done.err

@@ -269,31 +269,31 @@ def test_code_host_says_which_pull_requests_are_closed(
     assert len(github.sent("GET", "pulls/7")) == 1
 
 
-def test_code_host_that_fails_deletes_nothing(
-    tmp_path: Path, plain_registry: Registry, github: FakeGitHub
-) -> None:
+@pytest.fixture
+def merged(tmp_path: Path, plain_registry: Registry, github: FakeGitHub) -> Place:
+    """The preview of a pull request that the code host knows as merged."""
     previews = place(tmp_path, plain_registry, **hosted(github, tmp_path))
     previews.push(SEVEN)
     github.add_pull(7)
     github.merge(7)
+    return previews
+
+
+def test_code_host_that_fails_deletes_nothing(merged: Place, github: FakeGitHub) -> None:
     github.tokens.clear()
-    done = previews.prune()
+    done = merged.prune()
     assert done.code in {6, 7}, done.err
-    assert previews.held() == [SEVEN]
+    assert merged.held() == [SEVEN]
 
 
 def test_token_that_may_not_read_pull_requests_deletes_nothing_and_is_told_what_lacks(
-    tmp_path: Path, plain_registry: Registry, github: FakeGitHub
+    merged: Place, github: FakeGitHub
 ) -> None:
-    previews = place(tmp_path, plain_registry, **hosted(github, tmp_path))
-    previews.push(SEVEN)
-    github.add_pull(7)
-    github.merge(7)
     github.tokens["t0ken"] = Token(writes=frozenset({"packages"}), reads=frozenset({"contents"}))
-    done = previews.prune()
+    done = merged.prune()
     assert (done.code, done.out) == (7, ""), done.err
     assert "Add `pull-requests: read` to the `permissions:` of the job." in done.err
-    assert previews.held() == [SEVEN]
+    assert merged.held() == [SEVEN]
 
 
 def test_without_a_token_nobody_knows_what_is_closed(previews: Place) -> None:

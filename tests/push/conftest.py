@@ -23,6 +23,12 @@ def here(tmp_path: Path) -> ImageLayout:
 
 
 @pytest.fixture
+def there(tmp_path: Path) -> ImageLayout:
+    """A layout that stands for a registry."""
+    return ImageLayout.create(tmp_path / "there")
+
+
+@pytest.fixture
 def theirs(tmp_path: Path) -> ImageLayout:
     """A layout in which somebody else builds."""
     return ImageLayout.create(tmp_path / "theirs")

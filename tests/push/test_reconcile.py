@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,27 +7,14 @@ import pytest
 from tests.fakes.registry import FakeRegistry
 from tests.fakes.wire import Reply, refusal
 from tests.push.packed import WEB, archive, built, stored
-from tests.registry.conftest import quick
+from tests.push.places import Place, Start
 
 from oci_chart_publish.errors import AuthError, ConflictError, NotFoundError, RegistryError
 from oci_chart_publish.handover import VersionDecision
 from oci_chart_publish.layout.layout import ImageLayout
 from oci_chart_publish.layout.memo import Memo
-from oci_chart_publish.oci.reference import Repository
 from oci_chart_publish.oci.store import copy
 from oci_chart_publish.push.reconcile import Action, Finding, Site, State, conflict, decide, look_up
-from oci_chart_publish.registry.connect import Registries, RegistryOptions
-from oci_chart_publish.registry.credentials import Credentials
-
-
-@pytest.fixture
-def here(tmp_path: Path) -> ImageLayout:
-    return ImageLayout.create(tmp_path / "here")
-
-
-@pytest.fixture
-def there(tmp_path: Path) -> ImageLayout:
-    return ImageLayout.create(tmp_path / "there")
 
 
 @pytest.fixture
@@ -37,23 +23,18 @@ def memo(tmp_path: Path) -> Memo:
 
 
 @pytest.fixture
-def fake() -> Iterator[FakeRegistry]:
-    registry = FakeRegistry()
-    yield registry
-    registry.close()
+def place(start: Start) -> Place:
+    return start()
 
 
 @pytest.fixture
-def remote(fake: FakeRegistry) -> Iterator[Site]:
-    registries = Registries(Credentials([]), RegistryOptions(patience=quick()))
-    repository = Repository(fake.host, "charts/web")
-    yield Site(
-        registry=fake.host,
-        reference=f"{repository}:1.0.0",
-        name="1.0.0",
-        store=registries.repository(repository),
-    )
-    registries.close()
+def fake(place: Place) -> FakeRegistry:
+    return place.fake
+
+
+@pytest.fixture
+def remote(place: Place) -> Site:
+    return place.site
 
 
 def site(store: ImageLayout, name: str = "a") -> Site:

@@ -20,16 +20,6 @@ REWRITTEN = b"apiVersion: v2\nname: web\nversion: 1.0.0\n"
 Files = Mapping[str, bytes]
 
 
-@pytest.fixture
-def here(tmp_path: Path) -> ImageLayout:
-    return ImageLayout.create(tmp_path / "here")
-
-
-@pytest.fixture
-def there(tmp_path: Path) -> ImageLayout:
-    return ImageLayout.create(tmp_path / "there")
-
-
 @pytest.mark.parametrize(
     ("folder", "packed"),
     [("g1", "g1-0.1.0.tgz"), ("c1", "mychart-1.2.3+build.1.tgz"), ("c2", "c2-0.1.0.tgz")],
