@@ -3,17 +3,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.fakes.git import ENV, GitRepo, chart_yaml
+from tests.fakes.git import GitRepo, chart_yaml
+from tests.forge.repositories import opened
 
 from oci_chart_publish.errors import ChartError, ConfigError
 from oci_chart_publish.forge.committree import CommitFiles, CommitTree
-from oci_chart_publish.forge.git import GitRepository
-
-
-def opened(root: Path) -> GitRepository:
-    repository = GitRepository.open(root, ENV)
-    assert repository is not None
-    return repository
 
 
 def contents(tree: CommitTree, folder: str = "") -> dict[str, bytes]:

@@ -6,16 +6,11 @@ from pathlib import Path
 
 import pytest
 from tests.fakes.git import ENV, GitRepo
+from tests.forge.repositories import opened
 
 from oci_chart_publish.errors import ConfigError
 from oci_chart_publish.forge.git import GitRepository, LastChange
 from oci_chart_publish.forge.origin import web_url
-
-
-def opened(path: Path) -> GitRepository:
-    repository = GitRepository.open(path, ENV)
-    assert repository is not None
-    return repository
 
 
 def test_a_folder_outside_git_is_no_repository_and_needs_no_git_program(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from tests.fakes.git import ENV, GitRepo
 from tests.fakes.githttp import serve
+from tests.forge.repositories import opened
 
 from oci_chart_publish.errors import ConfigError
 from oci_chart_publish.forge.committree import CommitTree
@@ -14,12 +15,6 @@ from oci_chart_publish.forge.git import GitRepository
 # "x-access-token:s3cret" in base64.
 AUTHORIZATION = "basic eC1hY2Nlc3MtdG9rZW46czNjcmV0"
 HINT = "check the repository out with its history: add 'fetch-depth: 0' to the 'with:' of actions/checkout"
-
-
-def opened(path: Path) -> GitRepository:
-    repository = GitRepository.open(path, ENV)
-    assert repository is not None
-    return repository
 
 
 def upstream(root: Path) -> GitRepo:

@@ -3,17 +3,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.fakes.git import ENV, GitRepo
+from tests.fakes.git import GitRepo
+from tests.forge.repositories import opened
 
 from oci_chart_publish.errors import ConfigError, PublishError
-from oci_chart_publish.forge.git import GitRepository
 from oci_chart_publish.forge.history import Commit, parse_log
-
-
-def opened(path: Path) -> GitRepository:
-    repository = GitRepository.open(path, ENV)
-    assert repository is not None
-    return repository
 
 
 def test_a_commit_has_its_whole_message_and_its_files(tmp_path: Path) -> None:

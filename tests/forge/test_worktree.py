@@ -4,18 +4,16 @@ import os
 from pathlib import Path
 
 import pytest
-from tests.fakes.git import ENV, GitRepo, chart_yaml
+from tests.fakes.git import GitRepo, chart_yaml
+from tests.forge.repositories import opened
 
 from oci_chart_publish.chart.chart import load_chart
 from oci_chart_publish.errors import ChartError, ConfigError
-from oci_chart_publish.forge.git import GitRepository
 from oci_chart_publish.forge.worktree import WorkTree, WorkTreeFiles
 
 
 def files_of(root: Path) -> WorkTreeFiles:
-    repository = GitRepository.open(root, ENV)
-    assert repository is not None
-    return WorkTreeFiles(repository)
+    return WorkTreeFiles(opened(root))
 
 
 def listing(tree: WorkTree, folder: str = "") -> list[tuple[str, str]]:
@@ -211,12 +209,16 @@ def test_a_chart_that_a_sparse_checkout_leaves_out_in_part_is_refused(repo: GitR
     assert listing(files.tree("common")) == [("shared.yaml", "f")]
 
 
-def test_submodules_that_are_checked_out_are_part_of_the_work_tree(repo: GitRepo, tmp_path: Path) -> None:
+def add_submodule(repo: GitRepo, tmp_path: Path) -> None:
     lib = GitRepo(tmp_path / "lib")
     lib.write({"lib/Chart.yaml": chart_yaml("lib")})
     lib.commit("lib")
     repo.git("submodule", "--quiet", "add", lib.root.as_uri(), "charts/vendor")
     repo.commit("submodule")
+
+
+def test_submodules_that_are_checked_out_are_part_of_the_work_tree(repo: GitRepo, tmp_path: Path) -> None:
+    add_submodule(repo, tmp_path)
     repo.write({"charts/vendor/lib/untracked": "x"})
     files = files_of(repo.root)
     assert sorted(files.named("Chart.yaml")) == ["charts/vendor/lib/Chart.yaml", "charts/web/Chart.yaml"]
@@ -225,11 +227,7 @@ def test_submodules_that_are_checked_out_are_part_of_the_work_tree(repo: GitRepo
 
 
 def test_submodules_that_are_not_checked_out_are_empty(repo: GitRepo, tmp_path: Path) -> None:
-    lib = GitRepo(tmp_path / "lib")
-    lib.write({"lib/Chart.yaml": chart_yaml("lib")})
-    lib.commit("lib")
-    repo.git("submodule", "--quiet", "add", lib.root.as_uri(), "charts/vendor")
-    repo.commit("submodule")
+    add_submodule(repo, tmp_path)
     clone = GitRepo.clone(repo.root, tmp_path / "clone")
     assert list(files_of(clone.root).named("Chart.yaml")) == ["charts/web/Chart.yaml"]
 
