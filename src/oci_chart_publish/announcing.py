@@ -33,7 +33,8 @@ def announced(session: Session, report: document.Report, stopping: threading.Eve
     if github is None:
         return _untold(session, report)
     with github:
-        if report.command == "publish" and session.event.pull_request is None:
+        pull_request = session.event.pull_request
+        if report.command == "publish" and (pull_request is None or pull_request.merged):
             report = _releaser(session, github, report, stopping).releases(report)
         return report if stopping.is_set() else _commenter(session, github, report).comment(report)
 

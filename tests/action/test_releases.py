@@ -45,6 +45,17 @@ def test_tag_goes_on_the_commit_that_was_built(project: Project, how: str) -> No
     assert project.github.state.tags() == {"web-1.0.0": built, "api-1.0.0": built}
 
 
+def test_merged_pull_request_that_publishes_is_released(project: Project) -> None:
+    project.push(release="off")
+    project.open(7, "web", "1.0.1")
+    project.pull_request(7)
+    (merged,) = project.merge(7)
+    step = project.pull_request(7, "closed", command="publish", release="tag")
+    assert step.code == 0, step.errors + step.log
+    assert project.github.state.tags() == {"web-1.0.1": merged}
+    assert "✅ published" in project.comment(7)
+
+
 def test_release_that_holds_another_file_is_warned_of_and_left(project: Project) -> None:
     project.push()
     found = release(project.github, "web-1.0.0")

@@ -90,6 +90,16 @@ def test_what_a_fork_proposes_is_not_published_on_workflow_run(project: Project)
     assert (step.code, project.published()) == (0, ["1.0.0"]), step.errors + step.log
 
 
+def test_what_a_fork_proposes_is_published_once_it_is_merged(project: Project) -> None:
+    payload = pull_request(7, project.base, project.base, repository="evil/charts")
+    step = project.step("pull_request", payload, ref="refs/pull/7/merge", command="publish")
+    assert (step.code, project.published()) == (2, []), step.errors + step.log
+    assert "refused to publish pull request 7 of evil/charts, which is not merged" in step.errors
+    payload["pull_request"]["merged"] = True
+    step = project.step("pull_request", payload, command="publish")
+    assert (step.code, project.published()) == (0, ["1.0.0"]), step.errors + step.log
+
+
 def test_command_line_refuses_what_the_action_does(project: Project, tmp_path: Path) -> None:
     event = tmp_path / "event.json"
     event.write_text(json.dumps(pull_request(7, project.base, project.base, repository="evil/charts")))

@@ -18,10 +18,18 @@ def refuse_untrusted(event: Event) -> None:
 def refuse_foreign(event: Event, head: str | None) -> None:
     """Raise ConfigError where ``head``, the commit that is checked out, comes from another repository.
 
+    A repository may let its secrets go to pull requests from forks: one that is open is planned, never published.
     A ``workflow_run`` has the secrets of this repository, and its own commit is the default branch's; whatever else is
     checked out while the run before it was a fork's is the fork's.
     """
     refuse_untrusted(event)
+    pull_request = event.pull_request
+    if pull_request is not None and event.from_fork and not pull_request.merged:
+        fork = pull_request.head_repository or "a fork that is gone"
+        raise ConfigError(
+            f"refused to publish pull request {pull_request.number} of {fork}, which is not merged",
+            hint="use `command: plan` on pull requests, or name no command: the default plans them",
+        )
     if event.workflow_run is None:
         return
     source = event.workflow_run.get("head_repository")
