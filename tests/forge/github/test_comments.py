@@ -136,6 +136,20 @@ def test_a_personal_token_finds_its_own_comment(fake: FakeGitHub) -> None:
     [(Token(), BOT), (Token(login="release-robot", app=False), "release-robot")],
     ids=["app", "person"],
 )
+def test_a_publish_by_an_app_ends_the_comment_of_a_job(fake: FakeGitHub) -> None:
+    fake.tokens["app"] = Token(login="releaser[bot]")
+    made = fake.state.comment(7, marked("planned"), BOT)
+    pasted = fake.state.comment(7, marked("pasted"), "mallory")
+    with GitHub("acme/charts", Options(token="app", api_url=fake.api_url, between_writes=0)) as github:
+        outcome = github.comments.upsert(7, "report", "published", RunMark(2, 1), create=False)
+        assert outcome.status is CommentStatus.UPDATED
+        assert bodies(fake) == {made.id: marked("published", run=2), pasted.id: marked("pasted")}
+        # Whoever may create one of its own does, and keeps to it.
+        github.comments.upsert(7, "report", "planned", RunMark(3, 1))
+        github.comments.upsert(7, "report", "published", RunMark(4, 1), create=False)
+    assert list(bodies(fake).values())[::2] == [marked("published", run=2), marked("published", run=4)]
+
+
 def test_who_we_are_is_known_without_graphql_too(
     fake: FakeGitHub, github: GitHub, token: Token, login: str
 ) -> None:
