@@ -131,11 +131,6 @@ def test_a_personal_token_finds_its_own_comment(fake: FakeGitHub) -> None:
     assert bodies(fake) == {mine.id: marked("news")}
 
 
-@pytest.mark.parametrize(
-    ("token", "login"),
-    [(Token(), BOT), (Token(login="release-robot", app=False), "release-robot")],
-    ids=["app", "person"],
-)
 def test_a_publish_by_an_app_ends_the_comment_of_a_job(fake: FakeGitHub) -> None:
     fake.tokens["app"] = Token(login="releaser[bot]")
     made = fake.state.comment(7, marked("planned"), BOT)
@@ -150,6 +145,11 @@ def test_a_publish_by_an_app_ends_the_comment_of_a_job(fake: FakeGitHub) -> None
     assert list(bodies(fake).values())[::2] == [marked("published", run=2), marked("published", run=4)]
 
 
+@pytest.mark.parametrize(
+    ("token", "login"),
+    [(Token(), BOT), (Token(login="release-robot", app=False), "release-robot")],
+    ids=["app", "person"],
+)
 def test_who_we_are_is_known_without_graphql_too(
     fake: FakeGitHub, github: GitHub, token: Token, login: str
 ) -> None:
