@@ -1,13 +1,14 @@
 """Copying artifacts with what refers to them from one place to another, unchanged.
 
 A place is a repository of a registry (``oci://HOST/PATH``), or a name in the layout. A version that the destination
-holds with other content is a conflict and is never overwritten.
+holds with other content is a conflict and is never overwritten. What refers to an artifact says so by its subject, or,
+as cosign had it before version 3, by its tag: ``sha256-HEX.sig``, ``.att`` and ``.sbom`` (cosign ``pkg/oci/remote``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from oci_chart_publish.chart.version import ChartVersion
@@ -17,6 +18,9 @@ from oci_chart_publish.oci.digest import Digest
 from oci_chart_publish.oci.manifest import Manifest
 from oci_chart_publish.oci.reference import SCHEME, DigestReference, Repository, TagReference, parse_reference
 from oci_chart_publish.oci.store import Source, Target, copy, copy_blob
+
+ATTACHED = ("sig", "att", "sbom")
+"""What cosign attaches by tag: signatures, attestations, bills of materials; each a manifest with a layer for each."""
 
 Connect = Callable[[Repository], Target]
 
@@ -42,13 +46,14 @@ class Listing(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Promotion:
-    """One artifact: the store and name it has, and those it is to have."""
+    """One artifact: the store and name it has, those it is to have, and what was ``seen`` to be copied for it."""
 
     source: Source
     source_name: str
     target: Target
     target_name: str
     title: str
+    seen: set[Digest] = field(default_factory=set)
 
 
 def promotions(source: str, destination: str, layout: Target, connect: Connect) -> Iterator[Promotion]:
@@ -105,19 +110,26 @@ def promote(one: Promotion, *, dry: bool = False) -> str:
         return f"would copy {one.title}" if held is None else f"{one.title}@{held.digest}: unchanged"
     if held is None:
         copy(one.source, one.target, manifest, name=None)
-    copied = _referrers(one, manifest.descriptor.digest)
+    copied = _referring(one, manifest.descriptor.digest)
     if held is None:
         one.target.put_manifest(manifest, one.target_name)
     status = "unchanged" if held is not None else "copied"
     return f"{one.title}@{manifest.descriptor.digest}: {status}" + (f", {copied} referrers" if copied else "")
 
 
-def _referrers(one: Promotion, digest: Digest) -> int:
-    """Copy signatures and other referrers before the tag, so that nobody sees the chart without them.
+def _referring(one: Promotion, digest: Digest) -> int:
+    """Copy signatures and all else that refers to a manifest, before the tag: nobody sees the chart without them.
 
-    What refers to a referrer, a signature of a bill of materials for instance, is copied as well. A referrer names
-    its subject by digest, so there are no circles.
+    What refers to a referrer, a signature of a bill of materials for instance, is copied as well. A subject is named
+    by its digest, so that there are no circles; tags can be put in one.
     """
+    if digest in one.seen:
+        return 0
+    one.seen.add(digest)
+    return _referrers(one, digest) + _attached(one, digest)
+
+
+def _referrers(one: Promotion, digest: Digest) -> int:
     if not isinstance(one.source, Referring) or not isinstance(one.target, Referring):
         return 0
     present = {descriptor.digest for descriptor in one.target.referrers(digest)}
@@ -126,8 +138,46 @@ def _referrers(one: Promotion, digest: Digest) -> int:
         missing = descriptor.digest not in present
         if missing:
             one.target.put_referrer(_with_blobs(one, descriptor.digest))
-        copied += missing + _referrers(one, descriptor.digest)
+        copied += missing + _referring(one, descriptor.digest)
     return copied
+
+
+def _attached(one: Promotion, digest: Digest) -> int:
+    """Copy what is attached to a manifest by a tag of cosign's."""
+    if not isinstance(one.source, Referring):  # the layout, whose names are no tags
+        return 0
+    copied = 0
+    for kind in ATTACHED:
+        tag = f"{digest.algorithm}-{digest.hex}.{kind}"
+        found = one.source.manifest(tag)
+        if found is not None:
+            copied += _attach(one, tag, found) + _referring(one, found.descriptor.digest)
+    return copied
+
+
+def _attach(one: Promotion, tag: str, ours: Manifest) -> bool:
+    """Copy one; what the destination has under the tag is replaced only where nothing of it is lost.
+
+    A signature that is made later is appended: the tag then stands for a manifest with one layer more. The signature
+    itself is in an annotation of its layer, whose content may be that of another one.
+    """
+    theirs = one.target.manifest(tag)
+    if theirs is not None:
+        here, there = _parts(ours), _parts(theirs)
+        if here <= there:
+            return False
+        if not there <= here:
+            raise ConflictError(
+                f"{one.target.title}:{tag} holds what {one.source.title}:{tag} lacks, and the other way round",
+                hint="delete the tag there to have this one; sign at one of the two places only to keep all",
+            )
+    copy(one.source, one.target, ours, name=tag)
+    return True
+
+
+def _parts(manifest: Manifest) -> set[tuple[object, ...]]:
+    parts = (*manifest.layers, *manifest.manifests)
+    return {(part.media_type, part.digest, *sorted(part.annotations.items())) for part in parts}
 
 
 def _with_blobs(one: Promotion, digest: Digest) -> Manifest:

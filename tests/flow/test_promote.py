@@ -7,6 +7,7 @@ import json
 import urllib.request
 from pathlib import Path
 from typing import Any
+from urllib.parse import urljoin
 
 import pytest
 from tests.flow.command import Command, Done, credentials
@@ -19,6 +20,14 @@ EMPTY = {
     "digest": "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a",
     "size": 2,
 }
+
+
+SIMPLE_SIGNING = "application/vnd.dev.cosign.simplesigning.v1+json"
+
+
+def described(data: bytes, media_type: str) -> dict[str, Any]:
+    digest = f"sha256:{hashlib.sha256(data).hexdigest()}"
+    return {"mediaType": media_type, "digest": digest, "size": len(data)}
 
 
 class Charts:
@@ -78,6 +87,38 @@ class Charts:
             with urllib.request.urlopen(request, timeout=10) as answer:
                 assert answer.status == 201
         return found
+
+    def attach(self, digest: str, kind: str, *signatures: str, place: str = "staging") -> str:
+        """Attach as cosign does, under a tag, a layer for each signature; return the manifest's digest."""
+        base = f"{self.registry.url}/v2/{self.path}/{place}/web"
+        config, payload = b'{"architecture":"","rootfs":{"type":"layers"}}', b'{"critical":{}}'
+        for blob in (config, payload):
+            opened = urllib.request.Request(f"{base}/blobs/uploads/", data=b"", method="POST")
+            with urllib.request.urlopen(opened, timeout=10) as answer:
+                location = urljoin(base, answer.headers["Location"])
+            mark = "&" if "?" in location else "?"
+            place_of_it = f"{location}{mark}digest=sha256:{hashlib.sha256(blob).hexdigest()}"
+            self.put(place_of_it, blob, "application/octet-stream")
+        document = {
+            "schemaVersion": 2,
+            "mediaType": MANIFEST,
+            "config": described(config, "application/vnd.oci.image.config.v1+json"),
+            "layers": [
+                {
+                    **described(payload, SIMPLE_SIGNING),
+                    "annotations": {"dev.cosignproject.cosign/signature": one},
+                }
+                for one in signatures
+            ],
+        }
+        data = json.dumps(document).encode()
+        self.put(f"{base}/manifests/{digest.replace(':', '-')}.{kind}", data, MANIFEST)
+        return f"sha256:{hashlib.sha256(data).hexdigest()}"
+
+    def put(self, url: str, data: bytes, media_type: str) -> None:
+        put = urllib.request.Request(url, data=data, method="PUT", headers={"Content-Type": media_type})
+        with urllib.request.urlopen(put, timeout=10) as answer:
+            assert answer.status == 201
 
     def _size(self, digest: str) -> int:
         return len(asked(self.registry, f"{self.path}/staging/web/manifests/{digest}", MANIFEST) or b"")
@@ -264,3 +305,64 @@ def test_referrers_come_along_whatever_the_registry_offers(
     assert [one["digest"] for one in json.loads(listed or b"{}")["manifests"]] == [bill]
     listed = asked(olareg, f"{charts.path}/back/web/referrers/{bill}")
     assert [one["digest"] for one in json.loads(listed or b"{}")["manifests"]] == [signature]
+
+
+@pytest.mark.parametrize("fixture", ["plain_registry", "olareg", "crane_registry"])
+@pytest.mark.parametrize("version", [":1.0.0", ""])
+def test_what_cosign_attached_by_tag_comes_along(
+    tmp_path: Path, fixture: str, version: str, request: pytest.FixtureRequest
+) -> None:
+    charts = Charts(tmp_path, request.getfixturevalue(fixture))
+    charts.publish("1.0.0")
+    digest = charts.digest("1.0.0", place="staging")
+    bill = charts.attach(digest, "sbom", "none")
+    attached = {digest + ".sig": charts.attach(digest, "sig", "MEUCIQ=="), digest + ".sbom": bill}
+    attached |= {digest + ".att": charts.attach(digest, "att", "one", "two")}
+    attached |= {bill + ".sig": charts.attach(bill, "sig", "MEQCIH==")}
+    done = charts.promote(charts.staging + version)
+    assert done.code == 0, done.err
+    assert done.out.endswith(": copied, 4 referrers\n")
+    assert {tag: charts.digest(tag.replace(":", "-")) for tag in attached} == attached
+    done = charts.promote(charts.staging + version)
+    assert (done.code, done.out.endswith(": unchanged\n")) == (0, True), done.err
+
+
+def test_signature_that_is_appended_later_follows_and_one_that_is_only_there_stays(charts: Charts) -> None:
+    charts.publish("1.0.0")
+    digest = charts.digest("1.0.0", place="staging")
+    tag = digest.replace(":", "-") + ".sig"
+    charts.attach(digest, "sig", "first")
+    assert charts.promote(f"{charts.staging}:1.0.0").code == 0
+    appended = charts.attach(digest, "sig", "first", "second")
+    done = charts.promote(f"{charts.staging}:1.0.0")
+    assert done.out.endswith(": unchanged, 1 referrers\n"), done.err
+    assert charts.digest(tag) == appended
+    countersigned = charts.attach(digest, "sig", "first", "second", "third", place="stable")
+    done = charts.promote(f"{charts.staging}:1.0.0")
+    assert done.out.endswith(": unchanged\n"), done.err
+    assert charts.digest(tag) == countersigned
+
+
+def test_signatures_that_cannot_be_told_apart_by_one_tag_are_a_conflict_and_nothing_is_lost(
+    charts: Charts,
+) -> None:
+    charts.publish("1.0.0")
+    digest = charts.digest("1.0.0", place="staging")
+    charts.attach(digest, "sig", "ours")
+    theirs = charts.attach(digest, "sig", "theirs", place="stable")
+    done = charts.promote(f"{charts.staging}:1.0.0")
+    assert done.code == 4, done.out
+    assert ".sig holds what" in done.err
+    assert charts.held() == [digest.replace(":", "-") + ".sig"]
+    assert charts.digest(digest.replace(":", "-") + ".sig") == theirs
+
+
+def test_attachments_in_a_circle_are_copied_once(charts: Charts) -> None:
+    charts.publish("1.0.0")
+    digest = charts.digest("1.0.0", place="staging")
+    signature = charts.attach(digest, "sig", "one")
+    base = f"{charts.registry.url}/v2/{charts.path}/staging/web/manifests"
+    chart_again = asked(charts.registry, f"{charts.path}/staging/web/manifests/{digest}", MANIFEST) or b""
+    charts.put(f"{base}/{signature.replace(':', '-')}.sig", chart_again, MANIFEST)
+    done = charts.promote(f"{charts.staging}:1.0.0")
+    assert (done.code, done.out.endswith(": copied, 2 referrers\n")) == (0, True), done.err
