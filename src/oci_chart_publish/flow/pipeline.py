@@ -18,7 +18,8 @@ from typing import TypeGuard
 
 from oci_chart_publish.build.build import check_remembered
 from oci_chart_publish.errors import PublishError, SkippedError
-from oci_chart_publish.flow.prepare import Decisions, Shelf, decide_versions, prepare
+from oci_chart_publish.flow.decide import Decisions, decide_versions
+from oci_chart_publish.flow.prepare import Shelf, prepare
 from oci_chart_publish.flow.run import ChartSource, Outcome, Run, Surveyed, failure
 from oci_chart_publish.flow.survey import survey
 from oci_chart_publish.handover import Failure, VersionDecision
