@@ -59,7 +59,7 @@ class ChartRepo:
     def add(
         self, name: str, *versions: str, url: str = "", digest: str | None = None, data: bytes | None = None
     ) -> None:
-        """Put versions of a chart in; give what is wrong with them."""
+        """Put versions of a chart in; give what is wrong with them, and several URLs with blanks between."""
         self.index += f"  {name}:\n".encode()
         for version in versions:
             packed = archive(name, version) if data is None else data
@@ -68,7 +68,9 @@ class ChartRepo:
             stated = hashlib.sha256(packed).hexdigest() if digest is None else digest
             line = f"    digest: {json.dumps(stated)}\n" if stated else ""
             self.index += (
-                f"  - apiVersion: v2\n{line}    name: {name}\n    urls:\n    - {url or file}\n    version: {version}\n"
+                f"  - apiVersion: v2\n{line}    name: {name}\n    urls:\n"
+                + "".join(f"    - {place}\n" for place in (url or file).split())
+                + f"    version: {version}\n"
             ).encode()
 
     def close(self) -> None:

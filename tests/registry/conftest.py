@@ -119,6 +119,7 @@ def quick(**settings: Any) -> Patience:
     """Return a patience that waits next to nothing."""
     settings.setdefault("base", 0.001)
     settings.setdefault("secondary", 0.01)
+    settings.setdefault("restart", (0.001, 0.001, 0.001))
     return Patience(**settings)
 
 

@@ -24,6 +24,7 @@ from oci_chart_publish.oci.descriptor import Descriptor
 from oci_chart_publish.oci.reference import Repository
 from oci_chart_publish.registry.answer import NoAnswer
 from oci_chart_publish.registry.connect import Registries
+from oci_chart_publish.registry.retry import Patience
 from oci_chart_publish.registry.trust import Trust
 
 Fake = Callable[..., FakeRegistry]
@@ -328,7 +329,7 @@ def test_a_host_that_is_not_there_is_waited_for_once_and_not_for_each_request(
     gone = fake()
     gone.close()
     slept: list[float] = []
-    made = registries(patience=quick(sleep=slept.append))
+    made = registries(patience=Patience(sleep=slept.append))
     for path in ("charts/web", "charts/db"):
         with pytest.raises(NoAnswer, match="connection refused"):
             made.repository(Repository(gone.host, path)).resolve("1")
@@ -351,7 +352,7 @@ def test_a_host_that_is_started_again_goes_unnoticed(registries: Callable[..., R
             listener.listen()
             threading.Thread(target=answer, daemon=True).start()
 
-        made = registries(patience=quick(sleep=wait))
+        made = registries(patience=Patience(sleep=wait))
         host = f"127.0.0.1:{listener.getsockname()[1]}"
         assert made.repository(Repository(host, "charts/web")).resolve("1") is None
     assert waits == [0.5]

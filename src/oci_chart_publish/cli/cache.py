@@ -134,6 +134,10 @@ def remove(environment: Mapping[str, str], /, reference: str, **options: Any) ->
 @CACHE
 @click.pass_obj
 def gc(environment: Mapping[str, str], /, older_than: float, **options: Any) -> None:  # noqa: ANN401
-    """Remove the blobs of the cache that no name leads to."""
+    """Remove the blobs of the cache that no name leads to.
+
+    That is also the archives of dependencies that no run has used for so long: they are fetched again when one needs
+    them, so a run with --offline needs one without before it.
+    """
     with closing(_session(environment, options)) as session:
         _print(verbs.gc(session.layout, timedelta(minutes=older_than)))

@@ -56,7 +56,7 @@ def fetcher(tmp_path: Path) -> Iterator[MakeFetcher]:
         offline: bool = False,
         credentials: Mapping[str, Credential] | None = None,
     ) -> Fetcher:
-        patience = Patience(tries=3, base=0.001, secondary=0.01)
+        patience = Patience(tries=3, base=0.001, secondary=0.01, restart=())
         found = Credentials([ExplicitCredentials(credentials or {})])
         registries = Registries(found, RegistryOptions(patience=patience))
         made.append(registries)

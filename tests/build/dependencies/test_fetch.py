@@ -4,6 +4,7 @@ import io
 import tarfile
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from tests.fakes.chartrepo import ChartRepo, archive
 from tests.fakes.wire import Reply
 
 from oci_chart_publish.errors import AuthError, ChartError, NotFoundError, RegistryError, VerificationError
+from oci_chart_publish.layout.layout import ImageLayout
 from oci_chart_publish.registry.credentials import Credential
 
 Start = Callable[..., ChartRepo]
@@ -123,6 +125,55 @@ def test_a_relative_url_keeps_the_query_of_the_repository(
     kept = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
     assert not any(b"token=abc" in data for data in kept)
     assert repo.lines == ["GET /charts/index.yaml?token=abc", "GET /charts/web-1.0.0.tgz?token=abc"]
+
+
+@pytest.mark.parametrize(
+    "first",
+    ["gone.tgz", "http://127.0.0.1:1/web.tgz", "oci://127.0.0.1:1/charts/web:1.0.0", "shut.tgz", "down.tgz"],
+)
+def test_the_next_url_of_an_entry_is_tried_where_one_has_no_archive(
+    chart_repo: Start, fetcher: MakeFetcher, first: str
+) -> None:
+    repo = chart_repo()
+    repo.add("web", "1.0.0", url=f"{first} web-1.0.0.tgz")
+    repo.replies["/charts/shut.tgz"] = Reply(status=403)
+    repo.replies["/charts/down.tgz"] = Reply(status=502)
+    assert fetcher().archive(repo.url, "web", "1.0.0") == repo.archives["/charts/web-1.0.0.tgz"]
+
+
+def test_where_all_urls_of_an_entry_fail_each_is_named_and_a_long_list_is_not_tried_out(
+    chart_repo: Start, fetcher: MakeFetcher
+) -> None:
+    repo = chart_repo()
+    repo.add("web", "1.0.0", url=" ".join(f"gone-{number}.tgz" for number in range(9)))
+    with pytest.raises(NotFoundError, match=r"GET .*/charts/gone-0\.tgz: 404") as caught:
+        fetcher().archive(repo.url, "web", "1.0.0")
+    assert "GET " + repo.url + "/gone-3.tgz: 404" in caught.value.hint
+    assert repo.lines == ["GET /charts/index.yaml", *(f"GET /charts/gone-{n}.tgz" for n in range(4))]
+
+
+def test_other_bytes_than_promised_are_an_error_whatever_the_next_url_has(
+    chart_repo: Start, fetcher: MakeFetcher
+) -> None:
+    repo = chart_repo()
+    repo.add("web", "1.0.0", url="replaced.tgz web-1.0.0.tgz")
+    repo.replies["/charts/replaced.tgz"] = Reply(body=archive("web", "1.0.0", size=1))
+    with pytest.raises(VerificationError, match="the index says sha256:"):
+        fetcher().archive(repo.url, "web", "1.0.0")
+
+
+def test_what_gc_took_is_fetched_again_and_cannot_be_had_offline(
+    chart_repo: Start, fetcher: MakeFetcher, tmp_path: Path
+) -> None:
+    repo = chart_repo()
+    repo.add("web", "1.0.0")
+    first = fetcher().archive(repo.url, "web", "1.0.0")
+    layout = ImageLayout.open(tmp_path / "layout")
+    assert layout.gc().blobs == 0
+    assert layout.gc(timedelta(0)).blobs == 1
+    with pytest.raises(ChartError, match="not cached, and --offline asks nobody"):
+        fetcher(offline=True).archive(repo.url, "web", "1.0.0")
+    assert fetcher().archive(repo.url, "web", "1.0.0") == first
 
 
 def test_credentials_open_a_repository(chart_repo: Start, fetcher: MakeFetcher) -> None:

@@ -6,7 +6,7 @@ Helm ``internal/resolver/resolver.go`` and ``pkg/downloader/manager.go``; unlike
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -15,7 +15,14 @@ from oci_chart_publish.chart.archive import load_archive
 from oci_chart_publish.chart.mediatype import CHART_LAYER, CHART_LAYERS
 from oci_chart_publish.chart.members import check_plain
 from oci_chart_publish.chart.version import ChartVersion
-from oci_chart_publish.errors import ChartError, ConfigError, NotFoundError, PublishError, VerificationError
+from oci_chart_publish.errors import (
+    ChartError,
+    ConfigError,
+    NotFoundError,
+    PublishError,
+    RegistryError,
+    VerificationError,
+)
 from oci_chart_publish.layout.layout import ImageLayout
 from oci_chart_publish.layout.memo import Memo
 from oci_chart_publish.oci.descriptor import Descriptor
@@ -31,6 +38,9 @@ ARCHIVES = "dependency"
 """Kind of memo: the digest and size of an archive by repository, name and version."""
 TAGS = "dependency-tags"
 """Kind of memo: the tags that a repository of a registry had when it was last asked."""
+
+URLS = 4
+"""Places of one archive that are tried: an index comes from a stranger, and each may cost some seconds."""
 
 _SHA256 = re.compile(r"(?:sha256:)?([0-9A-Fa-f]{64})")
 
@@ -135,17 +145,34 @@ class Fetcher:
         if entry is None:
             raise _no_version(place, version)
         promised = _promised(entry, place)
-        url = entry.urls[0]
-        if url.startswith("oci://"):
-            data = self._referred(url, place)
-        else:
-            data = self.http.archive(place.repository, url, digest=str(promised or ""))
+        data = self._from_any(entry.urls[:URLS], place, str(promised or ""))
         if promised is not None and not promised.matches(data):
             raise VerificationError(
                 f"{place} {version}: the index says {promised}, the archive is {Digest.of(data)}",
                 hint="the archive was replaced after the index was written, or on its way; tell its publisher",
             )
         return _checked(data, place, entry.version)
+
+    def _from_any(self, urls: Sequence[str], place: Place, digest: str) -> bytes:
+        """Return what the first of the URLs gives that has an archive; the error of the first where none has.
+
+        Helm asks the first alone (``pkg/downloader/chart_downloader.go``). What came is judged by the caller: bytes
+        with another digest than the index promised are an error, whatever the next URL may have.
+        """
+        failed: list[PublishError] = []
+        for url in urls:
+            try:
+                if url.startswith("oci://"):
+                    return self._referred(url, place)
+                return self.http.archive(place.repository, url, digest=digest)
+            except (RegistryError, ChartError) as error:
+                failed.append(error)
+        first, *others = failed
+        if others:
+            first.hint = "; ".join(
+                ("the index names other places, which failed too", *(e.message for e in others))
+            )
+        raise first
 
     def _pulled(self, place: Place, version: str) -> bytes:
         tag = TagReference(place.chart, ChartVersion.parse(version).tag)
