@@ -24,6 +24,7 @@ from oci_chart_publish.errors import ConfigError, ExitCode, PublishError
 from oci_chart_publish.flow import pipeline
 from oci_chart_publish.flow.run import Run
 from oci_chart_publish.forge.event import Event, read_event
+from oci_chart_publish.forge.gitenv import give_back
 from oci_chart_publish.forge.trust import refuse_untrusted
 from oci_chart_publish.interruption import SAID, Interruption
 from oci_chart_publish.previews import for_pull_request, previewed
@@ -127,6 +128,7 @@ def _run(environment: Mapping[str, str], interruption: Interruption, errors: Seq
             report = announced(session, report, stopping)
     finally:
         session.close()
+        _give_back(session, environment)
     interruption.report()
     if interruption.stopping.is_set():
         print_command(f"::error::{SAID}", sys.stdout)
@@ -210,8 +212,23 @@ def publish_report(report: document.Report, session: Session, environment: Mappi
             hint="a container of an action has to run as root",
         ) from error
     finally:
+        _give_back(session, environment)
         show_table(report, sys.stdout)
         annotate(annotations_of(report), sys.stdout)
+
+
+def _give_back(session: Session, environment: Mapping[str, str]) -> None:
+    """Give what was written in the workspace to its owner: a runner that is not root could not clean it up.
+
+    On a machine that is used again the next checkout would fail (actions/runner#434).
+    """
+    if not environment.get("GITHUB_WORKSPACE"):
+        return
+    workspace = Path(environment["GITHUB_WORKSPACE"]).resolve()
+    for named in (session.stores.layout_path, session.settings.report, session.settings.markdown):
+        path = Path(named).resolve()
+        if named and path.exists() and workspace in path.parents:
+            give_back(workspace, path)
 
 
 def _own_folder(environment: Mapping[str, str], session: Session) -> Path:

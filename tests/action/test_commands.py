@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -129,6 +130,20 @@ def test_steps_of_a_job_leave_files_of_their_own(
     ]
     for step, registry in zip(steps, registries, strict=True):
         assert Path(step.outputs["checksums"]).read_text().endswith(f"  {registry}/web\n")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to another user")
+def test_what_root_leaves_in_the_workspace_belongs_to_its_owner(repo: GitRepo, runner: Runner) -> None:
+    head = repo.git("rev-parse", "HEAD")
+    for path in (repo.root, *repo.root.rglob("*")):
+        os.chown(path, 1001, 1001)
+    before = set(repo.root.rglob("*"))
+    runner.extra = {"OCI_CHART_PUBLISH_REPORT": "out/report.json"}
+    step = runner.step("push", {}, ref="refs/heads/x", sha=head, layout="out/plan")
+    assert step.code == 0, step.errors
+    written = set(repo.root.rglob("*")) - before
+    assert {repo.root / "out/plan/index.json", repo.root / "out/report.json"} < written
+    assert [path for path in written if path.lstat().st_uid != 1001] == []
 
 
 def test_blanks_around_inputs_do_not_count(repo: GitRepo, runner: Runner, plain_registry: Registry) -> None:

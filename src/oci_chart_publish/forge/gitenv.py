@@ -72,18 +72,26 @@ def trust(folder: Path, env: Mapping[str, str]) -> list[tuple[str, str]]:
     return [("safe.directory", str(folder))] if inside else []
 
 
-def give_back(folder: Path) -> None:
-    """Give what root wrote below git's folder to the owner of that folder, so that later steps can go on with it."""
+def give_back(folder: Path, written: Path | None = None) -> None:
+    """Give what root wrote in a folder to the owner of that folder, so that later steps can go on with it.
+
+    ``written`` is the one file or folder in it that was written, the folders on the way to it included.
+    """
     if os.name != "posix" or os.geteuid() != 0:
         return
     owner = folder.stat()
     if owner.st_uid == 0:
         return
-    for place, folders, names in os.walk(folder):
-        for name in (*folders, *names):
-            path = os.path.join(place, name)  # noqa: PTH118  (thousands of them)
-            if os.lstat(path).st_uid == 0:
-                os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
+    top = written or folder
+    way = [str(path) for path in (top, *top.parents) if folder in path.parents]
+    below = (
+        os.path.join(place, name)  # noqa: PTH118  (thousands of them)
+        for place, folders, names in os.walk(top)
+        for name in (*folders, *names)
+    )
+    for path in (*way, *below):
+        if os.lstat(path).st_uid == 0:
+            os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
 def authorise(token: str, server: str) -> list[tuple[str, str]]:
