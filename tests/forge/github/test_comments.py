@@ -241,6 +241,14 @@ def test_a_comment_that_vanishes_while_it_is_edited_is_created_again(
     assert gone.id not in fake.state.comments
 
 
+def test_a_list_that_lags_behind_leads_to_no_second_comment(fake: FakeGitHub, github: GitHub) -> None:
+    fake.before(
+        "POST", "/issues/7/comments$", lambda: fake.fail("GET", "/7/comments$", 200, data=[], times=3)
+    )
+    outcome = github.comments.upsert(7, "report", "hello", RunMark(1, 1))
+    assert (outcome.status, list(bodies(fake).values())) == (CommentStatus.CREATED, [marked("hello")])
+
+
 def test_a_comment_that_always_vanishes_is_an_error_in_the_end(fake: FakeGitHub, github: GitHub) -> None:
     for _ in range(3):
         fake.before("GET", "issues/7/comments", lambda: fake.state.comment(7, marked("old"), BOT))

@@ -140,10 +140,25 @@ class Comments:
         path = f"{self._path}/{pull}/comments"
         created = self._client.create(path, {"body": body}, find=find, needs=NEEDS)
         self._login = self._login or answer.text(answer.mapping(created, "user"), "login", "")
+        number = answer.integer(created, "id")
         found = self.find(pull, key)
-        if len(found) == 1 and found[0].id == created["id"]:
+        if number not in {comment.id for comment in found}:
+            found += self._unlisted(number)
+        if [comment.id for comment in found] == [number]:
             return CommentOutcome(status=CommentStatus.CREATED, url=answer.text(created, "html_url"))
         return self._settle(found, body, mark) if found else None
+
+    def _unlisted(self, number: int) -> list[Comment]:
+        """Return a comment of ours that a list lacks, which may lag behind; empty where somebody deleted it."""
+        path = f"{self._path}/comments/{number}"
+        try:
+            item = answer.whole(self._client.get(path, needs=NEEDS), path)
+        except ForgeError as error:
+            if error.status == 404:
+                return []
+            raise
+        match = _MARKER.match(answer.text(item, "body", ""))
+        return [_comment(item, match)] if match else []
 
     def _settle(self, found: list[Comment], body: str, mark: RunMark) -> CommentOutcome | None:
         """Write the oldest comment, then delete the others; None where it is gone meanwhile."""
