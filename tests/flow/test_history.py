@@ -377,6 +377,35 @@ def test_a_version_that_was_taken_back_is_what_it_was_before(project: Project) -
     assert "set 'version: 1.0.1' in charts/web/Chart.yaml" in step.annotations[0]
 
 
+def test_an_earlier_forgotten_bump_fails_the_check_of_no_later_pull_request(project: Project) -> None:
+    for tag in ("web-1.0.0", "db-0.3.0"):
+        project.repo.tag(tag)
+    base = project.change("web", "forgotten")
+    project.repo.branch("topic")
+    project.change("db", "new", version="0.3.1")
+    step = project.pull_request(base, command="bump --check")
+    assert step.code == 0, step.errors
+    assert "note: charts/web/Chart.yaml:3: 'version': 1.0.0 was not raised" in step.errors
+    assert project.pull_request(base, command="bump --check", conflicts="all").code == 4
+    project.change("db", "newer")  # after a release, say
+    project.repo.tag("db-0.3.1", "HEAD~1")
+    step = project.pull_request(base, command="bump --check")
+    assert (step.code, "'version': 0.3.1 was not raised" in step.errors) == (4, True)
+    assert "error: charts/web" not in step.errors
+
+
+def test_the_check_of_a_pull_request_wants_what_embeds_its_charts_raised_too(project: Project) -> None:
+    needs = NEEDS_WEB.replace("web", "db").replace("1.x", "0.x")
+    project.repo.write({"charts/web/Chart.yaml": chart_yaml("web") + needs})
+    base = project.repo.commit("embed")
+    for tag in ("web-1.0.0", "db-0.3.0"):
+        project.repo.tag(tag)
+    project.repo.branch("topic")
+    project.change("db", "new", version="0.3.1")
+    step = project.pull_request(base, command="bump --check")
+    assert (step.code, "'version': 1.0.0 was not raised" in step.errors) == (4, True)
+
+
 @pytest.mark.parametrize("conflicts", ["touched", "all"])
 def test_what_no_commit_wants_released_is_held_and_fails_no_push(project: Project, conflicts: str) -> None:
     repo = project.repo

@@ -121,12 +121,16 @@ def _check(outcome: Outcome, so_far: dict[str, Outcome], run: Run, workers: Work
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Bumped:
-    """The decision for one chart, and the files that change with it: new bytes by path below the chart's folder."""
+    """The decision for one chart, and the files that change with it: new bytes by path below the chart's folder.
+
+    ``dependencies`` are the names of the charts of the run that it embeds.
+    """
 
     name: str
     path: str
     version: str
     decision: VersionDecision
+    dependencies: tuple[str, ...] = ()
     files: Mapping[str, bytes] = field(default_factory=dict)
 
 
@@ -156,6 +160,7 @@ def _bumped(one: Surveyed, decision: VersionDecision, moved: Mapping[str, str]) 
         path=one.source.path,
         version=one.metadata.version,
         decision=decision,
+        dependencies=one.dependencies,
         files=stamped_files(one.source.tree, decision.version, moved) if changes else {},
     )
 
