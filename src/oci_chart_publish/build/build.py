@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from oci_chart_publish.build.artifact import manifest_of
-from oci_chart_publish.build.dependencies.entry import MANIFEST, key_of
+from oci_chart_publish.build.dependencies.entry import key_of
 from oci_chart_publish.build.dependencies.need import vendored_otherwise
 from oci_chart_publish.chart import package
 from oci_chart_publish.chart.annotations import manifest_annotations
 from oci_chart_publish.chart.chart import Chart, check_contents, load_chart
 from oci_chart_publish.chart.mediatype import CHART_LAYER, HELM_CONFIG
 from oci_chart_publish.chart.members import gunzip
-from oci_chart_publish.chart.metadata import encode_config, lines_of_traps, traps
+from oci_chart_publish.chart.metadata import CHART_FILE, encode_config, lines_of_traps, traps
 from oci_chart_publish.chart.tree import Tree
 from oci_chart_publish.errors import ChartError, VerificationError
 from oci_chart_publish.handover import ChartArtifact, Need
@@ -139,7 +139,7 @@ def check_dependencies(chart: Chart) -> None:
     if missing:
         raise ChartError(
             f"declared, but missing in charts/: {', '.join(reversed(missing))}",
-            path=MANIFEST,
+            path=CHART_FILE,
             key=key_of(min(missing.values())),
             hint="run `helm dependency build`, or commit the subcharts",
         )

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from oci_chart_publish.bump.paths import Belonging
 from oci_chart_publish.bump.reverts import unreverted
-from oci_chart_publish.chart.metadata import decode_metadata
+from oci_chart_publish.chart.metadata import CHART_FILE, chart_file, decode_metadata
 from oci_chart_publish.errors import ChartError
 from oci_chart_publish.forge.git import GitRepository
 from oci_chart_publish.forge.history import Commit
@@ -85,20 +85,15 @@ def touches(commit: Commit, belonging: Belonging) -> bool:
     return any(path in belonging for path in commit.files)
 
 
-def manifest(folder: str) -> str:
-    """Return the path of the Chart.yaml in a folder."""
-    return f"{folder}/Chart.yaml" if folder else "Chart.yaml"
-
-
 def _moves(
     repository: GitRepository, base: str, commits: Sequence[Commit], name: str, belonging: Belonging
 ) -> Iterator[tuple[Belonging, Sequence[Commit]]]:
     """Give each folder that the chart was in before, back to ``base``, and the commits that changed it there."""
     folder = belonging.folder
-    while base and any(manifest(folder) in commit.files for commit in commits):
-        if repository.holds(base, manifest(folder)):
+    while base and any(chart_file(folder) in commit.files for commit in commits):
+        if repository.holds(base, chart_file(folder)):
             return
-        brought = next(commit for commit in reversed(commits) if manifest(folder) in commit.files)
+        brought = next(commit for commit in reversed(commits) if chart_file(folder) in commit.files)
         before = _moved_from(repository, name, brought)
         if before is None:
             return
@@ -116,7 +111,7 @@ def _moved_from(repository: GitRepository, name: str, commit: Commit) -> str | N
     before = commit.parents[0]
     for path in repository.changed_files(before, commit.sha):
         folder, file = posixpath.split(path)
-        if file == "Chart.yaml" and repository.holds(before, path) and not repository.holds(commit.sha, path):
+        if file == CHART_FILE and repository.holds(before, path) and not repository.holds(commit.sha, path):
             try:
                 if decode_metadata(repository.read(before, path) or b"").name == name:
                     return folder

@@ -6,12 +6,12 @@ import fnmatch
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
-from oci_chart_publish.bump.commits import commits_since, manifest
+from oci_chart_publish.bump.commits import commits_since
 from oci_chart_publish.bump.paths import Belonging
 from oci_chart_publish.bump.policy import Change, History
 from oci_chart_publish.bump.previews import preview_of
 from oci_chart_publish.bump.tags import TagTemplate
-from oci_chart_publish.chart.metadata import REQUIREMENTS, ChartMetadata, decode_metadata
+from oci_chart_publish.chart.metadata import REQUIREMENTS, ChartMetadata, chart_file, decode_metadata
 from oci_chart_publish.chart.version import ChartVersion
 from oci_chart_publish.errors import ChartError, ConfigError
 from oci_chart_publish.forge.git import GitRepository
@@ -72,7 +72,7 @@ class Releases:
 
     def metadata(self, rev: str, folder: str) -> ChartMetadata | None:
         """Return what Chart.yaml says at a revision; None where there is none, or none that can be read."""
-        data = self._repository.read(rev, manifest(folder))
+        data = self._repository.read(rev, chart_file(folder))
         if data is None:
             return None
         beside = f"{folder}/{REQUIREMENTS}" if folder else REQUIREMENTS
@@ -90,7 +90,7 @@ class Releases:
         Where versions are published but never were tagged, that commit is the best there is for the last release.
         """
         for number, commit in enumerate(commits):
-            if manifest(folder) in commit.files:
+            if chart_file(folder) in commit.files:
                 parent = commit.parents[0] if commit.parents else ""
                 if self._version_at(commit.sha, folder) != (
                     self._version_at(parent, folder) if parent else None

@@ -18,6 +18,7 @@ from oci_chart_publish.errors import ChartError
 
 _ALIAS = re.compile(r"[a-zA-Z0-9_-]+")
 TYPES = ("", "application", "library")
+CHART_FILE = "Chart.yaml"
 REQUIREMENTS = "requirements.yaml"
 _FIELDS = (
     *("name", "home", "sources", "version", "description", "keywords", "maintainers", "icon", "apiVersion"),
@@ -85,6 +86,11 @@ class ChartMetadata:
     kube_version: str = ""
     dependencies: tuple[Dependency, ...] = ()
     type: str = ""
+
+
+def chart_file(folder: str) -> str:
+    """Return the path of the Chart.yaml in a folder, "" for the top."""
+    return f"{folder}/{CHART_FILE}" if folder else CHART_FILE
 
 
 def decode_metadata(

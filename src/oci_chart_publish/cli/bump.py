@@ -13,6 +13,7 @@ import click
 from msgspec.structs import replace
 
 from oci_chart_publish import committing
+from oci_chart_publish.chart.metadata import chart_file
 from oci_chart_publish.chart.yamldoc import line_of
 from oci_chart_publish.cli.flow import PATHS, REGISTRY, common
 from oci_chart_publish.cli.main import show
@@ -159,9 +160,10 @@ def _not_raised(one: Bumped) -> PublishError:
         f"{one.version} was not raised: {one.decision.reason}",
         hint=f"set it to {one.decision.version}, or run `bump --write`",
     )
-    path = f"{one.path}/Chart.yaml" if one.path else "Chart.yaml"
     # Only scalars change: the line is the same before and after.
-    return error.at(path, key="version", line=line_of(one.files.get("Chart.yaml", b""), "version"))
+    return error.at(
+        chart_file(one.path), key="version", line=line_of(one.files.get("Chart.yaml", b""), "version")
+    )
 
 
 def _files(moving: Sequence[Bumped]) -> dict[str, bytes]:

@@ -8,6 +8,7 @@ import posixpath
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from oci_chart_publish.chart.metadata import CHART_FILE, chart_file
 from oci_chart_publish.chart.tree import Entry, FolderTree
 from oci_chart_publish.discover.folders import (
     Files,
@@ -17,7 +18,7 @@ from oci_chart_publish.discover.folders import (
     is_vendored,
     plain_path,
 )
-from oci_chart_publish.discover.pattern import CHART_FILE, Patterns, leaves_out, matcher
+from oci_chart_publish.discover.pattern import Patterns, leaves_out, matcher
 from oci_chart_publish.discover.source import ChartSource
 from oci_chart_publish.errors import ConfigError
 
@@ -154,7 +155,7 @@ class _WithoutGit(FolderTree):
 
 
 def _source(folder: str, root: Path, files: Files | None) -> ChartSource:
-    if files and files.is_tracked(_join(folder, CHART_FILE)):
+    if files and files.is_tracked(chart_file(folder)):
         return ChartSource(path=folder, tree=files.tree(folder), tracked=True)
     tree = _WithoutGit(root / folder, boundary=root) if files else FolderTree(root / folder)
     return ChartSource(path=folder, tree=tree, tracked=False)

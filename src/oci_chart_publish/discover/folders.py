@@ -11,8 +11,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from oci_chart_publish.chart.metadata import CHART_FILE, chart_file
 from oci_chart_publish.chart.tree import Tree
-from oci_chart_publish.discover.pattern import CHART_FILE
 from oci_chart_publish.shared import shared_property
 
 _PRUNED = frozenset({".git", "node_modules"})
@@ -77,7 +77,7 @@ class GitFolders:
 
     def is_chart(self, folder: str) -> bool:
         """Tell whether there is a Chart.yaml in a folder."""
-        return self._files.is_file(f"{folder}/{CHART_FILE}" if folder else CHART_FILE)
+        return self._files.is_file(chart_file(folder))
 
     @shared_property
     def _all(self) -> set[str]:

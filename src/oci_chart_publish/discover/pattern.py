@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from oci_chart_publish.errors import ConfigError
 
 _MAGIC = re.compile(r"[*?\[]")
-CHART_FILE = "Chart.yaml"
 
 
 @dataclass(frozen=True, slots=True)

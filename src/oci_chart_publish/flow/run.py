@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from oci_chart_publish.build.build import Recipe
-from oci_chart_publish.build.dependencies.entry import DEPENDENCIES, MANIFEST
+from oci_chart_publish.build.dependencies.entry import DEPENDENCIES
 from oci_chart_publish.build.dependencies.resolve import Fetcher
-from oci_chart_publish.chart.metadata import REQUIREMENTS, ChartMetadata
+from oci_chart_publish.chart.metadata import CHART_FILE, REQUIREMENTS, ChartMetadata
 from oci_chart_publish.chart.tree import Tree
 from oci_chart_publish.chart.version import ChartVersion
 from oci_chart_publish.chart.yamldoc import line_of
@@ -161,8 +161,8 @@ def _lined(tree: Tree, error: PublishError) -> PublishError:
     if not error.path or not error.key or error.line is not None:
         return error
     # Only where there is an error: who has none does not pay for lines.
-    of_a_dependency = error.path == MANIFEST and error.key.startswith(DEPENDENCIES)
-    for path in [REQUIREMENTS, MANIFEST] if of_a_dependency else [error.path]:
+    of_a_dependency = error.path == CHART_FILE and error.key.startswith(DEPENDENCIES)
+    for path in [REQUIREMENTS, CHART_FILE] if of_a_dependency else [error.path]:
         line = _line(tree, path, error.key)
         if line is not None:
             return error.at(path, key=error.key, line=line)

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
 
-from oci_chart_publish.build.dependencies.entry import MANIFEST, key_of
+from oci_chart_publish.build.dependencies.entry import key_of
 from oci_chart_publish.build.dependencies.need import FILE
-from oci_chart_publish.chart.metadata import ChartMetadata, Dependency, decode_metadata
+from oci_chart_publish.chart.metadata import CHART_FILE, ChartMetadata, Dependency, decode_metadata
 from oci_chart_publish.chart.tree import Tree
 from oci_chart_publish.errors import ChartError, ConfigError
 from oci_chart_publish.flow.run import ChartSource, DependencyPolicy, Surveyed, failure
@@ -52,7 +52,7 @@ def _in_circle(one: Surveyed, circle: tuple[str, ...], links: Iterable[tuple[int
     before = circle[circle.index(one.metadata.name, 1) - 1]
     error = ChartError(
         f"charts that depend on each other: {' -> '.join(reversed(circle))}",
-        path=MANIFEST,
+        path=CHART_FILE,
         key=next(key_of(number) for number, name in links if name == before),
         hint="take one of these dependencies out",
     )

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from oci_chart_publish.chart.metadata import chart_file
 from oci_chart_publish.errors import ExitCode
 from oci_chart_publish.report.document import FAILING, Chart, Problem, Report
 
@@ -46,7 +47,9 @@ def _chart(chart: Chart) -> Iterator[Annotation]:
             yield _problem(chart, problem)
     for warning in chart.warnings:
         line = chart.warning_lines.get(warning) or chart.version_line or 1
-        yield Annotation(level="warning", message=warning, title=chart.name, file=_manifest(chart), line=line)
+        yield Annotation(
+            level="warning", message=warning, title=chart.name, file=chart_file(chart.path), line=line
+        )
 
 
 def _problem(chart: Chart, problem: Problem) -> Annotation:
@@ -57,10 +60,6 @@ def _problem(chart: Chart, problem: Problem) -> Annotation:
         level=level,
         message=_message(problem),
         title=title,
-        file=problem.path or _manifest(chart),
+        file=problem.path or chart_file(chart.path),
         line=line or 1,
     )
-
-
-def _manifest(chart: Chart) -> str:
-    return f"{chart.path}/Chart.yaml" if chart.path else "Chart.yaml"

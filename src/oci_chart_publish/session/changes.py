@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from oci_chart_publish.bump.paths import Belonging
+from oci_chart_publish.chart.metadata import chart_file
 from oci_chart_publish.errors import PublishError
 from oci_chart_publish.forge.event import Event
 from oci_chart_publish.forge.git import GitRepository
@@ -69,7 +70,7 @@ class Changes:
 
     def _raised(self, charts: Sequence[Chart]) -> bool:
         """Whether some chart may have another version than before."""
-        files = {f"{chart.path}/Chart.yaml" if chart.path else "Chart.yaml" for chart in charts}
+        files = {chart_file(chart.path) for chart in charts}
         return self.paths is None or not files.isdisjoint(self.paths)
 
     def replaced(self, charts: Sequence[Chart]) -> tuple[str, ...]:

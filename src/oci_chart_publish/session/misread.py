@@ -10,9 +10,9 @@ from fnmatch import fnmatchcase
 
 from oci_chart_publish.bump.history import matching
 from oci_chart_publish.bump.paths import normal
+from oci_chart_publish.chart.metadata import CHART_FILE
 from oci_chart_publish.chart.tree import Tree
 from oci_chart_publish.discover.folders import Files
-from oci_chart_publish.discover.pattern import CHART_FILE
 from oci_chart_publish.errors import ChartError
 from oci_chart_publish.flow.survey import read_metadata
 from oci_chart_publish.settings import Settings

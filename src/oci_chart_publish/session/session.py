@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from oci_chart_publish.build.build import Recipe
 from oci_chart_publish.build.dependencies.own import Own
 from oci_chart_publish.bump.rewrite import write_file
+from oci_chart_publish.chart.metadata import chart_file
 from oci_chart_publish.chart.tree import FolderTree, Tree
 from oci_chart_publish.discover import find
 from oci_chart_publish.discover.folders import Files
@@ -224,7 +225,7 @@ class Session:
         write_file(self.root / path, data, create=True)
 
     def _tree(self, folder: str) -> Tree | None:
-        path = f"{folder}/Chart.yaml" if folder else "Chart.yaml"
+        path = chart_file(folder)
         if self.files is not None and self.files.is_tracked(path):
             return self.files.tree(folder) if self.files.is_file(path) else None
         if self.planned or not (self.root / path).is_file():

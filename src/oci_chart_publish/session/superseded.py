@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from oci_chart_publish.chart.metadata import decode_metadata
+from oci_chart_publish.chart.metadata import chart_file, decode_metadata
 from oci_chart_publish.errors import ChartError
 from oci_chart_publish.forge.git import GitRepository
 from oci_chart_publish.report.document import Chart
@@ -17,7 +17,7 @@ def superseded(
 
     First parents only: what a branch held before it was merged was never meant to be published.
     """
-    paths = {chart.name: f"{chart.path}/Chart.yaml" if chart.path else "Chart.yaml" for chart in charts}
+    paths = {chart.name: chart_file(chart.path) for chart in charts}
     commits = (
         repository.log([f"{before}..{revision}"], tuple(paths.values()), first_parent=True) if paths else ()
     )

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from oci_chart_publish.chart.metadata import CHART_FILE
 from oci_chart_publish.errors import ChartError, PublishError
 
-MANIFEST = "Chart.yaml"
 DEPENDENCIES = "dependencies"
 
 
@@ -25,7 +25,7 @@ def naming(number: int) -> Iterator[None]:
     try:
         yield
     except PublishError as error:
-        if error.path in {"", MANIFEST}:
-            raise error.at(MANIFEST, key=key_of(number)) from error
+        if error.path in {"", CHART_FILE}:
+            raise error.at(CHART_FILE, key=key_of(number)) from error
         elsewhere = str(error).removesuffix(f"\n{error.hint}")
-        raise ChartError(elsewhere, path=MANIFEST, key=key_of(number), hint=error.hint) from error
+        raise ChartError(elsewhere, path=CHART_FILE, key=key_of(number), hint=error.hint) from error
