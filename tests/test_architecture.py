@@ -55,6 +55,7 @@ WITHIN = {
         "describe": 0,
         "assemble": 1,
         "survey": 1,
+        "tagging": 1,
         "recent": 1,
         "decide": 2,
         "prepare": 3,

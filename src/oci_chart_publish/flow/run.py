@@ -23,6 +23,9 @@ from oci_chart_publish.progress import Progress, Silent
 from oci_chart_publish.push.reconcile import Plan
 from oci_chart_publish.report import document
 
+INTERRUPTED = "the run was interrupted"
+"""Why something was not done once a run is told to stop."""
+
 Landed = Callable[[], Sequence[document.Chart]]
 """Says what has become of the charts so far, without asking anybody; from any thread."""
 
