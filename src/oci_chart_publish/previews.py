@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from msgspec.structs import replace as replace_struct
 
-from oci_chart_publish.bump.previews import preview_version
+from oci_chart_publish.bump.previewtemplate import preview_version
 from oci_chart_publish.chart.metadata import ChartMetadata
 from oci_chart_publish.chart.version import ChartVersion
 from oci_chart_publish.discover.source import ChartSource

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from oci_chart_publish.bump.previews import preview_of
+from oci_chart_publish.bump.previewtemplate import preview_of
 from oci_chart_publish.errors import AuthError, PublishError
 from oci_chart_publish.oci.digest import Digest
 from oci_chart_publish.oci.mediatype import SOURCE

@@ -9,7 +9,7 @@ from functools import partial
 from oci_chart_publish.bump.commits import commits_since
 from oci_chart_publish.bump.paths import Belonging
 from oci_chart_publish.bump.policy import Change, History
-from oci_chart_publish.bump.previews import preview_of
+from oci_chart_publish.bump.previewtemplate import preview_of
 from oci_chart_publish.bump.tags import TagTemplate
 from oci_chart_publish.chart.metadata import REQUIREMENTS, ChartMetadata, chart_file, decode_metadata
 from oci_chart_publish.chart.version import ChartVersion

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from oci_chart_publish.bump.previews import preview_of, preview_version
+from oci_chart_publish.bump.previewtemplate import preview_of, preview_version
 from oci_chart_publish.errors import ConfigError
 
 DEFAULT = "0.0.0-pr.{number}.g{sha7}"
