@@ -136,6 +136,18 @@ def test_a_limit_that_lasts_longer_than_we_wait_is_an_error_at_once(
     assert watch.slept == []
 
 
+def test_limits_are_waited_for_a_quarter_of_an_hour_in_all(
+    fake: FakeGitHub, client: Client, watch: Watch
+) -> None:
+    for _ in range(15):
+        fake.limit("GET", "charts$")
+        client.get("/repos/acme/charts")
+    fake.limit("GET", "charts$")
+    with pytest.raises(ForgeError, match="403 You have exceeded a secondary rate limit") as caught:
+        client.get("/repos/acme/charts")
+    assert (caught.value.limited, watch.slept) == (True, 15 * [60.0])
+
+
 def test_a_creation_whose_answer_got_lost_is_looked_up_and_not_repeated(
     fake: FakeGitHub, client: Client
 ) -> None:

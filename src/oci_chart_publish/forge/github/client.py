@@ -46,13 +46,18 @@ Found = Callable[[], Json | None]
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Options:
-    """How to reach GitHub. ``api_url`` is ``GITHUB_API_URL``; times are seconds."""
+    """How to reach GitHub. ``api_url`` is ``GITHUB_API_URL``; times are seconds.
+
+    ``longest_wait`` is for one limit, ``all_waits`` for those of a run: past the 500 creations of an hour GitHub lets
+    some through now and then, and a job that waited for each would cost hours.
+    """
 
     token: str
     api_url: str = API_URL
     timeout: int = 30
     between_writes: float = 1.0
     longest_wait: float = 120.0
+    all_waits: float = 900.0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -73,6 +78,7 @@ class Client:
         self._turn = threading.Lock()
         self._pacing = threading.Lock()
         self._last_write = 0.0
+        self._waited = 0.0
         self._requester: Requester | None = None
         self._uploads: dict[str, HTTPRequestsConnectionClass | HTTPSRequestsConnectionClass] = {}
 
@@ -221,6 +227,9 @@ class Client:
             return None
         if failure.limited:
             pause = failure.pause(self._clock.now())
+            self._waited += pause
+            if self._waited > self._options.all_waits:
+                return None
         elif failure.lost and repeatable:
             pause = max(failure.asked, float(2**attempt))
         else:
