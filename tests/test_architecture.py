@@ -74,8 +74,9 @@ WITHIN = {
         "changes": 1,
         "stores": 1,
         "versions": 1,
-        "session": 2,
-        "reporting": 3,
+        "dependencies": 2,
+        "session": 3,
+        "reporting": 4,
     },
 }
 # Nouns may lean on nouns beside them in this direction only.

@@ -109,6 +109,7 @@ def for_pull_request(session: Session) -> Session:
         # The pull request went on since: this preview is of the commit that was planned, and the comment of the newer.
         pull_request = replace(pull_request, head=str(event.workflow_run.get("head_sha") or ""))
         settings = replace_struct(settings, comment="off")
+    # The new session reads the plan anew and holds it against this pull request, whose head may be in a fork.
     return replace(session, event=replace(event, pull_request=pull_request), settings=settings, writes=False)
 
 

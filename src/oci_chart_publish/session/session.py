@@ -8,12 +8,10 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from oci_chart_publish.build.build import Recipe
-from oci_chart_publish.build.dependencies.own import Own
 from oci_chart_publish.bump.rewrite import write_file
 from oci_chart_publish.chart.metadata import chart_file
 from oci_chart_publish.chart.tree import FolderTree, Tree
@@ -31,10 +29,10 @@ from oci_chart_publish.oci.reference import Repository
 from oci_chart_publish.oci.store import Target
 from oci_chart_publish.progress import Progress, progress
 from oci_chart_publish.registry.connect import PULL, PULL_PUSH
-from oci_chart_publish.registry.once import Once
 from oci_chart_publish.report import document
 from oci_chart_publish.session.changes import Changes, Touched
-from oci_chart_publish.session.connections import everywhere, keep_apart
+from oci_chart_publish.session.connections import keep_apart
+from oci_chart_publish.session.dependencies import dependency_policy
 from oci_chart_publish.session.perchart import PerChart
 from oci_chart_publish.session.recipes import recipes
 from oci_chart_publish.session.stores import Stores
@@ -42,7 +40,6 @@ from oci_chart_publish.settings import Layer, Settings, from_environment, from_f
 from oci_chart_publish.shared import shared_property
 
 if TYPE_CHECKING:
-    from oci_chart_publish.build.dependencies.fetch import Fetcher
     from oci_chart_publish.forge.github import GitHub
     from oci_chart_publish.session.labels import Labels
     from oci_chart_publish.session.planned import Planned
@@ -193,32 +190,12 @@ class Session:
 
     def dependencies(self) -> DependencyPolicy:
         """Return where missing dependencies come from."""
-        settings = self.settings
-        once: Once[Fetcher] = Once()
-        return DependencyPolicy(
-            is_own=Own.of(
-                registries=everywhere(settings),
-                urls=filter(None, [*settings.own_repositories, settings.rewrite_dependencies]),
-                page=self.source_url(),
-            ),
-            aliases=settings.repositories,
-            fetcher=None if settings.dependency == "skip" else partial(once.get, "", self._fetcher),
+        return dependency_policy(
+            self.settings,
+            self.stores,
+            page=self.source_url(),
             tree=self._tree,
-            update=settings.dependency == "update",
             save=self._save if self.writes else None,
-            rewrite=settings.rewrite_dependencies,
-        )
-
-    def _fetcher(self) -> Fetcher:
-        from oci_chart_publish.build.dependencies.fetch import Fetcher  # noqa: PLC0415  (few charts lack something)
-
-        return Fetcher(
-            connect=lambda repository: self.stores.registries.repository(repository, actions=PULL),
-            http=self.stores.registries.chart_repositories(self.layout.root / "memo" / "indexes"),
-            layout=self.layout,
-            memo=self.stores.memo,
-            aliases=self.settings.repositories,
-            offline=self.settings.offline,
         )
 
     def _save(self, path: str, data: bytes) -> None:
