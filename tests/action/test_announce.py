@@ -334,8 +334,12 @@ def test_backfill_makes_what_a_token_could_not(project: Project) -> None:
     assert set(project.github.state.tags()) == {"web-1.0.0", "api-1.0.0"}
 
 
-def test_rate_limit_is_told_once_for_all_charts_and_asked_no_more(project: Project) -> None:
-    project.github.limit("POST", "/git/refs$", retry_after=3600)
+@pytest.mark.parametrize("what", ["limited", "expired"])
+def test_what_ends_all_releases_is_told_once_and_asked_no_more(project: Project, what: str) -> None:
+    if what == "limited":
+        project.github.limit("POST", "/git/refs$", retry_after=3600)
+    else:
+        project.github.fail("POST", "/git/refs$", 401, message="Bad credentials")
     step = project.push(release="tag")
     assert (step.code, len(project.github.sent("POST", "/git/refs$"))) == (7, 1)
     (note,) = notes(step)

@@ -6,8 +6,9 @@ Made is what this run published. Repaired is what it did not publish, in two cas
 our marker and lacks something, and a tag that is missing altogether where this push touched the chart, or this is
 another attempt of a run: then an earlier attempt may have ended between registry and tag. Every other version was
 published without a release, by a setting or by another tool, and is left alone unless ``backfill`` asks for it.
-A token that may not write is told once, at the first release that it may not make, and so is a rate limit that lasts
-longer than the gateway waits: whoever goes on asking is kept out for longer.
+A token that may not write is told once, at the first release that it may not make. So are one that has expired, a rate
+limit that lasts longer than the gateway waits (whoever goes on asking is kept out for longer), and, at the second
+release, a code host that does not answer.
 """
 
 from __future__ import annotations
@@ -107,7 +108,7 @@ class Releaser:
                 elif not self.stopping():
                     done = self._release(chart, report, known)
             except PublishError as error:
-                if isinstance(error, ForgeError) and _ends(error):
+                if isinstance(error, ForgeError) and _ends(error, problems):
                     refused = error
                     denied.append(self.tag_name(chart))
                 else:
@@ -129,7 +130,7 @@ class Releaser:
         what = "tagged" if self.kind == "tag" else "released"
         then = (
             "Then re-run this job: another attempt makes what is missing."
-            if error.limited
+            if not isinstance(error, ReadOnlyError)
             else "Then run once with `backfill: true` in the settings file for what is missing."
         )
         return type(error)(
@@ -264,9 +265,10 @@ class Releaser:
         )
 
 
-def _ends(error: ForgeError) -> bool:
-    """Whether what was refused one chart is refused the others, too."""
-    return isinstance(error, ReadOnlyError) or error.limited
+def _ends(error: ForgeError, before: Sequence[PublishError] = ()) -> bool:
+    """Whether what failed for one chart fails for the others, too; ``before`` is what failed for those before it."""
+    down = error.temporary and any(isinstance(one, ForgeError) and one.temporary for one in before)
+    return isinstance(error, ReadOnlyError) or error.limited or error.status == 401 or down
 
 
 def _descriptor(blob: document.Descriptor) -> Descriptor:

@@ -227,9 +227,9 @@ class Client:
             return None
         if failure.limited:
             pause = failure.pause(self._clock.now())
-            self._waited += pause
-            if self._waited > self._options.all_waits:
+            if self._waited + pause > self._options.all_waits:
                 return None
+            self._waited += pause if pause <= self._options.longest_wait else 0
         elif failure.lost and repeatable:
             pause = max(failure.asked, float(2**attempt))
         else:

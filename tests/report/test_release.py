@@ -1,0 +1,41 @@
+from __future__ import annotations
+
+from tests.fakes.github import FakeGitHub
+
+from oci_chart_publish.forge.event import Event
+from oci_chart_publish.forge.github import GitHub
+from oci_chart_publish.forge.github.client import Clock, Options
+from oci_chart_publish.report import document
+from oci_chart_publish.report.release import Releaser
+
+
+def test_code_host_that_does_not_answer_is_asked_for_two_charts_and_no_more(github: FakeGitHub) -> None:
+    github.fail("GET", "/git/ref/tags/", 502, times=100)
+    charts = tuple(
+        document.Chart(name=name, path=f"charts/{name}", version="1.0.0", status="published")
+        for name in "abcd"
+    )
+    report = document.Report(
+        command="publish", dry_run=False, conclusion="success", exit_code=0, charts=charts, revision="1" * 40
+    )
+    options = Options(token="t0ken", api_url=github.api_url, between_writes=0)
+    with GitHub("acme/charts", options, clock=Clock(sleep=lambda _: None)) as host:
+        done = Releaser(
+            github=host,
+            event=Event(),
+            kind="tag",
+            backfill=False,
+            latest=False,
+            dry_run=False,
+            blob=lambda *_: b"",
+            tag_name=lambda chart: f"{chart.name}-{chart.version}",
+            versions=lambda *_: (),
+            subjects=lambda _: (),
+            begun=lambda _: False,
+        ).releases(report)
+    assert done.exit_code == 7
+    first, rest = done.notes
+    assert "/git/ref/tags/a-1.0.0: 502 Server Error" in first
+    assert rest.startswith("3 charts are published and not tagged, b-1.0.0, c-1.0.0, d-1.0.0: GET ")
+    assert rest.endswith("Then re-run this job: another attempt makes what is missing")
+    assert len(github.sent("GET", "/git/ref/tags/c")) == 0
