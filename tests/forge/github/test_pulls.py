@@ -83,6 +83,21 @@ def test_a_workflow_run_of_this_repository_names_its_pull_request(fake: FakeGitH
     assert len(fake.requests) == 1
 
 
+@pytest.mark.parametrize("origin", ["acme/charts", FORK])
+def test_of_two_pull_requests_of_one_branch_the_run_is_called_after_its_own(
+    fake: FakeGitHub, github: GitHub, origin: str
+) -> None:
+    one = fake.add_pull(30, head_repository=origin, title="Add a probe")
+    fake.add_pull(31, head_sha=one.head_sha, head_repository=origin, base_ref="next", title="Add it to next")
+    run = run_of(one)
+    if origin != FORK:
+        run["pull_requests"] = [{"number": 30}, {"number": 31}]
+    found = [
+        github.pulls.of_workflow_run({**run, "display_title": title}) for title in ("Add it to next", "?")
+    ]
+    assert [pull and pull.number for pull in found] == [31, 30]
+
+
 @pytest.mark.parametrize("sees_forks", [True, False], ids=["by commit", "by open pull requests"])
 def test_a_workflow_run_of_a_fork_is_found_by_its_head(
     fake: FakeGitHub, github: GitHub, *, sees_forks: bool

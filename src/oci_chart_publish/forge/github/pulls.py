@@ -146,19 +146,22 @@ class PullRequests:
         """Return the pull request that a ``workflow_run`` (of the event's payload) is about, None where there is none.
 
         The event names it only when its head is in this repository. For forks the head's commit decides, and the
-        repository it lies in; nothing that the other workflow has written is used.
+        repository it lies in; nothing that the other workflow has written is used. Of several from one branch, to
+        different bases, it is the one that the run is called after.
         """
+        title = answer.text(run, "display_title", "")
         listed = [item for item in answer.objects(run, "pull_requests") if _here(item, run)]
         if listed:
-            return self.get(answer.integer(listed[0], "number"))
+            found = [self.get(answer.integer(item, "number")) for item in listed]
+            return next((pull for pull in found if pull.title == title), found[0])
         head = answer.text(run, "head_sha")
         source = answer.mapping(run, "head_repository")
         repository = answer.text(source, "full_name", "")
         branch = answer.text(run, "head_branch", "")
         if not repository:
             return None
-        found = _heads(self.of_commit(head), head, repository)
-        return found or _heads(self._opened_from(repository, branch), head, repository)
+        found = _heads(self.of_commit(head), head, repository, title)
+        return found or _heads(self._opened_from(repository, branch), head, repository, title)
 
     def _opened_from(self, repository: str, branch: str) -> Iterable[PullRequest]:
         query = {"state": "open"}
@@ -167,12 +170,12 @@ class PullRequests:
         return (_pull(item) for item in self._client.pages(f"{self._path}/pulls", query, needs=NEEDS))
 
 
-def _heads(pulls: Iterable[PullRequest], head: str, repository: str) -> PullRequest | None:
-    """Return the one whose head it is: an open one first, then the oldest."""
+def _heads(pulls: Iterable[PullRequest], head: str, repository: str, title: str) -> PullRequest | None:
+    """Return the one whose head it is: an open one first, then one of that title, then the oldest."""
     same = [
         pull for pull in pulls if pull.head == head and pull.head_repository.lower() == repository.lower()
     ]
-    return min(same, key=lambda pull: (not pull.open, pull.number), default=None)
+    return min(same, key=lambda pull: (not pull.open, pull.title != title, pull.number), default=None)
 
 
 def _here(item: Json, run: Json) -> bool:
