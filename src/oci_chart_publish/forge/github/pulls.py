@@ -152,8 +152,8 @@ class PullRequests:
         title = answer.text(run, "display_title", "")
         listed = [item for item in answer.objects(run, "pull_requests") if _here(item, run)]
         if listed:
-            found = [self.get(answer.integer(item, "number")) for item in listed]
-            return next((pull for pull in found if pull.title == title), found[0])
+            pulls = [self.get(answer.integer(item, "number")) for item in listed]
+            return next((pull for pull in pulls if pull.title == title), pulls[0])
         head = answer.text(run, "head_sha")
         source = answer.mapping(run, "head_repository")
         repository = answer.text(source, "full_name", "")
