@@ -321,7 +321,8 @@ def test_a_maintenance_branch_does_not_run_into_the_versions_of_the_default_bran
         automatic("1.2.3", history("1.2.3", taken="1.3.0 1.3.1 2.0.0", messages=("feat: x",)))
     assert str(raised.value) == (
         "the next minor version after 1.2.3 is 1.3.0, which exists already, on a newer commit or another branch\n"
-        "run on the newer commit, merge that branch, or ask for a patch of 1.2 with the label release:patch"
+        "run on the newer commit, merge that branch, set a version that is free in Chart.yaml, or ask for a patch of "
+        "1.2 with the label release:patch"
     )
 
 

@@ -238,8 +238,8 @@ def _free(wanted: ChartVersion, top: ChartVersion, level: str, history: History)
         raise ConflictError(
             f"the next {level} version after {top} is {wanted}, "
             "which exists already, on a newer commit or another branch",
-            hint=f"run on the newer commit, merge that branch, or ask for a patch of {top.major}.{top.minor} with the "
-            f"label {LABEL}patch",
+            hint="run on the newer commit, merge that branch, set a version that is free in Chart.yaml, or ask for a "
+            f"patch of {top.major}.{top.minor} with the label {LABEL}patch",
         )
     return free
 
