@@ -7,12 +7,14 @@ as cosign had it before version 3, by its tag: ``sha256-HEX.sig``, ``.att`` and 
 
 from __future__ import annotations
 
+import random
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 from oci_chart_publish.chart.version import ChartVersion
-from oci_chart_publish.errors import ConfigError, ConflictError, NotFoundError
+from oci_chart_publish.errors import ConfigError, ConflictError, NotFoundError, RegistryError
 from oci_chart_publish.oci.descriptor import Descriptor
 from oci_chart_publish.oci.digest import Digest
 from oci_chart_publish.oci.manifest import Manifest
@@ -21,6 +23,9 @@ from oci_chart_publish.oci.store import Source, Target, copy, copy_blob
 
 ATTACHED = ("sig", "att", "sbom")
 """What cosign attaches by tag: signatures, attestations, bills of materials; each a manifest with a layer for each."""
+
+PAUSES = (0.5, 1.0, 2.0, 4.0)
+"""Seconds, at most, before what was copied is looked at again: longer than others take from a read to a write."""
 
 Connect = Callable[[Repository], Target]
 
@@ -111,6 +116,8 @@ def promote(one: Promotion, *, dry: bool = False) -> str:
     if held is None:
         copy(one.source, one.target, manifest, name=None)
     copied = _referring(one, manifest.descriptor.digest)
+    if copied:
+        _settle(one, manifest.descriptor.digest)
     if held is None:
         one.target.put_manifest(manifest, one.target_name)
     status = "unchanged" if held is not None else "copied"
@@ -127,6 +134,24 @@ def _referring(one: Promotion, digest: Digest) -> int:
         return 0
     one.seen.add(digest)
     return _referrers(one, digest) + _attached(one, digest)
+
+
+def _settle(one: Promotion, digest: Digest) -> None:
+    """Look again, after a moment, whether all that was copied is still there, and copy what is not.
+
+    Where referrers are listed in an index under a tag, whoever writes it replaces what others wrote since he read it,
+    and registries have no condition for that. Two who write at the same time then lose half of it, unnoticed.
+    """
+    for pause in PAUSES:
+        time.sleep(random.uniform(pause / 2, pause))  # noqa: S311 - two at once are not to stay in step
+        one.seen.clear()
+        if not _referring(one, digest):
+            return
+    raise RegistryError(
+        f"{one.title}: what refers to it was replaced by others {len(PAUSES)} times while it was copied",
+        temporary=True,
+        hint="let one job at a time write there, then run again",
+    )
 
 
 def _referrers(one: Promotion, digest: Digest) -> int:

@@ -10,6 +10,8 @@ from typing import Any
 from urllib.parse import urljoin
 
 import pytest
+from tests.fakes.registry import FakeRegistry
+from tests.fakes.wire import Reply, Seen
 from tests.flow.command import Command, Done, credentials
 from tests.flow.test_dependencies import chart
 from tests.flow.test_previews import MANIFEST, asked, manifest, tags
@@ -366,3 +368,43 @@ def test_attachments_in_a_circle_are_copied_once(charts: Charts) -> None:
     charts.put(f"{base}/{signature.replace(':', '-')}.sig", chart_again, MANIFEST)
     done = charts.promote(f"{charts.staging}:1.0.0")
     assert (done.code, done.out.endswith(": copied, 2 referrers\n")) == (0, True), done.err
+
+
+def test_referrers_that_a_second_writer_replaces_are_copied_again(tmp_path: Path, olareg: Registry) -> None:
+    charts = Charts(tmp_path, olareg)
+    charts.publish("1.0.0")
+    digest = charts.digest("1.0.0", place="staging")
+    ours = charts.refer(digest, "application/spdx+json")
+    kind = "application/vnd.oci.image.index.v1+json"
+    theirs = described(b"{}", MANIFEST)
+    index = json.dumps({"schemaVersion": 2, "mediaType": kind, "manifests": [theirs]}).encode()
+    registry, fallback = FakeRegistry(), digest.replace(":", "-")
+    answer = registry.server.answer
+    replaced: list[Seen] = []
+
+    def raced(seen: Seen) -> Reply:
+        reply = answer(seen)
+        # Whoever read the index before it had ours writes it once ours has been seen in it.
+        if (
+            seen.line.endswith(f"/{fallback}")
+            and seen.method == "GET"
+            and reply.status == 200
+            and not replaced
+        ):
+            (store,) = registry.stores.values()
+            store.manifests[theirs["digest"]] = (MANIFEST, b"{}")
+            store.tags[fallback] = described(index, kind)["digest"]
+            store.manifests[store.tags[fallback]] = (kind, index)
+            replaced.append(seen)
+        return reply
+
+    registry.server.answer = raced
+    try:
+        done = charts.promote(f"{charts.staging}:1.0.0", to=f"oci://{registry.host}/stable")
+        (store,) = registry.stores.values()
+        _, held = store.manifests[store.tags[fallback]]
+    finally:
+        registry.close()
+    assert (done.code, done.out.endswith(": copied, 1 referrers\n")) == (0, True), done.err
+    assert len(replaced) == 1
+    assert [one["digest"] for one in json.loads(held)["manifests"]] == [theirs["digest"], ours]
