@@ -154,6 +154,21 @@ def test_an_explicit_step_moves_only_what_changed(work: Work) -> None:
     assert work.next("--bump", "major") == {"db": ("0.3.0", "none"), "web": ("2.0.0", "major")}
 
 
+@pytest.mark.parametrize("bump", ["auto", "minor"])
+def test_a_version_that_is_taken_is_told_where_it_stands(work: Work, bump: str) -> None:
+    work.repo.tag("web-1.2.0")
+    work.repo.branch("other")
+    work.change("charts/web/values.yaml", "feat: elsewhere")
+    work.repo.tag("web-1.3.0")
+    work.repo.switch("main")
+    work.change("charts/web/values.yaml", "feat: here")
+    said = work.run("bump", "--bump", bump, "charts/web", code=4)
+    assert (
+        "error: charts/web/Chart.yaml:4: 'version': the next minor version after 1.2.0 is 1.3.0, which"
+        in said
+    )
+
+
 def test_an_explicit_step_is_not_taken_for_files_whose_change_needs_no_version(work: Work) -> None:
     work.publish()
     work.repo.tag("web-1.2.0")

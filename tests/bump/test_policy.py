@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
@@ -332,6 +333,16 @@ def test_what_a_branch_released_before_it_was_squashed_is_not_released_again(mes
     there = "1.3.0" if message == "feat: x" else "1.2.4"
     decision = automatic("1.2.3", known, is_same=lambda version: str(version) == there)
     assert outcome(decision) == (there, "none", f"{there} holds this content already")
+
+
+def test_a_first_version_that_another_branch_has_is_not_given_twice() -> None:
+    known = history(taken="1.0.0", messages=("fix: x",))
+    for decide in (automatic, partial(explicit, "minor")):
+        with pytest.raises(ConflictError, match=r"^1\.0\.0 would be the first release .* and exists already"):
+            decide("1.0.0", known)
+        decision = decide("1.0.0", known, is_same=lambda _: True)
+        assert outcome(decision) == ("1.0.0", "none", "1.0.0 holds this content already")
+    assert automatic("1.0.1", known).reason == "first release"
 
 
 EXPLICIT: dict[str, tuple[str, History, tuple[str, BumpLevel, str]]] = {

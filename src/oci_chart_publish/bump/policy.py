@@ -127,8 +127,16 @@ def automatic(
 def _settled(current: ChartVersion, history: History, is_same: IsSame) -> VersionDecision | None:
     """Decide where no commit needs to be read."""
     top = history.top
-    if top is None:
+    if top is None and current not in history.taken:
         return _decision(current, "none", "first release", history, current)
+    if top is None and is_same(current):
+        return _held_already(current, history, current)
+    if top is None:  # on a history that was begun anew, say
+        raise ConflictError(
+            f"{current} would be the first release that this commit knows of, "
+            "and exists already, on a newer commit or another branch",
+            hint="run on the newer commit, merge that branch, or set a version that is free in Chart.yaml",
+        )
     if current > top:
         return _decision(current, "none", f"Chart.yaml was raised above {top}", history, current)
     # Without a base, Chart.yaml tells from where on: what is older is not what this tree wants to be.

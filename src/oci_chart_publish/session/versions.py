@@ -61,20 +61,13 @@ class Versions:
         history = self.releases.history(
             metadata.name, self.per_chart.template(metadata.name), belonging, published
         )
-        if settings.bump != "auto":
-            return policy.explicit(settings.bump, metadata.version, history, is_same=is_same)
-        decide = partial(
-            policy.automatic,
-            metadata.version,
-            labels=self.labels or policy.unlabelled,
-            rules=self._rules(metadata, history),
-            bumped_dependency=bumped,
-            channel=settings.channel,
-        )
+        decide = self._policy(metadata, history, bumped)
         try:
             decision = decide(history, is_same=is_same)
         except ConflictError as error:
             raise error.at("Chart.yaml", key="version") from error
+        if settings.bump != "auto":
+            return decision
         if decision.level == "none" and not decision.held:
             return decision
         if history.base is None and self._whole[1]:
@@ -82,6 +75,22 @@ class Versions:
         if self.labels and self.labels.problem:
             decision = _warned(decision, f"labels of pull requests do not count: {self.labels.problem}")
         return self._squashed(decision, history, decide)
+
+    def _policy(
+        self, metadata: ChartMetadata, history: History, bumped: str
+    ) -> Callable[..., VersionDecision]:
+        """Return what decides a version from a history."""
+        bump = self.settings.bump
+        if bump in {"major", "minor", "patch"}:
+            return partial(policy.explicit, bump, metadata.version)
+        return partial(
+            policy.automatic,
+            metadata.version,
+            labels=self.labels or policy.unlabelled,
+            rules=self._rules(metadata, history),
+            bumped_dependency=bumped,
+            channel=self.settings.channel,
+        )
 
     def _squashed(
         self, decision: VersionDecision, history: History, decide: Callable[[History], VersionDecision]
