@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.test_architecture import FLOORS
+from tests.test_architecture import FLOORS, WITHIN
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted([*(ROOT / "docs").rglob("*.md"), *ROOT.glob("*.md")])
@@ -66,6 +66,12 @@ def test_architecture_has_every_module_at_its_floor() -> None:
         floor = int(number or floor)
         found |= {name.removesuffix(".py").rstrip("/"): floor for name in re.findall(r"`(.+?)`", names)}
     assert found == FLOORS
+
+
+def test_the_modules_of_flow_and_session_are_on_the_page_of_the_architecture() -> None:
+    page = (ROOT / "docs" / "architecture.md").read_text()
+    named = set(re.findall(r"`((?:flow|session)/\w+)\.py`", page))
+    assert named == {f"{folder}/{name}" for folder in WITHIN for name in WITHIN[folder] if name != "__init__"}
 
 
 def test_pictures_are_small() -> None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 from tests.action.minirunner import Runner
+from tests.action.payloads import pull_request
 from tests.fakes.git import GitRepo
 from tests.fakes.github import FakeGitHub, Token
 from tests.real.registries import Registry
@@ -29,19 +29,6 @@ def repo(tmp_path: Path) -> GitRepo:
     )
     repo.commit("feat: first charts")
     return repo
-
-
-def pull_request(number: int, head: str, base: str, *, repository: str = "acme/charts") -> dict[str, Any]:
-    return {
-        "action": "synchronize",
-        "pull_request": {
-            "number": number,
-            "state": "open",
-            "head": {"sha": head, "ref": "topic", "repo": {"full_name": repository}},
-            "base": {"sha": base, "ref": "main"},
-            "labels": [],
-        },
-    }
 
 
 def known(github: FakeGitHub, sha: str) -> str:

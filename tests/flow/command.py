@@ -82,6 +82,18 @@ class Command:
         return [self.python, "-m", "oci_chart_publish", *arguments]
 
 
+def command(tmp_path: Path, folder: Path) -> Command:
+    """Return the command in a folder, with a home that lasts for the test."""
+    (tmp_path / "home").mkdir(exist_ok=True)
+    return Command(folder=folder, home=tmp_path / "home")
+
+
+def layer(run: Command, entry: dict[str, dict[str, str]]) -> bytes:
+    """Return the layer of a chart of the report from the cache of a command."""
+    digest = entry["layer"]["digest"].partition(":")[2]
+    return (run.home / "layout/blobs/sha256" / digest).read_bytes()
+
+
 def credentials(registry: Registry) -> list[str]:
     """Return the options that let the command into a registry."""
     options = ["--username", registry.username, "--password", registry.password] if registry.username else []

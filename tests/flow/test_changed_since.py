@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from tests.fakes.git import GitRepo, chart_yaml
+from tests.flow.charts import chart
 from tests.flow.command import Command
-from tests.flow.test_dependencies import chart
 
 SETTINGS = """
 ignore-changes: [README.md]

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.flow.charts import chart
 from tests.flow.command import Command, Done
-from tests.flow.test_dependencies import chart
 from tests.real.registries import Registry
 
 BLOBS = ("digest", "size", "config", "layer")

@@ -10,43 +10,13 @@ from typing import Any
 
 import pytest
 from tests.fakes.git import GitRepo
-from tests.flow.command import Command
+from tests.flow.charts import chart
+from tests.flow.command import Command, command, layer
 from tests.real.helm import helm
 from tests.real.registries import Registry
 
 from oci_chart_publish.chart.archive import load_archive
 from oci_chart_publish.chart.diff import files
-
-
-def chart(
-    folder: Path, name: str, version: str, dependencies: dict[str, str] | None = None, **more: str
-) -> Path:
-    """Write a chart whose dependencies (name to constraint) lie beside it."""
-    path = folder / "charts" / name
-    (path / "templates").mkdir(parents=True, exist_ok=True)
-    lines = ["apiVersion: v2", f"name: {name}", f"version: {version}"]
-    if dependencies:
-        lines.append("dependencies:")
-        for dependency, constraint in dependencies.items():
-            repository = more.get("repository", f"file://../{dependency}")
-            lines += [
-                f"  - name: {dependency}",
-                f"    version: {constraint!r}",
-                f"    repository: {repository}",
-            ]
-    (path / "Chart.yaml").write_text("\n".join(lines) + "\n")
-    (path / "values.yaml").write_text(f"name: {name}\n")
-    return path
-
-
-def command(tmp_path: Path, folder: Path) -> Command:
-    (tmp_path / "home").mkdir(exist_ok=True)
-    return Command(folder=folder, home=tmp_path / "home")
-
-
-def layer(run: Command, entry: dict[str, dict[str, str]]) -> bytes:
-    digest = entry["layer"]["digest"].partition(":")[2]
-    return (run.home / "layout/blobs/sha256" / digest).read_bytes()
 
 
 def test_embedded_charts_are_those_that_helm_would_embed(tmp_path: Path, plain_registry: Registry) -> None:

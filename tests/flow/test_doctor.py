@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from tests.fakes.git import GitRepo
 from tests.fakes.github import FakeGitHub
+from tests.flow.asking import tags
+from tests.flow.charts import chart
 from tests.flow.command import Command, Done, credentials
-from tests.flow.test_dependencies import chart
-from tests.flow.test_previews import tags
 from tests.real.registries import Registry
 
 

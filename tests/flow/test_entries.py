@@ -10,7 +10,8 @@ import pytest
 from tests.fakes.chartrepo import ChartRepo
 from tests.fakes.git import GitRepo
 from tests.fakes.wire import Reply
-from tests.flow.test_dependencies import chart, command
+from tests.flow.charts import chart
+from tests.flow.command import command
 from tests.real.registries import Registry
 
 from oci_chart_publish.report.annotations import annotations_of

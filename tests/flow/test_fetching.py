@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from tests.fakes.chartrepo import ChartRepo, archive
-from tests.flow.command import Command
-from tests.flow.test_dependencies import chart, command, layer
+from tests.flow.charts import chart
+from tests.flow.command import Command, command, layer
 from tests.real.helm import helm
 from tests.real.registries import Registry
 

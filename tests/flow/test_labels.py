@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from tests.action.minirunner import Runner, Step
-from tests.action.test_story import pull_request
+from tests.action.payloads import pull_request
 from tests.fakes.git import GitRepo, chart_yaml
 from tests.fakes.github import FakeGitHub, Token
 from tests.real.registries import Registry

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from tests.fakes.git import GitRepo, chart_yaml
+from tests.flow.charts import chart
 from tests.flow.command import Command, Done
-from tests.flow.test_dependencies import chart
 from tests.real.registries import Registry
 
 

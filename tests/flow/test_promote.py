@@ -12,9 +12,9 @@ from urllib.parse import urljoin
 import pytest
 from tests.fakes.registry import FakeRegistry
 from tests.fakes.wire import Reply, Seen
+from tests.flow.asking import MANIFEST, asked, manifest, tags
+from tests.flow.charts import chart
 from tests.flow.command import Command, Done, credentials
-from tests.flow.test_dependencies import chart
-from tests.flow.test_previews import MANIFEST, asked, manifest, tags
 from tests.real.registries import Registry
 
 EMPTY = {

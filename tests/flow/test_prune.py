@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 from tests.fakes.github import FakeGitHub, PackageVersion, Token
+from tests.flow.asking import MANIFEST, asked, tags
+from tests.flow.charts import chart
 from tests.flow.command import Command, Done, credentials
-from tests.flow.test_dependencies import chart
-from tests.flow.test_previews import MANIFEST, asked, tags
 from tests.real.registries import Registry
 
 from oci_chart_publish.cli.prune import PackageVersions, Pruning

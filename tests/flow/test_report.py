@@ -10,8 +10,8 @@ import pytest
 from tests.action.minirunner import Runner, Step
 from tests.fakes.git import GitRepo
 from tests.fakes.github import FakeGitHub, Token
+from tests.flow.charts import chart
 from tests.flow.command import Command, Done
-from tests.flow.test_dependencies import chart
 from tests.real.registries import Registry
 
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 from tests.action.minirunner import Runner, Step
-from tests.action.test_story import pull_request
+from tests.action.payloads import pull_request
 from tests.fakes.git import GitRepo
+from tests.flow.asking import tags
+from tests.flow.charts import chart
 from tests.flow.command import Command
-from tests.flow.test_dependencies import chart
-from tests.flow.test_previews import tags
 from tests.real.registries import Registry
 
 
