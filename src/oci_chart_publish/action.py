@@ -6,7 +6,6 @@ The exit code is 0 or what the command line would return; every code but 0 fails
 from __future__ import annotations
 
 import contextlib
-import fnmatch
 import os
 import shlex
 import sys
@@ -192,8 +191,8 @@ def inputs(environment: Mapping[str, str]) -> dict[str, str]:
 
 def default_command(event: Event, publish_refs: Sequence[str]) -> str:
     """Return ``publish`` for what happens on the default branch or a ref in ``publish-refs``, else ``plan``."""
-    listed = any(fnmatch.fnmatchcase(event.ref, pattern) for pattern in publish_refs)
-    return "publish" if event.name in _PUBLISHING and (event.on_default_branch or listed) else "plan"
+    published = event.on_default_branch or event.publishes(event.ref, publish_refs)
+    return "publish" if event.name in _PUBLISHING and published else "plan"
 
 
 def publish_report(report: document.Report, session: Session, environment: Mapping[str, str]) -> None:

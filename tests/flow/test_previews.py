@@ -306,6 +306,37 @@ def test_layout_of_a_job_without_rights_becomes_a_preview_in_one_that_has_them(p
     assert project.github.state.releases == {}
 
 
+@pytest.mark.parametrize(
+    ("branch", "refs", "code"),
+    [
+        ("topic", "", 2),
+        ("topic", "refs/heads/t*", 0),
+        ("main", "", 0),
+        ("gh-readonly-queue/main/pr-7", "", 2),
+    ],
+)
+def test_plan_of_a_branch_that_is_not_published_from_becomes_no_release(
+    phases: TwoPhases, branch: str, refs: str, code: int
+) -> None:
+    project = phases.project
+    project.repo.switch("topic")
+    plan = project.runner.step(
+        "push", {}, ref=f"refs/heads/{branch}", sha=phases.head, registries=project.releases,
+        layout=str(phases.layout), command="plan", comment="off",
+    )  # fmt: skip
+    assert plan.code == 0, plan.errors + plan.log
+    run = {"event": "push", "head_sha": phases.head, "head_branch": branch, "pull_requests": []}
+    step = phases.privileged.step(
+        "workflow_run", {"workflow_run": {**run, "head_repository": {"full_name": "acme/charts"}}},
+        ref="refs/heads/main", sha=project.base, command="publish", from_plan=str(phases.layout),
+        registries=project.releases, publish_refs=refs, release="off", comment="off",
+    )  # fmt: skip
+    assert step.code == code, step.errors + step.log
+    assert ("which is not what this run is about" in step.errors) is bool(code)
+    published = ["1.0.0"] if code else ["1.0.0", "1.1.0"]
+    assert tags(project.registry, f"{project.path}/charts/web") == published
+
+
 def test_preview_of_a_plan_that_was_overtaken_is_of_its_own_commit_and_leaves_the_comment(
     phases: TwoPhases,
 ) -> None:

@@ -6,8 +6,9 @@ Nothing of it is trusted to be there; an absent value is empty.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -85,6 +86,11 @@ class Event:
         if self.name == "schedule":
             return True
         return bool(self.default_branch) and self.ref == f"refs/heads/{self.default_branch}"
+
+    def publishes(self, ref: str, publish_refs: Sequence[str]) -> bool:
+        """Whether a ref is the default branch, or one of those that are published from besides it (globs)."""
+        listed = any(fnmatchcase(ref, pattern) for pattern in publish_refs)
+        return listed or (bool(self.default_branch) and ref == f"refs/heads/{self.default_branch}")
 
     @property
     def from_fork(self) -> bool:

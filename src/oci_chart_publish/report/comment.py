@@ -5,7 +5,6 @@ A comment that exists is kept up to date whatever the setting says; one that a p
 
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
@@ -156,9 +155,7 @@ class Commenter:
         )
 
     def _publishes(self, branch: str) -> bool:
-        ref = f"refs/heads/{branch}"
-        listed = any(fnmatch.fnmatchcase(ref, pattern) for pattern in self.publish_refs)
-        return listed or branch == (self.event.default_branch or branch)
+        return self.event.publishes(f"refs/heads/{branch}", self.publish_refs)
 
     def _merged(self) -> list[PullRequest]:
         """Return the pull requests that a push brought: a merge queue and a person may merge several at once."""

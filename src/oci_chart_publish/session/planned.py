@@ -7,7 +7,7 @@ what was planned.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -56,13 +56,19 @@ class Planned:
 
 
 def read_plan(
-    place: Path, event: Event, repository: GitRepository | None, *, token: str, server: str
+    place: Path,
+    event: Event,
+    repository: GitRepository | None,
+    *,
+    publish_refs: Sequence[str],
+    token: str,
+    server: str,
 ) -> Planned:
     """Read a saved plan, hold what it says against the event, and fetch the commit that it names where it is missing.
 
     ``place`` is the report, or the layout (any folder) that it lies in as ``report.json``. ConfigError for a report of
-    another repository, of a fork, of a run that failed, and of a commit that the event is not about. ``token`` is for
-    ``server`` alone.
+    another repository, of a fork, of a run that failed, and of a commit that the event is not about. What neither is
+    merged nor lies on the default branch or one of ``publish_refs`` is not published. ``token`` is for ``server``.
     """
     path = place / REPORT if place.is_dir() else place
     report = read_report(path)
@@ -94,18 +100,24 @@ def read_plan(
     if repository is not None:
         if repository.commit(revision) is None:
             repository.fetch_commit(revision, token, server=server)
-        _check_commit(planned, event, repository)
+        _check_commit(planned, event, repository, publish_refs)
     return planned
 
 
-def _check_commit(planned: Planned, event: Event, repository: GitRepository) -> None:
+def _check_commit(
+    planned: Planned, event: Event, repository: GitRepository, publish_refs: Sequence[str]
+) -> None:
     """Raise ConfigError unless the commit of a plan, which is in the clone by now, is one that this event is about.
 
-    That is the commit of the event, the head of its pull request or a merge of that head, or something that is part
-    of what is checked out. Outside a workflow whoever names the plan answers for it.
+    That is the commit of the event, the head of its pull request or a merge of that head, the head of a run before it
+    on a branch that is published from, or something that is part of what is checked out. Outside a workflow whoever
+    names the plan answers for it.
     """
     run = event.workflow_run or {}
-    heads = {event.pull_request.head if event.pull_request else "", str(run.get("head_sha") or "")} - {""}
+    refs = (f"refs/{kind}/{run.get('head_branch')}" for kind in ("heads", "tags"))
+    counts = planned.of_pull_request or any(event.publishes(ref, publish_refs) for ref in refs)
+    before = str(run.get("head_sha") or "") if counts else ""
+    heads = {event.pull_request.head if event.pull_request else "", before} - {""}
     if not event.name or planned.revision in {event.revision, *heads}:
         return
     if not heads.isdisjoint(repository.parents(planned.revision)) or repository.is_ancestor(

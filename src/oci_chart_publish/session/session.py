@@ -29,6 +29,7 @@ from oci_chart_publish.oci.reference import Repository
 from oci_chart_publish.oci.store import Target
 from oci_chart_publish.progress import Progress, progress
 from oci_chart_publish.registry.connect import PULL, PULL_PUSH
+from oci_chart_publish.registry.once import Once
 from oci_chart_publish.report import document
 from oci_chart_publish.session.changes import Changes, Touched
 from oci_chart_publish.session.connections import keep_apart
@@ -134,8 +135,14 @@ class Session:
                 f"{place} is the layout of another job and must not be the cache of this one",
                 hint="name another folder with layout:",
             )
-        token, server = self.settings.github_token, self.server_url
-        return read_plan(Path(place), self.event, self.repository, token=token, server=server)
+        return read_plan(
+            Path(place),
+            self.event,
+            self.repository,
+            publish_refs=self.settings.publish_refs,
+            token=self.settings.github_token,
+            server=self.server_url,
+        )
 
     @property
     def revision(self) -> str:
@@ -158,7 +165,7 @@ class Session:
                 repository=self.repository,
                 files=self.files,
                 policy=self.dependencies(),
-                belonging=self.per_chart(source.path for source in found).belonging,
+                belonging=self.per_chart(source.path for source in found).packed,
             )
             found = narrowing.since(found, since, head=self.revision if self.planned else None)
         if self.planned:
@@ -214,14 +221,21 @@ class Session:
         links = self.files.links_below if self.files else lambda _: ()
         return PerChart(settings=self.settings, folders=tuple(folders), links=links, packs=self._packs)
 
-    def _packs(self, folder: str, inner: str) -> bool:
-        from oci_chart_publish.chart.walk import packs_folder  # noqa: PLC0415  (few charts lie in others)
+    def _packs(self, folder: str, path: str, is_dir: bool) -> bool:  # noqa: FBT001
+        return self._packing.get(folder, lambda: self._packing_of(folder))(path, is_dir)
+
+    @shared_property
+    def _packing(self) -> Once[Callable[[str, bool], bool]]:
+        return Once()
+
+    def _packing_of(self, folder: str) -> Callable[[str, bool], bool]:
+        from oci_chart_publish.chart.walk import packing  # noqa: PLC0415  (start-up: rarely asked for)
 
         tree = self._tree(folder)
         try:
-            return tree is not None and packs_folder(tree, inner.removeprefix(f"{folder}/"))
+            return packing(tree) if tree else lambda *_: True
         except ChartError:
-            return True  # told where it is built
+            return lambda *_: True  # told where it is built
 
     def versions(self, per_chart: PerChart) -> Versions:
         """Return the bump stage for these charts."""
@@ -305,7 +319,7 @@ class Session:
 
     def touched(self, charts: Sequence[document.Chart]) -> Touched:
         """Return what tells whether this push or pull request changed a chart's files."""
-        belonging = self.per_chart(chart.path for chart in charts).belonging
+        belonging = self.per_chart(chart.path for chart in charts).packed
         return Touched(changes=self.changes, belonging=belonging)
 
     @property
