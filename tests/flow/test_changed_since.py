@@ -35,7 +35,7 @@ class Work:
                 ".oci-chart-publish.yaml": SETTINGS,
                 "charts/web/addons/extra/Chart.yaml": chart_yaml("extra"),
                 "charts/api/own/Chart.yaml": chart_yaml("own"),
-                "charts/api/.helmignore": "own/\n",
+                "charts/api/.helmignore": "own/\n/tests\n*.md.gotmpl\n",
                 "lib/base/Chart.yaml": chart_yaml("base", "0.1.0")
                 + "dependencies: [{name: core, version: 0.1.0, repository: 'file://../core'}]\n",
                 "lib/core/Chart.yaml": chart_yaml("core", "0.1.0"),
@@ -70,6 +70,10 @@ def work(tmp_path: Path) -> Work:
         ("charts/web/values.yaml", {"web", "api", "app"}),
         ("charts/web/addons/extra/values.yaml", {"extra", "web", "api", "app"}),  # which web packs
         ("charts/api/own/values.yaml", {"own"}),
+        ("charts/api/tests/a/b.yaml", set()),  # which is not packed
+        ("charts/api/docs/x.md.gotmpl", set()),
+        ("charts/api/docs/tests", {"api", "app"}),
+        ("charts/api/.helmignore", {"api", "app"}),
         ("charts/web/README.md", set()),
         ("charts/api/ci/test.yaml", set()),
         ("charts/web/ci/test.yaml", {"web", "api", "app"}),

@@ -192,6 +192,18 @@ def test_ignored_changes_hide_no_others(project: Project) -> None:
     assert web["changes"]["added"] == ["README.md", "values.yaml"]
 
 
+def test_what_is_not_packed_touches_no_chart(project: Project) -> None:
+    project.repo.write({"charts/web/.helmignore": "ci/\n"})
+    before = project.repo.commit("forgotten")
+    project.repo.write({"charts/web/ci/test.yaml": "a: 1\n"})
+    project.repo.commit("tests")
+    step = project.push(before)
+    assert (step.code, statuses(step)["web 1.0.0"]) == (0, "drift")
+    project.change("web", "packed")
+    step = project.push(before)
+    assert (step.code, statuses(step)["web 1.0.0"]) == (4, "conflict")
+
+
 def test_what_a_link_leads_to_belongs_to_the_chart(project: Project) -> None:
     repo = project.repo
     repo.write({"lib/rules.yaml": "groups: []\n", "charts/web/Chart.yaml": chart_yaml("web", "1.1.0")})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -14,14 +14,16 @@ class Belonging:
     """The files whose change is a change of a chart: its folder without those of charts nested in it, and others.
 
     Paths are POSIX, relative to the repository root ("" is the root itself). ``extra`` are files or folders elsewhere;
-    ``ignore`` are globs below the chart's folder (see ``ignored``); ``dependencies`` are the charts of this repository
-    that are embedded: their files count as they count for themselves.
+    ``ignore`` are globs below the chart's folder (see ``ignored``); ``left_out`` tells of a path there whether the
+    package lacks it. ``dependencies`` are the charts of this repository that are embedded: their files count as they
+    count for themselves.
     """
 
     folder: str
     nested: tuple[str, ...] = ()
     extra: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
+    left_out: Callable[[str], bool] | None = None
     dependencies: tuple[Belonging, ...] = ()
 
     def __contains__(self, path: str) -> bool:
@@ -32,7 +34,7 @@ class Belonging:
         if not _below(path, self.folder) or any(_below(path, folder) for folder in self.nested):
             return False
         inside = path.removeprefix(f"{self.folder}/") if self.folder else path
-        return not ignored(inside, self.ignore)
+        return not ignored(inside, self.ignore) and not (self.left_out and self.left_out(inside))
 
     @property
     def paths(self) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ What git does not track is left out and named, unless a setting brings it in or 
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from oci_chart_publish.chart.ignore import IgnoreRules
 from oci_chart_publish.chart.lock import decode_lock
@@ -35,12 +35,19 @@ def packed_files(tree: Tree, include_untracked: Sequence[str]) -> tuple[list[Cha
     return files, tuple(walk.left_out)
 
 
-def packs_folder(tree: Tree, folder: str) -> bool:
-    """Tell whether what is in a folder of a chart is packed with it; ChartError for a broken ``.helmignore``."""
+def packing(tree: Tree) -> Callable[[str, bool], bool]:
+    """Return what tells whether a chart packs a path below it, which may be a folder; ChartError for a broken rule."""
     rules = _rules(tree, {entry.name: entry for entry in tree.entries("")}, ())
-    names = folder.split("/")
-    levels = ("/".join(names[: number + 1]) for number in range(len(names)))
-    return not any(rules.ignores(level, is_dir=True) or _is_dropped(f"{level}/") for level in levels)
+
+    def packs(path: str, is_dir: bool) -> bool:  # noqa: FBT001
+        names = path.split("/")
+        levels = [
+            ("/".join(names[:number]), is_dir or number < len(names)) for number in range(1, len(names) + 1)
+        ]
+        left_out = any(rules.ignores(level, is_dir=folder) for level, folder in levels)
+        return not left_out and not _is_dropped(f"{path}/" if is_dir else path)
+
+    return packs
 
 
 def _rules(tree: Tree, root: Mapping[str, Entry], include: Sequence[str]) -> IgnoreRules:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
@@ -20,12 +20,13 @@ class PerChart:
     """The settings, asked by a chart's name.
 
     ``folders`` are those of all charts of the run; ``links`` tells where the symbolic links below a folder lead: what
-    is there is packed with the chart, and belongs to it. ``packs`` tells whether a chart packs a folder below it.
+    is there is packed with the chart, and belongs to it. ``packs`` tells whether the chart in a folder packs a path
+    below it, which may be a folder.
     """
 
     settings: Settings
     folders: tuple[str, ...] = ()
-    packs: Callable[[str, str], bool] = lambda *_: False
+    packs: Callable[[str, str, bool], bool] = lambda folder, path, is_dir: not is_dir
     links: Callable[[str], Sequence[str]] = lambda _: ()
 
     def registries(self, name: str) -> tuple[str, ...] | None:
@@ -57,12 +58,20 @@ class PerChart:
         elif names:
             self.template(names[0])
 
+    def packed(self, name: str, folder: str) -> Belonging:
+        """Return which files belong to a chart and are packed with it, or named by the settings."""
+        return replace(
+            self.belonging(name, folder), left_out=lambda path: not self.packs(folder, path, False)
+        )
+
     def belonging(self, name: str, folder: str, related: Mapping[str, str] | None = None) -> Belonging:
         """Return which files belong to a chart, those of the ``related`` charts (folders by name) included."""
         extra = self._own(name, lambda one: one.extra_paths) or ()
+        below = f"{folder}/" if folder else ""
+        inner = nested_in(folder, self.folders)
         return Belonging(
             folder=folder,
-            nested=tuple(inner for inner in nested_in(folder, self.folders) if not self.packs(folder, inner)),
+            nested=tuple(one for one in inner if not self.packs(folder, one.removeprefix(below), True)),
             extra=(*extra, *self.links(folder)),
             ignore=self._ignore(name),
             dependencies=tuple(self.belonging(other, there) for other, there in (related or {}).items()),
