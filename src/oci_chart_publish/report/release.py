@@ -8,7 +8,7 @@ another attempt of a run: then an earlier attempt may have ended between registr
 published without a release, by a setting or by another tool, and is left alone unless ``backfill`` asks for it.
 A token that may not write is told once, at the first release that it may not make. So are one that has expired, a rate
 limit that lasts longer than the gateway waits (whoever goes on asking is kept out for longer), and, at the second
-release, a code host that does not answer.
+release, a code host that does not answer, or hides from the token what is asked for every chart.
 """
 
 from __future__ import annotations
@@ -268,7 +268,8 @@ class Releaser:
 def _ends(error: ForgeError, before: Sequence[PublishError] = ()) -> bool:
     """Whether what failed for one chart fails for the others, too; ``before`` is what failed for those before it."""
     down = error.temporary and any(isinstance(one, ForgeError) and one.temporary for one in before)
-    return isinstance(error, ReadOnlyError) or error.limited or error.status == 401 or down
+    hidden = error.message.startswith("GET ") and any(one.message == error.message for one in before)
+    return isinstance(error, ReadOnlyError) or error.limited or error.status == 401 or down or hidden
 
 
 def _descriptor(blob: document.Descriptor) -> Descriptor:

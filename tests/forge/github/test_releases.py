@@ -491,6 +491,15 @@ def test_releases_are_listed_once_for_any_number_of_charts(
     assert len(fake.state.releases) == 5
 
 
+def test_a_list_that_broke_off_is_read_anew(fake: FakeGitHub, github: GitHub, spec: ReleaseSpec) -> None:
+    released(fake, "By chart-releaser.\n")
+    fake.fail("GET", "/releases$", 502, times=5)
+    with pytest.raises(ForgeError, match="502 Server Error"):
+        github.releases.ensure(spec)
+    assert github.releases.ensure(spec).status is ReleaseStatus.FOREIGN
+    assert writes(fake) == []
+
+
 def test_the_newest_releases_are_one_request_and_are_not_read_again(
     fake: FakeGitHub, github: GitHub, spec: ReleaseSpec
 ) -> None:

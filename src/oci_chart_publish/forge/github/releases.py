@@ -78,10 +78,14 @@ class Releases:
         with self._lock:
             if self._rest is None:
                 self._rest = self._client.pages(self._path, most=PAGES, needs=NEEDS)
-            for item in islice(self._rest, most - self._listed):
-                self._listed += 1
-                release = read_release(item)
-                self._known.setdefault(release.id, release)  # what we wrote since is newer than the list
+            try:
+                for item in islice(self._rest, most - self._listed):
+                    self._listed += 1
+                    release = read_release(item)
+                    self._known.setdefault(release.id, release)  # what we wrote since is newer than the list
+            except ForgeError:
+                self._rest, self._listed = None, 0  # a list that broke off is not all that there is
+                raise
             return dict(self._known)
 
     def _published(self, tag: str) -> list[Release]:
