@@ -8,7 +8,8 @@ from typing import Any, get_args
 
 import yaml
 
-from oci_chart_publish.settings import ENVIRONMENT_PREFIX, FILES, fields
+from oci_chart_publish.session.origins import FILES
+from oci_chart_publish.settings import ENVIRONMENT_PREFIX, fields
 
 ROOT = Path(__file__).parents[1]
 TARGET = ROOT / "docs" / "options.md"

@@ -35,9 +35,10 @@ from oci_chart_publish.report.outputs import artifacts, checksums, outputs
 from oci_chart_publish.report.table import show as show_table
 from oci_chart_publish.runner import SUMMARY_LIMIT, annotate, append, mask, write_outputs
 from oci_chart_publish.runnerlog import print_command
+from oci_chart_publish.session.origins import Origin, suggestion
 from oci_chart_publish.session.reporting import keep, outline, reported
 from oci_chart_publish.session.session import Session
-from oci_chart_publish.settings import Layer, fields, suggestion, variable
+from oci_chart_publish.settings import fields, variable
 
 COMMANDS = ("publish", "plan")
 OTHERS = ("verify", "bump", "report", "prune", "doctor")
@@ -95,7 +96,7 @@ def _run(environment: Mapping[str, str], interruption: Interruption, errors: Seq
     if command and command not in COMMANDS:
         return _other(command, given, environment, errors)
     config = given.pop("config", "")
-    options = Layer("input", {key: value for key, value in given.items() if key in fields()})
+    options = Origin("input", {key: value for key, value in given.items() if key in fields()})
     session = Session.open(
         options,
         environment,

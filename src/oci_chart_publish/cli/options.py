@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 import click
 from msgspec import Meta
 
-from oci_chart_publish.settings import Layer, fields
+from oci_chart_publish.session.origins import Origin
+from oci_chart_publish.settings import fields
 
 # An option has the name of its setting, but for these two, which are typed often and one at a time.
 _FLAGS = {"registries": "--registry", "from-plan": "--from"}
@@ -69,10 +70,10 @@ def _parts(kind: Any) -> tuple[Any, str]:  # noqa: ANN401
     return kind, ""
 
 
-def given(values: dict[str, Any]) -> Layer:
+def given(values: dict[str, Any]) -> Origin:
     """Return the options that were given as the first layer of the settings."""
     by_field = {field.name: name for name, field in fields().items()}
-    return Layer(
+    return Origin(
         "command line",
         {
             by_field[key]: value

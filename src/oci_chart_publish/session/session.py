@@ -34,10 +34,11 @@ from oci_chart_publish.report import document
 from oci_chart_publish.session.changes import Changes, Touched
 from oci_chart_publish.session.connections import keep_apart
 from oci_chart_publish.session.dependencies import dependency_policy
+from oci_chart_publish.session.origins import Origin, from_environment, from_file, resolve
 from oci_chart_publish.session.perchart import PerChart
 from oci_chart_publish.session.recipes import recipes
 from oci_chart_publish.session.stores import Stores
-from oci_chart_publish.settings import Layer, Settings, from_environment, from_file, resolve
+from oci_chart_publish.settings import Settings
 from oci_chart_publish.shared import shared_property
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class Session:
     @classmethod
     def open(
         cls,
-        options: Layer,
+        options: Origin,
         environment: Mapping[str, str],
         *,
         folder: Path,

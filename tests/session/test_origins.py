@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from oci_chart_publish.errors import ConfigError
-from oci_chart_publish.settings import Layer, Settings, from_environment, from_file, resolve
+from oci_chart_publish.session.origins import Origin, from_environment, from_file, resolve
+from oci_chart_publish.settings import Settings
 
 
 def write(folder: Path, text: str, name: str = ".oci-chart-publish.yaml") -> Path:
@@ -25,7 +26,7 @@ def test_first_layer_wins(tmp_path: Path) -> None:
     write(tmp_path, "jobs: 3\nbump: auto\nsource: https://example.com/file\n")
     settings = resolve(
         [
-            Layer("option", {"jobs": 1}),
+            Origin("option", {"jobs": 1}),
             from_environment({"OCI_CHART_PUBLISH_JOBS": "2", "OCI_CHART_PUBLISH_BUMP": "minor"}),
             from_file(tmp_path),
         ]
@@ -45,7 +46,7 @@ def test_first_layer_wins(tmp_path: Path) -> None:
     ],
 )
 def test_text_of_an_input_becomes_a_value(key: str, text: str, expected: object) -> None:
-    assert getattr(resolve([Layer("input", {key: text})]), key.replace("-", "_")) == expected
+    assert getattr(resolve([Origin("input", {key: text})]), key.replace("-", "_")) == expected
 
 
 @pytest.mark.parametrize(
@@ -64,13 +65,13 @@ def test_text_of_an_input_becomes_a_value(key: str, text: str, expected: object)
 )
 def test_wrong_value_names_origin_and_key(values: dict[str, str], message: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        resolve([Layer("input", values)])
+        resolve([Origin("input", values)])
     assert message in str(caught.value)
 
 
 def test_empty_inputs_do_not_hide_the_layers_below(tmp_path: Path) -> None:
     write(tmp_path, "jobs: 5\n", ".github/oci-chart-publish.yaml")
-    assert resolve([Layer("input", {"jobs": ""}), from_file(tmp_path)]).jobs == 5
+    assert resolve([Origin("input", {"jobs": ""}), from_file(tmp_path)]).jobs == 5
 
 
 def test_unrelated_variables_are_left_alone() -> None:
