@@ -25,9 +25,9 @@ class PerChart:
     """
 
     settings: Settings
-    folders: tuple[str, ...] = ()
-    packs: Callable[[str, str, bool], bool] = lambda folder, path, is_dir: not is_dir
-    links: Callable[[str], Sequence[str]] = lambda _: ()
+    folders: tuple[str, ...]
+    packs: Callable[[str, str, bool], bool]
+    links: Callable[[str], Sequence[str]]
 
     def registries(self, name: str) -> tuple[str, ...] | None:
         """Return the registries of a chart alone; None where it goes where all go."""
