@@ -165,6 +165,7 @@ def test_what_was_decided_not_to_be_released_is_held(
         (["release:major"], ("2.0.0", "major", "label release:major")),
         (["bug", "release:patch", "release:minor"], ("1.3.0", "minor", "label release:minor")),
         (["release:skip", "release:major"], ("1.2.3", "none", "label release:skip")),
+        (["Release: Minor"], ("1.3.0", "minor", "label release:minor")),
         (["major", "release:huge", "skip"], ("1.2.4", "patch", "'fix: x'")),
     ],
 )

@@ -204,7 +204,9 @@ def _is_pending(named: Meaning, history: History) -> bool:
 
 
 def _label(labels: Iterable[str]) -> Level | None:
-    names = (label.removeprefix(LABEL) for label in labels if label.startswith(LABEL))
+    # As GitHub, which has no two labels that differ in case alone; people write "release: minor", too.
+    plain = ("".join(label.casefold().split()) for label in labels)
+    names = (label.removeprefix(LABEL) for label in plain if label.startswith(LABEL))
     found = [_LEVELS[name] for name in names if name in _LEVELS]
     if "none" in found:
         return "none"
