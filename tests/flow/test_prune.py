@@ -16,13 +16,13 @@ from tests.flow.charts import chart
 from tests.flow.command import Command, Done, credentials
 from tests.real.registries import Registry
 
-from oci_chart_publish.cli.prune import PackageVersions, Pruning
+from oci_chart_publish.cli.prune import Pruning
 from oci_chart_publish.errors import ForgeError
 from oci_chart_publish.forge.github import GitHub
 from oci_chart_publish.forge.github.client import Options
 from oci_chart_publish.oci.digest import Digest
 from oci_chart_publish.oci.reference import Repository
-from oci_chart_publish.prune import Preview
+from oci_chart_publish.prune import PackageVersions, Preview
 from oci_chart_publish.session.origins import Origin
 from oci_chart_publish.session.session import Session
 

@@ -19,10 +19,9 @@ from oci_chart_publish.cli.options import given, setting_options
 from oci_chart_publish.errors import ConfigError, ForgeError, PublishError, worst
 from oci_chart_publish.flow.survey import survey
 from oci_chart_publish.forge.github import GitHub
-from oci_chart_publish.forge.github.packages import HIDDEN, PackageVersion
 from oci_chart_publish.oci.reference import Repository
 from oci_chart_publish.oci.store import Target
-from oci_chart_publish.prune import Preview, is_of, remove, stale
+from oci_chart_publish.prune import PackageVersions, Preview, is_of, remove, stale
 from oci_chart_publish.session.session import Session
 
 GHCR = "ghcr.io"
@@ -174,41 +173,3 @@ def _closed(numbers: tuple[int, ...], github: GitHub | None) -> Callable[[int], 
             return False
 
     return closed
-
-
-class PackageVersions:
-    """What there is of packages on ghcr.io: each package is listed once, however many previews of it go."""
-
-    def __init__(self, github: GitHub) -> None:
-        self._packages = github.packages
-        self._listed: dict[str, dict[str, PackageVersion]] = {}
-        self._gone: set[tuple[str, str]] = set()
-
-    def remove(self, preview: Preview) -> str:
-        """Delete a preview and say what came of it; GitHub keeps the last version of a package.
-
-        GitHub says 404, too, of what a token may not see or delete. The registry has just shown the digest, so what
-        the packages API does not show was not deleted by somebody else: a ForgeError.
-        """
-        package, digest = preview.repository.path.partition("/")[2], str(preview.digest)
-        where = f"{preview.repository}:{preview.tag}"
-        if (package, digest) in self._gone:
-            return f"{where}: gone already"
-        if package not in self._listed:
-            self._listed[package] = self._list(package)
-        version = self._listed[package].get(digest)
-        if version is None:
-            raise ForgeError(f"{where}: remains, the packages API does not show it", hint=HIDDEN)
-        try:
-            deleted = self._packages.delete_version(package, version)
-        except ForgeError as error:
-            if error.status != 400:
-                raise
-            return f"{where}: remains ({error.message})"
-        if not deleted and digest in self._list(package):
-            raise ForgeError(f"{where}: remains, the packages API does not find it to delete", hint=HIDDEN)
-        self._gone.add((package, digest))
-        return f"{where}: deleted" if deleted else f"{where}: gone already"
-
-    def _list(self, package: str) -> dict[str, PackageVersion]:
-        return {version.digest: version for version in self._packages.versions(package)}
