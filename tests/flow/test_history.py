@@ -510,6 +510,25 @@ def test_the_replay_of_a_clone_tells_what_failed_and_what_auto_would_have_chosen
     assert levels.startswith("3 commits: 2 of 3 levels agree, 1 of 1 of charts below 1.0.0\n")
 
 
+@pytest.mark.parametrize("bump", ["auto", "minor"])
+def test_a_plan_without_permission_takes_its_versions_from_git(
+    project: Project, tmp_path: Path, htpasswd_registry: Registry, bump: str
+) -> None:
+    project.repo.tag("web-1.0.0")
+    project.change("web", "new", message="feat: new")
+    command = Command(folder=project.repo.root, home=tmp_path)
+    place = ("charts/web", "--registry", f"{htpasswd_registry.host}/charts", "--bump", bump)
+    planned = command.run("plan", "--json", *place)
+    (web,) = planned.report["charts"]
+    assert (planned.code, web["version"], web["status"]) == (0, "1.1.0", "unknown")
+    assert "git tags alone decided, what is published is not known: GET" in web["warnings"][0]
+    shown = command.run("bump", *place)
+    assert (shown.code, "warning: web: git tags alone decided" in shown.err) == (0, True)
+    # What writes a version, or publishes it, has to know.
+    for writing in (("bump", "--write", *place), ("bump", "--commit", *place), ("publish", *place)):
+        assert command.run(*writing).code == 6
+
+
 def test_history_that_cannot_be_read_costs_no_report(project: Project, tmp_path: Path) -> None:
     before = project.repo.git("rev-parse", "HEAD")
     project.change("web", "forgotten")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 from collections.abc import Container, Mapping, Sequence
@@ -82,7 +83,9 @@ def bump(environment: Mapping[str, str], /, *, write: bool, check: bool, commit:
     with closing(session):
         to = committing.destination(session) if commit else None
         sources = session.sources()
-        bumped, errors = pipeline.bump(sources, session.run(sources))
+        # What is written is not to be a number that a registry has.
+        run = dataclasses.replace(session.run(sources), guesses=not (write or commit))
+        bumped, errors = pipeline.bump(sources, run)
         moving = [one for one in bumped if one.files]
         if as_json:
             json.dump([_document(one) for one in bumped], sys.stdout, indent=2)

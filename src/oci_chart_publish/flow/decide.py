@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from oci_chart_publish.build.build import Needs
 from oci_chart_publish.chart.version import ChartVersion
-from oci_chart_publish.errors import PublishError
+from oci_chart_publish.errors import AuthError, PublishError
 from oci_chart_publish.flow.assemble import build_at, lacks_of, sites_of
 from oci_chart_publish.flow.run import Run, Surveyed
 from oci_chart_publish.handover import VersionDecision
@@ -86,7 +86,7 @@ def decide_versions(surveyed: Sequence[Surveyed], run: Run, workers: Workers) ->
             workers=workers,
         )
         try:
-            decided[name] = versions.decide(
+            decision = versions.decide(
                 by_name[name].metadata,
                 by_name[name].source.path,
                 candidate.published,
@@ -94,6 +94,7 @@ def decide_versions(surveyed: Sequence[Surveyed], run: Run, workers: Workers) ->
                 bumped=next(iter(moved), ""),
                 related=_related(name, by_name),
             )
+            decided[name] = candidate.told(decision)
         except PublishError as error:
             decided[name] = error
 
@@ -115,19 +116,36 @@ def _related(name: str, by_name: Mapping[str, Surveyed]) -> dict[str, str]:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class _Candidate:
-    """A chart whose version is to be decided: ``moved`` are the new versions of what it embeds from here."""
+    """A chart whose version is to be decided: ``moved`` are the new versions of what it embeds from here.
+
+    ``unread`` collects why registries could not be asked for versions.
+    """
 
     one: Surveyed
     moved: Mapping[str, str]
     lacks: Needs
     run: Run
     workers: Workers
+    unread: list[AuthError] = field(default_factory=list)
 
     def published(self) -> list[ChartVersion]:
-        """Return the versions that the registries have."""
-        name, version = self.one.metadata.name, self.one.metadata.version
-        stores = [site.store for site in sites_of(name, version, self.run) if site.registry]
-        return [version for store in stores for version in published_versions(store)]
+        """Return the versions that the registries have, as far as they may be read."""
+        found: list[ChartVersion] = []
+        for site in sites_of(self.one.metadata.name, self.one.metadata.version, self.run):
+            try:
+                found += published_versions(site.store) if site.registry else ()
+            except AuthError as error:
+                if not self.run.guesses:
+                    raise
+                self.unread.append(error)  # as for a look-up: it is unknown, and nothing is pushed then
+        return found
+
+    def told(self, decision: VersionDecision) -> VersionDecision:
+        """Return the decision with a warning where a registry may not be read."""
+        if not self.unread:
+            return decision
+        said = f"git tags alone decided, what is published is not known: {self.unread[0].message}"
+        return replace(decision, warning="; ".join(filter(None, (decision.warning, said))))
 
     def is_same(self, version: ChartVersion) -> bool:
         """Tell whether this very chart is published as a version, as far as it is published."""

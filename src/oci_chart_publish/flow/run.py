@@ -104,7 +104,8 @@ class Run:
     """All that a run needs: where to, with what, and how.
 
     ``check`` stops a chart that is about to be published, ``refuse`` a run by the names of its charts; ``ignored``
-    gives by a chart's name what tells which of its files may change without a new version (None: none).
+    gives by a chart's name what tells which of its files may change without a new version (None: none). ``guesses``
+    lets git tags alone decide versions where a registry may not be read.
     ``landed`` is told, as soon as the charts are known, what to ask for what has become of the charts so far.
     """
 
@@ -120,6 +121,7 @@ class Run:
     refuse: Callable[[Sequence[str]], None] = lambda _: None
     ignored: Callable[[str], Callable[[str], bool] | None] = lambda _: None
     versions: VersionPolicy | None = None
+    guesses: bool = True
     details: bool = True
     size_budget: int = 0
     dependencies: DependencyPolicy = field(default_factory=DependencyPolicy)

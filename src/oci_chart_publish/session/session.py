@@ -191,6 +191,7 @@ class Session:
             overwrite=settings.overwrite,
             check=self.planned.check if self.planned else lambda _: None,
             versions=self.versions(per_chart) if settings.bump != "chart" else None,
+            guesses=not self.writes,
             details=self.details,
             dependencies=self.dependencies(),
             progress=self.progress,
