@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from oci_chart_publish.bump.rewrite import write_file
+from oci_chart_publish.bump.rewrite import refuse_link, write_file
 from oci_chart_publish.errors import ConfigError, PublishError, StaleHeadError
 from oci_chart_publish.forge.event import PullRequestEvent
 from oci_chart_publish.forge.git import GitRepository
@@ -79,6 +79,7 @@ def commit(session: Session, files: Files, message: str, to: Destination) -> str
             f"--commit: {', '.join(edited)}: changed here and not committed, and would be committed along",
             hint="commit these changes first, or undo them",
         )
+    _refuse_links(session.root, files)
     if to.branch:
         return _commit_through_api(session, files, message, to)
     before = {path: (session.root / path).read_bytes() for path in files}
@@ -111,6 +112,19 @@ def _commit_through_api(session: Session, files: Files, message: str, to: Destin
 
 
 def write(root: Path, files: Files) -> None:
-    """Write files into the work tree."""
-    for path, data in files.items():
-        write_file(root / path, data)
+    """Write files into the work tree; where that fails, every file is as it was."""
+    _refuse_links(root, files)
+    before = {path: (root / path).read_bytes() for path in files}
+    try:
+        for path, data in files.items():
+            write_file(root / path, data)
+    except BaseException:
+        for path, data in before.items():
+            if (root / path).read_bytes() != data:
+                write_file(root / path, data)
+        raise
+
+
+def _refuse_links(root: Path, files: Files) -> None:
+    for path in files:
+        refuse_link(root / path)

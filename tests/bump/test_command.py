@@ -141,6 +141,21 @@ def test_edits_of_others_are_not_committed_along(work: Work) -> None:
     assert work.repo.git("rev-parse", "HEAD") == head
 
 
+@pytest.mark.parametrize("how", ["--write", "--commit"])
+def test_where_one_file_cannot_be_written_none_is(work: Work, how: str) -> None:
+    work.repo.write({"shared/Chart.yaml": CHART.format(name="web", version="1.2.0")})
+    (work.repo.root / "charts/web/Chart.yaml").unlink()
+    (work.repo.root / "charts/web/Chart.yaml").symlink_to("../../shared/Chart.yaml")
+    work.repo.commit("feat: shared")
+    work.repo.tag("web-1.2.0")
+    work.repo.tag("db-0.3.0")
+    work.change("charts/db/values.yaml", "fix: port")
+    work.change("charts/web/values.yaml", "fix: port")
+    said = work.run("bump", how, code=3)
+    assert "charts/web/Chart.yaml: is a symbolic link" in said
+    assert work.repo.git("status", "--porcelain") == ""
+
+
 def test_a_commit_without_a_message_is_refused(work: Work) -> None:
     said = work.run("bump", "--commit", "--message", " ", "--registry", work.registry, code=2)
     assert "bump: --message is empty" in said

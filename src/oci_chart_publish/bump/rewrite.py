@@ -85,15 +85,20 @@ def replace_scalars(data: bytes, changes: Mapping[str, str], *, path: str) -> by
     return bom + edited.encode()
 
 
+def refuse_link(path: Path) -> None:
+    """Refuse a symbolic link, which stands for another file; ChartError."""
+    if path.is_symlink():
+        raise ChartError(
+            "is a symbolic link: another file would change", path=str(path), hint="edit the file it points to"
+        )
+
+
 def write_file(path: Path, data: bytes, *, create: bool = False) -> None:
     """Replace a regular file by ``data`` in one step, keeping its mode and, where permitted, its owner.
 
     With ``create`` the file need not be there before.
     """
-    if path.is_symlink():
-        raise ChartError(
-            "is a symbolic link: another file would change", path=str(path), hint="edit the file it points to"
-        )
+    refuse_link(path)
     try:
         before = None if create and not path.exists() else path.stat()
         with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
