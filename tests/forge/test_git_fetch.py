@@ -91,7 +91,8 @@ def test_the_token_goes_to_its_server_in_place_of_a_stale_one_and_is_never_store
         clone.git("config", f"http.{server.url}/.extraheader", "AUTHORIZATION: basic c3RhbGU6c3RhbGU=")
         server.seen.clear()
         with opened(clone.root) as repository:
-            repository.fetch_history("main", "s3cret", server=server.url)
+            repository.authenticate("s3cret", server=server.url)
+            repository.fetch_history("main")
             assert subjects(repository) == ["three", "two", "one"]
             assert repository.read("web-1.0.0", "charts/web/Chart.yaml") == b"version: 1.0.0\n"
         assert {tuple(header) for header in server.seen} == {(AUTHORIZATION,)}
@@ -106,8 +107,10 @@ def test_the_token_is_not_sent_to_another_server(tmp_path: Path) -> None:
     clone = GitRepo.clone(tmp_path / "srv" / "charts.git", tmp_path / "clone", "--depth=1", "--no-tags")
     with serve(tmp_path / "srv", AUTHORIZATION) as server:
         clone.git("remote", "set-url", "origin", f"{server.url}/charts.git")
-        with opened(clone.root) as repository, pytest.raises(ConfigError) as caught:
-            repository.fetch_history("main", "s3cret")
+        with opened(clone.root) as repository:
+            repository.authenticate("s3cret", server="https://github.com")
+            with pytest.raises(ConfigError) as caught:
+                repository.fetch_history("main")
         assert server.seen
         assert [header for header in server.seen if header] == []
     assert caught.value.exit_code == 2
@@ -147,7 +150,8 @@ def test_the_token_is_never_an_argument(tmp_path: Path) -> None:
     fake.chmod(0o755)
     repository = GitRepository.open(clone.root, {**ENV, "PATH": f"{fake.parent}{os.pathsep}{ENV['PATH']}"})
     assert repository is not None
-    repository.fetch_history("main", "s3cret")
+    repository.authenticate("s3cret", server="https://github.com")
+    repository.fetch_history("main")
     repository.close()
     assert "--unshallow" in seen.read_text()
     assert "s3cret" not in seen.read_text()
@@ -166,7 +170,8 @@ def test_old_files_are_brought_with_one_request(tmp_path: Path) -> None:
         clone = GitRepo.clone(bare.root, tmp_path / "clone", "--depth=1")
         clone.git("remote", "set-url", "origin", f"{server.url}/charts.git")
         with opened(clone.root) as repository:
-            repository.fetch_history("main", "s3cret", server=server.url)
+            repository.authenticate("s3cret", server=server.url)
+            repository.fetch_history("main")
             server.seen.clear()
             names = [f"HEAD~{back}:charts/{name}/Chart.yaml" for back in range(1, 4) for name in "abcd"]
             old = [clone.git("rev-parse", name) for name in names]

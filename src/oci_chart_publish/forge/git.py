@@ -121,6 +121,7 @@ class GitRepository:
         self._env = env
         self._blobs = BlobReader(partial(git.start, "cat-file", "--batch"))
         self._partial: bool | None = None
+        self._token, self._server = "", GITHUB
 
     @classmethod
     def open(cls, path: Path, env: Mapping[str, str]) -> GitRepository | None:
@@ -305,28 +306,29 @@ class GitRepository:
         """Return ``https://host/owner/repo`` of the remote ``origin``, or "" where it has no web address."""
         return web_url(self.origin())
 
-    def fetch_history(self, branch: str, token: str = "", *, server: str = GITHUB) -> None:
+    def authenticate(self, token: str, *, server: str) -> None:
+        """Take the token that fetches send to ``server`` and nowhere else; nothing is sent yet."""
+        self._token, self._server = token, server
+
+    def fetch_history(self, branch: str) -> None:
         """Complete the history of ``branch`` and of HEAD, with all tags, without the contents of old files.
 
-        Those are fetched when they are read (see ``prefetch_blobs``). ``token`` goes to ``server`` and nowhere else.
-        Tags that differ from those of ``origin`` are overwritten. ConfigError, with what to change, where that fails.
+        Those are fetched when they are read (see ``prefetch_blobs``). Tags that differ from those of ``origin`` are
+        overwritten. ConfigError, with what to change, where that fails.
         """
-        self._authorise(token, server)
         depth = ("--unshallow",) if self.is_shallow() else ()
         # Without a branch, the default one: where there are no tags yet, git fetches nothing and fails.
         refspec = (f"+refs/heads/{branch}:refs/remotes/origin/{branch}",) if branch else ("HEAD",)
-        self._fetch(token, *depth, "origin", _ALL_TAGS, *refspec)
+        self._fetch(*depth, "origin", _ALL_TAGS, *refspec)
 
-    def deepen(self, commits: int, token: str = "", *, server: str = GITHUB) -> None:
+    def deepen(self, commits: int) -> None:
         """Fetch so many commits more below the history that there is; ConfigError where they cannot be had."""
-        self._authorise(token, server)
-        self._fetch(token, f"--deepen={commits}", "--no-tags", "origin", self.require("HEAD"))
+        self._fetch(f"--deepen={commits}", "--no-tags", "origin", self.require("HEAD"))
 
-    def fetch_commit(self, sha: str, token: str = "", *, server: str = GITHUB) -> None:
+    def fetch_commit(self, sha: str) -> None:
         """Fetch one commit and its trees, leaving the history as deep as it is; ConfigError where it cannot be had."""
-        self._authorise(token, server)
         depth = ("--depth=1",) if self.is_shallow() else ()  # which would cut a complete history off
-        self._fetch(token, *depth, "--no-tags", "origin", sha)
+        self._fetch(*depth, "--no-tags", "origin", sha)
 
     def prefetch_blobs(self, shas: Iterable[str]) -> None:
         """Bring blobs by their object ids with one request, where the clone lacks old files.
@@ -348,19 +350,21 @@ class GitRepository:
             self._partial = promisor.stdout.strip() == b"true"
         return self._partial
 
-    def _authorise(self, token: str, server: str) -> None:
+    def _authorise(self) -> None:
         """Give the token to every process from now on: reading old files may have to fetch them."""
-        if token:
+        if self._token:
             self._blobs.close()
-            self._git = Git(self.root, self._env, bare=self.bare, config=authorise(token, server))
+            config = authorise(self._token, self._server)
+            self._git = Git(self.root, self._env, bare=self.bare, config=config)
             self._blobs = BlobReader(partial(self._git.start, "cat-file", "--batch"))
 
-    def _fetch(self, token: str, *args: str) -> None:
+    def _fetch(self, *args: str) -> None:
+        self._authorise()
         done = self._git.run("fetch", *_QUIET, "--filter=blob:none", *args)
         self._partial = None
         give_back(Path(os.fsdecode(self._git.output("rev-parse", "--absolute-git-dir").removesuffix(b"\n"))))
         if done.returncode:
-            words = said(done).replace(token, "***") if token else said(done)
+            words = said(done).replace(self._token, "***") if self._token else said(done)
             raise ConfigError(f"cannot fetch the missing history of {self.root}: {words}", hint=DEPTH_HINT)
 
 

@@ -19,15 +19,12 @@ from oci_chart_publish.shared import shared_property
 class Changes:
     """What the commits of an event changed.
 
-    ``revision`` is the commit that the event ends with. Missing commits are fetched with ``token``, for ``server_url``
-    alone.
+    ``revision`` is the commit that the event ends with. Missing commits are fetched.
     """
 
     event: Event
     repository: GitRepository | None
     revision: str
-    token: str
-    server_url: str
     say: Callable[[str], None]
 
     @shared_property
@@ -64,9 +61,9 @@ class Changes:
             named = "" if self.event.pull_request else self.event.default_branch
             shallow = repository.is_shallow()
             if (shallow or named) and (not known or repository.merge_base(base, self.revision) is None):
-                repository.fetch_history(named, self.token, server=self.server_url)
+                repository.fetch_history(named)
         elif not known:
-            repository.fetch_commit(base, self.token, server=self.server_url)
+            repository.fetch_commit(base)
 
     def _raised(self, charts: Sequence[Chart]) -> bool:
         """Whether some chart may have another version than before."""
@@ -80,7 +77,7 @@ class Changes:
             return ()
         try:
             if repository.is_shallow():
-                repository.deepen(event.commits, self.token, server=self.server_url)
+                repository.deepen(event.commits)
             return superseded(repository, event.before, self.revision, charts)
         except PublishError:
             return ()  # worth a note, not a failure

@@ -56,19 +56,13 @@ class Planned:
 
 
 def read_plan(
-    place: Path,
-    event: Event,
-    repository: GitRepository | None,
-    *,
-    publish_refs: Sequence[str],
-    token: str,
-    server: str,
+    place: Path, event: Event, repository: GitRepository | None, *, publish_refs: Sequence[str]
 ) -> Planned:
     """Read a saved plan, hold what it says against the event, and fetch the commit that it names where it is missing.
 
     ``place`` is the report, or the layout (any folder) that it lies in as ``report.json``. ConfigError for a report of
     another repository, of a fork, of a run that failed, and of a commit that the event is not about. What neither is
-    merged nor lies on the default branch or one of ``publish_refs`` is not published. ``token`` is for ``server``.
+    merged nor lies on the default branch or one of ``publish_refs`` is not published.
     """
     path = place / REPORT if place.is_dir() else place
     report = read_report(path)
@@ -99,7 +93,7 @@ def read_plan(
     )
     if repository is not None:
         if repository.commit(revision) is None:
-            repository.fetch_commit(revision, token, server=server)
+            repository.fetch_commit(revision)
         _check_commit(planned, event, repository, publish_refs)
     return planned
 

@@ -21,7 +21,7 @@ from oci_chart_publish.discover.source import ChartSource
 from oci_chart_publish.errors import ChartError, ConfigError
 from oci_chart_publish.flow.run import DependencyPolicy, Run
 from oci_chart_publish.forge.event import Event, read_event
-from oci_chart_publish.forge.git import GitRepository
+from oci_chart_publish.forge.git import GITHUB, GitRepository
 from oci_chart_publish.forge.trust import refuse_foreign
 from oci_chart_publish.forge.worktree import WorkTreeFiles
 from oci_chart_publish.layout.layout import ImageLayout
@@ -82,6 +82,10 @@ class Session:
         root = repository.root if repository else folder
         settings = resolve([options, from_environment(environment), from_file(root, config)])
         keep_apart(settings)
+        if repository:
+            repository.authenticate(
+                settings.github_token, server=environment.get("GITHUB_SERVER_URL") or GITHUB
+            )
         saying = progress(sys.stderr, quiet=quiet, verbose=verbose)
         return cls(
             settings=settings,
@@ -141,8 +145,6 @@ class Session:
             self.event,
             self.repository,
             publish_refs=self.settings.publish_refs,
-            token=self.settings.github_token,
-            server=self.server_url,
         )
 
     @property
@@ -249,7 +251,6 @@ class Session:
             event=self.event,
             repository=self.repository,
             revision=self.revision,
-            server_url=self.server_url,
             labels=self._labels(),
         )
 
@@ -314,8 +315,6 @@ class Session:
             event=self.event,
             repository=self.repository,
             revision=self.revision,
-            token=self.settings.github_token,
-            server_url=self.server_url,
             say=self.progress.say,
         )
 
@@ -323,11 +322,6 @@ class Session:
         """Return what tells whether this push or pull request changed a chart's files."""
         belonging = self.per_chart(chart.path for chart in charts).packed
         return Touched(changes=self.changes, belonging=belonging)
-
-    @property
-    def server_url(self) -> str:
-        """The code host that the token is for."""
-        return self.environment.get("GITHUB_SERVER_URL") or "https://github.com"
 
     def github(self) -> GitHub | None:
         """Return the gateway to the code host, None without a token or a repository there."""

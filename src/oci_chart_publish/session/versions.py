@@ -36,7 +36,6 @@ class Versions:
     event: Event
     repository: GitRepository | None
     revision: str = "HEAD"
-    server_url: str = "https://github.com"
     labels: Labels | None = None
 
     def decide(
@@ -172,7 +171,7 @@ class Versions:
         shallow = repository.is_shallow()
         if shallow or self._lacks_tags(repository):
             try:
-                repository.fetch_history(branch, self.settings.github_token, server=self.server_url)
+                repository.fetch_history(branch)
             except ConfigError as error:
                 if shallow:
                     raise
