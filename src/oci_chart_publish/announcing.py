@@ -36,7 +36,14 @@ def announced(session: Session, report: document.Report, stopping: threading.Eve
         pull_request = session.event.pull_request
         if report.command == "publish" and (pull_request is None or pull_request.merged):
             report = _releaser(session, github, report, stopping).releases(report)
+        elif pull_request is not None and session.settings.release != "off" and _published(report):
+            note = f"nothing was released: pull request {pull_request.number} is not merged"
+            report = replace_struct(report, notes=(*report.notes, note))
         return report if stopping.is_set() else _commenter(session, github, report).comment(report)
+
+
+def _published(report: document.Report) -> bool:
+    return report.command == "publish" and any(chart.status == "published" for chart in report.charts)
 
 
 def posted(session: Session, report: document.Report) -> document.Report:
@@ -57,8 +64,7 @@ def _untold(session: Session, report: document.Report) -> document.Report:
     about_pull_request = event.pull_request is not None or event.workflow_run is not None
     if settings.comment != "off" and about_pull_request:
         left_out.append("commented on")
-    published = any(chart.status == "published" for chart in report.charts)
-    if settings.release != "off" and report.command == "publish" and published and not about_pull_request:
+    if settings.release != "off" and _published(report) and not about_pull_request:
         left_out.append("tagged" if settings.release == "tag" else "released")
     note = f"nothing was {' or '.join(left_out)}: github-token is empty"
     return replace_struct(report, notes=(*report.notes, note)) if left_out else report

@@ -45,8 +45,12 @@ def test_tag_goes_on_the_commit_that_was_built(project: Project, how: str) -> No
     assert project.github.state.tags() == {"web-1.0.0": built, "api-1.0.0": built}
 
 
-def test_merged_pull_request_that_publishes_is_released(project: Project) -> None:
+def test_pull_request_that_publishes_is_released_once_it_is_merged(project: Project) -> None:
     project.push(release="off")
+    project.open(8, "api", "1.0.1")
+    step = project.pull_request(8, command="publish", release="tag")
+    assert notes(step) == ["nothing was released: pull request 8 is not merged"]
+    assert project.github.state.tags() == {}
     project.open(7, "web", "1.0.1")
     project.pull_request(7)
     (merged,) = project.merge(7)
