@@ -299,6 +299,7 @@ def test_a_pull_request_in_a_shallow_clone_fetches_the_history_with_the_token(
     project: Project, tmp_path: Path
 ) -> None:
     repo = project.repo
+    project.change("db", "forgotten long ago")
     repo.branch("topic")
     project.change("web", "topic")
     repo.switch("main")
@@ -307,7 +308,7 @@ def test_a_pull_request_in_a_shallow_clone_fetches_the_history_with_the_token(
     bare = tmp_path / "served" / "charts.git"
     GitRepo(tmp_path, init=False).git("clone", "--quiet", "--bare", str(repo.root), str(bare))
     GitRepo(bare, init=False).git("config", "uploadpack.allowFilter", "true")
-    authorization = "Basic " + b64encode(b"x-access-token:s3cret").decode()
+    authorization = "basic " + b64encode(b"x-access-token:s3cret").decode()
     with serve(bare.parent, authorization) as server:
         shallow = GitRepo.clone(
             f"{server.url}/charts.git",
@@ -322,7 +323,7 @@ def test_a_pull_request_in_a_shallow_clone_fetches_the_history_with_the_token(
         step = Project(shallow, project.registry, project.runner).pull_request(
             moved, github_token="s3cret", comment="off"
         )
-    assert (step.code, statuses(step)) == (4, {"web 1.0.0": "conflict", "db 0.3.0": "unchanged"})
+    assert (step.code, statuses(step)) == (4, {"web 1.0.0": "conflict", "db 0.3.0": "drift"})
     assert "s3cret" not in step.log.replace("::add-mask::s3cret", "") + step.errors
 
 
