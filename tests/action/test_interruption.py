@@ -95,6 +95,7 @@ def test_grace_leaves_the_runner_time_for_the_report() -> None:
 def test_tags_stop_between_two_charts(
     runner: Cancelling, github: FakeGitHub, plain_registry: Registry, number: int
 ) -> None:
+    github.fail("POST", "/git/refs$", 0, delay=0.5, times=NUMBER)
     runner.when = lambda: len(github.sent("POST", "/git/refs$")) >= 2
     runner.signal = number
     step = push(runner, plain_registry, release="tag")

@@ -14,7 +14,7 @@ from tests.fakes.github import FakeGitHub, Token
 
 from oci_chart_publish.errors import ConfigError, ForgeError, ReadOnlyError
 from oci_chart_publish.forge.github import GitHub
-from oci_chart_publish.forge.github.client import Client, Options
+from oci_chart_publish.forge.github.client import BURST, Client, Options
 from oci_chart_publish.forge.github.comments import RunMark
 from oci_chart_publish.forge.github.release import AssetFile, ReleaseSpec
 
@@ -281,9 +281,13 @@ def test_a_repository_that_moved_is_named_as_such(fake: FakeGitHub, client: Clie
 
 def test_writes_keep_their_distance_and_reads_do_not(fake: FakeGitHub, watch: Watch) -> None:
     client = Client(Options(token="t0ken", api_url=fake.api_url, between_writes=1.5), watch.clock)
-    for body in ("one", "two", "three"):
-        client.create(COMMENTS, {"body": body}, find=nothing, needs="")
+    for number in range(BURST + 2):
+        client.create(COMMENTS, {"body": f"{number}"}, find=nothing, needs="")
         client.get("/repos/acme/charts")
+    assert watch.slept == [1.5, 1.5]
+    watch.time += 1.5 * BURST  # whoever has paused may write some at once again
+    for number in range(BURST):
+        client.create(COMMENTS, {"body": f"{number}"}, find=nothing, needs="")
     assert watch.slept == [1.5, 1.5]
 
 
