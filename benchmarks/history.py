@@ -280,7 +280,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("what", choices=("pushes", "levels"))
-    parser.add_argument("clone")
+    parser.add_argument("clone", type=os.path.abspath)
     parser.add_argument("--commits", type=int, default=100)
     parser.add_argument(
         "--input", action="append", default=[], metavar="NAME=VALUE", help="an input of the action"

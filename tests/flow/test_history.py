@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import uuid
@@ -489,7 +490,7 @@ def test_the_replay_of_a_clone_tells_what_failed_and_what_auto_would_have_chosen
     project.repo.tag("web-1.1.0")
 
     def replay(what: str, *options: str) -> str:
-        clone = str(project.repo.root)
+        clone = os.path.relpath(project.repo.root, ROOT)
         program = [sys.executable, "benchmarks/history.py", what, clone, "--commits=3", *options]
         done = subprocess.run(program, cwd=ROOT, capture_output=True, check=False, text=True)
         assert done.returncode == 0, done.stderr
