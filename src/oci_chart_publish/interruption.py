@@ -1,6 +1,10 @@
 """A run that is told to stop: what is in flight may end, nothing more is begun, and the runner is not outstayed.
 
 The runner sends SIGINT, 7.5 s later SIGTERM, and 2.5 s later ends the container (actions/runner ``ProcessInvoker.cs``).
+
+Python runs a handler in the main thread, between two instructions: one that is just about to wait for a lock waits on,
+and the signal with it (https://docs.python.org/3/library/signal.html#execution-of-python-signal-handlers). A thread of
+its own therefore reads the pipe into which Python writes each signal at once (``signal.set_wakeup_fd``).
 """
 
 from __future__ import annotations
@@ -20,13 +24,30 @@ LAST = 1.5
 """Seconds in which what is left has to be said then: together less than the runner waits before SIGTERM."""
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
-_early = threading.Event()
+_pipe: list[int] = []
+"""The end from which the signals of this process are read, once it listens to them."""
 
 
 def listen_early() -> None:
     """Take SIGINT and SIGTERM while the program is still being loaded, for the ``Interruption`` that will listen."""
+    if _pipe:
+        return
+    heard, written = os.pipe()
+    for end in (heard, written):
+        os.set_blocking(end, False)
+    signal.set_wakeup_fd(written, warn_on_full_buffer=False)
     for one in _SIGNALS:
-        signal.signal(one, lambda *_: _early.set())
+        signal.signal(one, lambda *_: None)
+    _pipe.append(heard)
+
+
+def _told_to_stop() -> bool:
+    """Read what has come; True where one of the signals was among it."""
+    try:
+        came = os.read(_pipe[0], 512)
+    except BlockingIOError:
+        return False
+    return any(number in came for number in _SIGNALS)
 
 
 class Interruption:
@@ -48,12 +69,17 @@ class Interruption:
     def listen(self) -> None:
         """Take SIGINT and SIGTERM; as PID 1 of a container a process ignores the latter otherwise.
 
-        One that came early (``listen_early``) counts: the run then begins, and reports that it did nothing.
+        One that came early (``listen_early``) counts: the run then begins, and reports that it did nothing. Whoever
+        listens last is told: a command that the action runs, for instance.
         """
-        for one in _SIGNALS:
-            signal.signal(one, self._stop)
-        if _early.is_set():
-            self._stop()
+        listen_early()
+        with _listening:
+            told = any(one.stopping.is_set() for one in _listeners) or (not _listeners and _told_to_stop())
+            _listeners.append(self)
+        if told:
+            self.stop()
+        elif len(_listeners) == 1:
+            threading.Thread(target=_watch, name="signals", daemon=True).start()
 
     def leave(self, last: Callable[[], None]) -> None:
         """Say what is to be done, in another thread and within ``LAST`` seconds, where the process has to be ended.
@@ -67,9 +93,8 @@ class Interruption:
         """Say that the process reports itself from here on, and needs no more than ``LAST`` seconds for it."""
         self.leave(lambda: time.sleep(LAST))
 
-    def _stop(self, *_: object) -> None:
-        if self.stopping.is_set():
-            return
+    def stop(self) -> None:
+        """Tell the run to stop, and end the process in ``grace`` seconds."""
         self.stopping.set()
         _after(self.grace, self._end)
 
@@ -83,6 +108,18 @@ class Interruption:
                     self._last()
             finally:
                 _exit()
+
+
+_listeners: list[Interruption] = []
+_listening = threading.Lock()
+
+
+def _watch() -> None:
+    os.set_blocking(_pipe[0], True)
+    while not _told_to_stop():
+        pass
+    with _listening:
+        _listeners[-1].stop()
 
 
 def _after(seconds: float, call: Callable[[], None]) -> None:
