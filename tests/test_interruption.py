@@ -15,12 +15,15 @@ from oci_chart_publish.interruption import Interruption, listen_early
 """
 
 # pbkdf2_hmac gives the lock of the interpreter away and looks for no signals, like a wait for a lock that is about to
-# begin when the signal comes.
+# begin when the signal comes. No other thread runs before that, so the signal comes while it is under way.
 BUSY = """
+sys.setswitchinterval(1000)
 one = Interruption(grace=0.1)
 one.leave(lambda: os.write(1, b"left\\n"))
 one.listen()
-os.kill(os.getpid(), signal.{number})
+busy = threading.Event()
+threading.Thread(target=lambda: busy.wait() and os.kill(os.getpid(), signal.{number}), daemon=True).start()
+busy.set()
 hashlib.pbkdf2_hmac("sha256", b"", b"", 2_000_000_000)
 """
 
