@@ -303,6 +303,15 @@ def test_hostile_names_stay_text() -> None:
     assert html.count("<tr>") == 2
 
 
+@pytest.mark.parametrize(("code", "first"), [(0, "| chart |"), (7, "> it failed")])
+@pytest.mark.parametrize("limit", [60_000, 1_000])
+def test_releases_that_failed_come_before_what_was_published(code: int, first: str, limit: int) -> None:
+    done = replace(report(WEB, notes=("it failed",)), exit_code=code)
+    text = render(done, limit=limit)
+    assert text.splitlines()[2].startswith(first)
+    assert text.count("> it failed") == 1
+
+
 def test_each_note_is_a_paragraph_of_its_own() -> None:
     html = MarkdownIt("gfm-like").render(render(report(WEB, notes=("one", "two"))))
     assert "<p>one</p>" in html

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from oci_chart_publish.errors import ExitCode
 from oci_chart_publish.report.detail import (
     Page,
     commands,
@@ -86,6 +87,13 @@ class _Parts:
             footer=footer,
         )
 
+    def placed(self, notes: str) -> tuple[str, str]:
+        """Return what of the notes stands before the table and after it.
+
+        Releases and comments fail when the charts are published: that is said in notes alone.
+        """
+        return (notes, "") if self.report.exit_code == ExitCode.FORGE else ("", notes)
+
 
 def render_errors(errors: Sequence[Problem]) -> str:
     """Return errors that came before or instead of a report as Markdown, the first ``ERRORS`` of them."""
@@ -127,10 +135,12 @@ def _joined(blocks: Iterable[str], limit: int) -> str | None:
 
 def _whole(parts: _Parts, drawn: frozenset[int]) -> Iterator[str]:
     yield _headline(parts.report)
+    first, later = parts.placed(_quoted(parts.notes))
     yield "\n".join(parts.wrong)
+    yield first
     yield _table([row(chart, parts.page) for chart in parts.moved])
     yield _unchanged(parts.report)
-    yield _quoted(parts.notes)
+    yield later
     for chart in parts.moved:
         yield detail(chart, parts.page, drawn=id(chart) in drawn)
     yield _foreign(parts, parts.drift)
@@ -224,15 +234,17 @@ def _fitted(parts: _Parts, limit: int, elsewhere: str) -> str:
         *_counted("", len(parts.drift) - len(drift), f" of {len(parts.drift)} that drifted"),
         *_counted("", len(parts.notes) - len(notes), f" of {len(parts.notes)} notes"),
     ]
+    first, later = parts.placed(_quoted(notes))
     blocks = [
         headline,
         "\n".join(wrong),
+        first,
         _table(rows),
         f"Left out for its length: {', '.join(left_out)}; {elsewhere}."
         if left_out and room.left >= 0
         else "",
         *unchanged,
-        _quoted(notes),
+        later,
         *details,
         _digests(moved[len(details) :], digests),
         _foreign(parts, drift),
