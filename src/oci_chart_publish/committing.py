@@ -73,6 +73,12 @@ def commit(session: Session, files: Files, message: str, to: Destination) -> str
     """Commit files and return the commit; where that fails, every file is as it was."""
     repository = session.repository
     assert repository is not None  # noqa: S101 - destination() saw to it
+    foreign = [path for path in files if not repository.holds("HEAD", path)]
+    if foreign:
+        raise ConfigError(
+            f"--commit: {', '.join(foreign)}: not in the last commit of this repository",
+            hint="commit it first; a chart of a submodule is raised in the submodule's own repository",
+        )
     edited = sorted(files.keys() & set(repository.changed_files("HEAD")))
     if edited:
         raise ConfigError(

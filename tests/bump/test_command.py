@@ -128,6 +128,23 @@ def test_a_policy_under_which_nothing_is_decided_is_refused(work: Work) -> None:
     assert work.next() == {"db": ("0.3.0", "none"), "web": ("1.2.0", "none")}
 
 
+def test_files_of_a_submodule_are_not_committed(work: Work, tmp_path: Path) -> None:
+    inner = GitRepo(tmp_path / "inner")
+    inner.write({"Chart.yaml": CHART.format(name="sub", version="1.0.0")})
+    inner.commit("begin")
+    allow = "protocol.file.allow=always"
+    work.repo.git("-c", allow, "submodule", "--quiet", "add", str(inner.root), "charts/sub")
+    work.repo.commit("feat: sub")
+    work.repo.tag("sub-1.0.0")
+    inside = GitRepo(work.repo.root / "charts/sub", init=False)
+    inside.write({"values.yaml": "a: 1\n"})
+    inside.commit("feat: more")
+    work.repo.commit("fix: sub")
+    said = work.run("bump", "--commit", code=2)
+    assert "--commit: charts/sub/Chart.yaml: not in the last commit of this repository" in said
+    assert inside.git("status", "--porcelain") == ""
+
+
 def test_edits_of_others_are_not_committed_along(work: Work) -> None:
     work.repo.tag("web-1.2.0")
     work.repo.tag("db-0.3.0")
