@@ -11,7 +11,9 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from msgspec.structs import replace
 
-from oci_chart_publish.report import document
+from oci_chart_publish.errors import ForgeError
+from oci_chart_publish.report import compose, document
+from oci_chart_publish.report.annotations import annotations_of
 from oci_chart_publish.report.markdown import render
 from oci_chart_publish.report.text import escaped, units
 
@@ -303,13 +305,15 @@ def test_hostile_names_stay_text() -> None:
     assert html.count("<tr>") == 2
 
 
-@pytest.mark.parametrize(("code", "first"), [(0, "| chart |"), (7, "> it failed")])
 @pytest.mark.parametrize("limit", [60_000, 1_000])
-def test_releases_that_failed_come_before_what_was_published(code: int, first: str, limit: int) -> None:
-    done = replace(report(WEB, notes=("it failed",)), exit_code=code)
+def test_releases_that_failed_come_before_what_was_published(limit: int) -> None:
+    done = compose.concluded(report(WEB, notes=("fine",)), [ForgeError("it failed")])
     text = render(done, limit=limit)
-    assert text.splitlines()[2].startswith(first)
+    assert text.splitlines()[2] == "> it failed"
+    assert text.index("| chart |") < text.index("> fine")
     assert text.count("> it failed") == 1
+    notes = [one for one in annotations_of(done) if not one.file]
+    assert [(one.level, one.message) for one in notes] == [("notice", "fine"), ("error", "it failed")]
 
 
 def test_each_note_is_a_paragraph_of_its_own() -> None:

@@ -13,9 +13,8 @@ import click
 from oci_chart_publish.announcing import posted
 from oci_chart_publish.cli.flow import write
 from oci_chart_publish.cli.options import given, setting_options
-from oci_chart_publish.errors import ExitCode
 from oci_chart_publish.report import document
-from oci_chart_publish.report.annotations import Annotation, Level
+from oci_chart_publish.report.annotations import note_of
 from oci_chart_publish.report.markdown import render
 from oci_chart_publish.report.saved import read_report
 from oci_chart_publish.report.table import show, show_problems
@@ -44,8 +43,7 @@ def report(environment: Mapping[str, str], /, file: Path, *, as_json: bool, **op
         saved = posted(session, saved)
     if session.event.name:
         said = (note for note in saved.notes if note not in known)
-        level: Level = "error" if saved.exit_code == ExitCode.FORGE else "notice"
-        annotate((Annotation(level=level, message=note) for note in said), sys.stderr)
+        annotate((note_of(saved, note) for note in said), sys.stderr)
     home = session.event.url
     append(environment.get("GITHUB_STEP_SUMMARY", ""), render(saved, limit=SUMMARY_LIMIT // 3, home=home))
     write(session.settings.markdown, render(saved, home=home).encode())

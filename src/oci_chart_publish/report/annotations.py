@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Literal
 
 from oci_chart_publish.chart.metadata import chart_file
-from oci_chart_publish.errors import ExitCode
 from oci_chart_publish.report.document import FAILING, Chart, Problem, Report
 
 Level = Literal["error", "warning", "notice"]
@@ -26,9 +25,13 @@ class Annotation:
 
 def annotations_of(report: Report) -> list[Annotation]:
     """Return what to show: errors for what failed, warnings for what a user should know, notices for the rest."""
-    level: Level = "error" if report.exit_code == ExitCode.FORGE else "notice"
-    notes = [Annotation(level=level, message=note) for note in report.notes]
+    notes = [note_of(report, note) for note in report.notes]
     return [*(annotation for chart in report.charts for annotation in _chart(chart)), *notes]
+
+
+def note_of(report: Report, note: str) -> Annotation:
+    """Return a note of a report: an error where it says what failed."""
+    return Annotation(level="error" if note in report.failures else "notice", message=note)
 
 
 def annotation_of(problem: Problem) -> Annotation:

@@ -169,7 +169,11 @@ def concluded(report: document.Report, problems: Sequence[PublishError]) -> docu
     code = worst([ExitCode(report.exit_code), *(problem.exit_code for problem in problems)])
     said = tuple(line(problem) for problem in problems)
     return replace(
-        report, exit_code=int(code), conclusion=conclusion(report.charts, code), notes=(*report.notes, *said)
+        report,
+        exit_code=int(code),
+        conclusion=conclusion(report.charts, code),
+        notes=(*report.notes, *said),
+        failures=(*report.failures, *said),
     )
 
 

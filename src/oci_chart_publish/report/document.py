@@ -161,7 +161,7 @@ class PullRequest(Struct, frozen=True, kw_only=True):
 
 
 class Report(Struct, frozen=True, kw_only=True):
-    """The whole run."""
+    """The whole run; ``failures`` are those of ``notes`` that say what failed after the registries had succeeded."""
 
     schema: Literal[1] = 1
     tool: str = "oci-chart-publish"
@@ -178,6 +178,7 @@ class Report(Struct, frozen=True, kw_only=True):
     charts: tuple[Chart, ...] = ()
     totals: Totals = Totals()
     notes: tuple[str, ...] = ()
+    failures: tuple[str, ...] = ()
 
 
 def encode(report: Report) -> bytes:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from oci_chart_publish.errors import ExitCode
 from oci_chart_publish.report.detail import (
     Page,
     commands,
@@ -58,7 +57,8 @@ class _Parts:
     """What the Markdown is made of.
 
     ``moved`` are the charts that there is something to say of, worst first, ``foreign`` those in drift that nothing
-    reported brought about; ``wrong`` and ``drift`` are the problems of either, a line each.
+    reported brought about; ``wrong`` and ``drift`` are the problems of either, a line each. The first ``failed`` of
+    the ``notes`` say what failed after the registries had succeeded.
     """
 
     report: Report
@@ -68,12 +68,15 @@ class _Parts:
     wrong: Sequence[str]
     drift: Sequence[str]
     notes: Sequence[str]
+    failed: int
     footer: str
 
     @classmethod
     def of(cls, report: Report, page: Page, footer: str) -> _Parts:
         """Sort the charts of a report into what is shown of them."""
         charts = ordered(report)
+        failed = [note for note in report.notes if note in report.failures]
+        others = [note for note in report.notes if note not in report.failures]
         foreign = [chart for chart in charts if is_foreign(chart)]
         moved = [chart for chart in charts if not _is_quiet(chart) and not is_foreign(chart)]
         return cls(
@@ -83,16 +86,14 @@ class _Parts:
             foreign=foreign,
             wrong=[line for chart in moved for line in problems(chart)],
             drift=[line for chart in foreign for line in problems(chart)],
-            notes=[f"> {escaped(note, 1000)}\n" for note in report.notes],
+            notes=[f"> {escaped(note, 1000)}\n" for note in (*failed, *others)],
+            failed=len(failed),
             footer=footer,
         )
 
-    def placed(self, notes: str) -> tuple[str, str]:
-        """Return what of the notes stands before the table and after it.
-
-        Releases and comments fail when the charts are published: that is said in notes alone.
-        """
-        return (notes, "") if self.report.exit_code == ExitCode.FORGE else ("", notes)
+    def placed(self, notes: Sequence[str]) -> tuple[str, str]:
+        """Return what of the first notes stands before the table, and what after it."""
+        return _quoted(notes[: self.failed]), _quoted(notes[self.failed :])
 
 
 def render_errors(errors: Sequence[Problem]) -> str:
@@ -135,7 +136,7 @@ def _joined(blocks: Iterable[str], limit: int) -> str | None:
 
 def _whole(parts: _Parts, drawn: frozenset[int]) -> Iterator[str]:
     yield _headline(parts.report)
-    first, later = parts.placed(_quoted(parts.notes))
+    first, later = parts.placed(parts.notes)
     yield "\n".join(parts.wrong)
     yield first
     yield _table([row(chart, parts.page) for chart in parts.moved])
@@ -234,7 +235,7 @@ def _fitted(parts: _Parts, limit: int, elsewhere: str) -> str:
         *_counted("", len(parts.drift) - len(drift), f" of {len(parts.drift)} that drifted"),
         *_counted("", len(parts.notes) - len(notes), f" of {len(parts.notes)} notes"),
     ]
-    first, later = parts.placed(_quoted(notes))
+    first, later = parts.placed(notes)
     blocks = [
         headline,
         "\n".join(wrong),
