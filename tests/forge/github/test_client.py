@@ -291,6 +291,14 @@ def test_writes_keep_their_distance_and_reads_do_not(fake: FakeGitHub, watch: Wa
     assert watch.slept == [1.5, 1.5]
 
 
+def test_after_a_limit_no_writes_follow_each_other_at_once(fake: FakeGitHub, watch: Watch) -> None:
+    client = Client(Options(token="t0ken", api_url=fake.api_url, between_writes=1.5), watch.clock)
+    fake.limit("POST", "comments", retry_after=60)
+    for number in range(3):
+        client.create(COMMENTS, {"body": f"{number}"}, find=nothing, needs="")
+    assert (watch.slept, bodies(fake)) == ([60.0, 1.5, 1.5], ["0", "1", "2"])
+
+
 def test_a_list_is_read_to_its_end(fake: FakeGitHub, client: Client) -> None:
     for number in range(205):
         fake.state.comment(7, f"comment {number}", "monalisa")

@@ -228,15 +228,24 @@ class Client:
         if attempt + 1 == ATTEMPTS:
             return None
         if failure.limited:
-            pause = failure.pause(self._clock.now())
-            if self._waited + pause > self._options.all_waits:
-                return None
-            self._waited += pause if pause <= self._options.longest_wait else 0
+            pause = self._held_back(failure)
         elif failure.lost and repeatable:
             pause = max(failure.asked, float(2**attempt))
         else:
             return None
-        return pause if pause <= self._options.longest_wait else None
+        return pause if pause is not None and pause <= self._options.longest_wait else None
+
+    def _held_back(self, failure: Failure) -> float | None:
+        """Return the seconds that a limit asks for, None past those of a run; no writes follow at once after it."""
+        now = self._clock.now()
+        pause = failure.pause(now)
+        with self._pacing:
+            if self._waited + pause > self._options.all_waits:
+                return None
+            if pause <= self._options.longest_wait:
+                self._waited += pause
+                self._due = now + pause + self._options.between_writes * (BURST - 1)
+        return pause
 
     def _once(
         self, method: str, send: Callable[[Requester], tuple[Mapping[str, str], object]]
@@ -270,8 +279,8 @@ class Client:
     def _pace(self) -> None:
         """Leave time between writes, but for the first ones after a pause.
 
-        A second between many of them keeps a secondary limit away ("Best practices for using the REST API"); a few may
-        follow each other: 80 a minute are taken.
+        A second between many of them keeps a secondary limit away ("Best practices for using the REST API"). A few may
+        follow each other: with ``BURST`` of them there are 70 in the first minute, and GitHub takes 80.
         """
         with self._pacing:
             now, pause = self._clock.now(), self._options.between_writes
