@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -144,6 +145,20 @@ def test_what_root_leaves_in_the_workspace_belongs_to_its_owner(repo: GitRepo, r
     written = set(repo.root.rglob("*")) - before
     assert {repo.root / "out/plan/index.json", repo.root / "out/report.json"} < written
     assert [path for path in written if path.lstat().st_uid != 1001] == []
+
+
+@pytest.mark.skipif(
+    os.geteuid() != 0 or shutil.which("setpriv") is None,
+    reason="needs root, and setpriv to take rights from it",
+)
+def test_where_root_may_give_nothing_away_the_run_goes_on(repo: GitRepo, runner: Runner) -> None:
+    head = repo.git("rev-parse", "HEAD")
+    for path in (repo.root, *repo.root.rglob("*")):
+        os.chown(path, 1001, 1001)
+    runner.entry = ("setpriv", "--bounding-set=-chown", "--inh-caps=-chown", *runner.entry)
+    step = runner.step("push", {}, ref="refs/heads/x", sha=head, layout="plan")
+    assert (step.code, step.outputs["conclusion"]) == (0, "success"), step.errors
+    assert (repo.root / "plan/index.json").lstat().st_uid == 0
 
 
 def test_blanks_around_inputs_do_not_count(repo: GitRepo, runner: Runner, plain_registry: Registry) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from base64 import b64encode
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 
 # How git reaches other hosts is the user's business; what it reads and prints here is ours.
@@ -75,7 +77,8 @@ def trust(folder: Path, env: Mapping[str, str]) -> list[tuple[str, str]]:
 def give_back(folder: Path, written: Path | None = None) -> None:
     """Give what root wrote in a folder to the owner of that folder, so that later steps can go on with it.
 
-    ``written`` is the one file or folder in it that was written, the folders on the way to it included.
+    ``written`` is the one file or folder in it that was written, the folders on the way to it included. No run fails
+    of it: another thread may take a file away meanwhile, and in some containers root may give nothing away.
     """
     if os.name != "posix" or os.geteuid() != 0:
         return
@@ -89,9 +92,10 @@ def give_back(folder: Path, written: Path | None = None) -> None:
         for place, folders, names in os.walk(top)
         for name in (*folders, *names)
     )
-    for path in (*way, *below):
-        if os.lstat(path).st_uid == 0:
-            os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
+    for path in chain(way, below):
+        with suppress(OSError):
+            if os.lstat(path).st_uid == 0:
+                os.chown(path, owner.st_uid, owner.st_gid, follow_symlinks=False)
 
 
 def authorise(token: str, server: str) -> list[tuple[str, str]]:
