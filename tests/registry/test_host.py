@@ -336,6 +336,45 @@ def test_a_host_that_is_not_there_is_waited_for_once_and_not_for_each_request(
     assert slept == [0.5, 1.0, 1.5]
 
 
+def test_a_token_service_that_is_not_there_is_waited_for_once(
+    fake: Fake, registries: Callable[..., Registries]
+) -> None:
+    gone, registry = fake(), fake()
+    gone.close()
+    challenge = ("WWW-Authenticate", f'Bearer realm="http://{gone.host}/token",service="x"')
+    registry.server.answer = lambda _: Reply(status=401, headers=(challenge,), body=b"{}")
+    slept: list[float] = []
+    made = registries(patience=Patience(sleep=slept.append))
+    for path in ("charts/web", "charts/db"):
+        with pytest.raises(NoAnswer, match="connection refused"):
+            made.repository(Repository(registry.host, path)).resolve("1")
+    assert slept == [0.5, 1.0, 1.5]
+
+
+def test_a_registry_that_says_it_goes_away_is_waited_for_as_long_as_any_other(
+    fake: Fake, registries: Callable[..., Registries]
+) -> None:
+    registry = fake()
+    replies = [Reply(status=500, close=True), Reply(status=500, close=True)]
+    seen: list[Seen] = []
+    slept: list[float] = []
+
+    def answer(one: Seen) -> Reply:
+        seen.append(one)
+        return replies[len(seen) - 1]
+
+    def wait(seconds: float) -> None:
+        slept.append(seconds)
+        if len(seen) == len(replies):
+            registry.close()
+
+    registry.server.answer = answer
+    made = registries(patience=Patience(base=0.0, sleep=wait))
+    with pytest.raises(NoAnswer, match="connection refused"):
+        made.repository(Repository(registry.host, "charts/web")).resolve("1")
+    assert slept == [0, 0, 0.5, 1.0, 1.5]
+
+
 def test_a_host_that_is_started_again_goes_unnoticed(registries: Callable[..., Registries]) -> None:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))  # and refuses every connection until it listens

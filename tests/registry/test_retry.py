@@ -61,11 +61,11 @@ def test_backoff_doubles_with_full_jitter_up_to_the_cap() -> None:
 
 def test_a_host_that_is_not_there_is_waited_for_as_long_as_a_restart_takes() -> None:
     patience = Patience()
-    waits = [patience.unanswered(attempt, 6, unreachable=True) for attempt in range(4)]
+    waits = [patience.unanswered(attempt, 6, unreached=attempt + 1) for attempt in range(4)]
     assert waits == [0.5, 1.0, 1.5, None]
-    assert patience.unanswered(0, 1, unreachable=True) is None
-    assert patience.unanswered(5, 6, unreachable=False) is None
-    assert all(0 <= (patience.unanswered(4, 6, unreachable=False) or 0) <= 8 for _ in range(50))
+    assert patience.unanswered(0, 1, unreached=1) is None
+    assert patience.unanswered(5, 6, unreached=0) is None
+    assert all(0 <= (patience.unanswered(4, 6, unreached=0) or 0) <= 8 for _ in range(50))
 
 
 def test_what_the_server_asks_wins_over_the_backoff() -> None:

@@ -113,17 +113,20 @@ class ChartRepositories:
     def _get(self, repository: str, url: str, headers: Mapping[str, str], limit: int) -> Answer:
         """Send until there is an answer that waiting will not change, or patience ends."""
         last = self.patience.tries - 1
+        unreached = 0
         for attempt in range(self.patience.tries):
             if self.budget.over:
                 raise RegistryError(f"GET {redact(url)}: the time of the run is used up")
             try:
                 answer = self._follow(repository, url, headers, limit)
             except NoAnswer as failure:
-                wait = self.patience.unanswered(attempt, last + 1, unreachable=failure.unreachable)
+                unreached = unreached + 1 if failure.unreachable else 0
+                wait = self.patience.unanswered(attempt, last + 1, unreached=unreached)
                 if wait is None or not failure.temporary:
                     raise
                 self._wait(wait, failure.message)
                 continue
+            unreached = 0
             if attempt == last or not is_transient(answer.status, answer.body):
                 return answer
             asked = self.patience.after(attempt, answer.status, answer.header("Retry-After"))

@@ -127,6 +127,7 @@ class Host:
         """
         tries = call.tries or self.patience.tries
         refused = 0
+        unreached = 0
         attempt = 0
         while True:
             attempt += 1
@@ -136,8 +137,10 @@ class Host:
             try:
                 answer = self._authorized(call, auth)
             except NoAnswer as failure:
-                self._after(failure, attempt - 1, tries)
+                unreached = unreached + 1 if failure.unreachable else 0
+                self._after(failure, attempt - 1, tries, unreached)
             else:
+                unreached = 0
                 if not is_transient(answer.status, answer.body):
                     return answer
                 if for_host(answer.status):
@@ -276,32 +279,25 @@ class Host:
     def _fetch_token(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
         wanted = {**self._headers, **headers}
         for attempt in range(self.patience.tries):
-            last = attempt + 1 == self.patience.tries
-            try:
-                answer = self._sender().send(method, url, wanted, body, limit=TOKEN_LIMIT)
-            except NoAnswer as failure:
-                wait = self.patience.unanswered(attempt, self.patience.tries, unreachable=failure.unreachable)
-                if wait is None or not failure.temporary:
-                    raise
-                self._wait(wait, failure.message)
-            else:
-                if last or not is_transient(answer.status, answer.body):
-                    return answer
-                wait = self.patience.after(attempt, answer.status, answer.header("Retry-After"))
-                if wait > self.patience.longest_asked or not self._budget.spend(wait):
-                    return answer
-                self._wait(wait, f"{redact(url)}: {answer.status}")
+            # Where there is none, the request that the token is for is tried again, and with it the token.
+            answer = self._sender().send(method, url, wanted, body, limit=TOKEN_LIMIT)
+            if attempt + 1 == self.patience.tries or not is_transient(answer.status, answer.body):
+                return answer
+            wait = self.patience.after(attempt, answer.status, answer.header("Retry-After"))
+            if wait > self.patience.longest_asked or not self._budget.spend(wait):
+                return answer
+            self._wait(wait, f"{redact(url)}: {answer.status}")
         raise AssertionError("unreachable")
 
-    def _after(self, failure: NoAnswer, attempt: int, tries: int) -> None:
+    def _after(self, failure: NoAnswer, attempt: int, tries: int, unreached: int) -> None:
         """Wait before a request is sent again that got no answer; raise where it is not to be.
 
         Once this host could not be reached for as long as a restart takes, no other request waits for it again.
         """
-        wait = self.patience.unanswered(attempt, tries, unreachable=failure.unreachable)
-        if failure.unreachable and attempt == len(self.patience.restart):
+        wait = self.patience.unanswered(attempt, tries, unreached=unreached)
+        if unreached > len(self.patience.restart):
             self._away = True
-        if wait is None or not failure.temporary or (failure.unreachable and self._away):
+        if wait is None or not failure.temporary or (unreached and self._away):
             raise failure
         self._wait(wait, failure.message)
 

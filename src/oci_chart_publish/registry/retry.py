@@ -42,13 +42,16 @@ class Patience:
             return asked
         return max(self.backoff(attempt), self.secondary if status == 403 else 0.0)
 
-    def unanswered(self, attempt: int, tries: int, *, unreachable: bool) -> float | None:
-        """Return the wait after ``attempt`` (0 for the first) of ``tries`` got no answer; None to give up."""
+    def unanswered(self, attempt: int, tries: int, *, unreached: int) -> float | None:
+        """Return the wait after ``attempt`` (0 for the first) of ``tries`` got no answer; None to give up.
+
+        ``unreached`` is how many tries in a row did not reach the host, this one included; 0 where this one did.
+        """
         if attempt + 1 >= tries:
             return None
-        if not unreachable:
+        if not unreached:
             return self.backoff(attempt)
-        return self.restart[attempt] if attempt < len(self.restart) else None
+        return self.restart[unreached - 1] if unreached <= len(self.restart) else None
 
     def backoff(self, attempt: int) -> float:
         """Return the wait after ``attempt`` (0 for the first) failed: exponential with full jitter."""
