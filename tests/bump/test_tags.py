@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oci_chart_publish.bump.tags import TagTemplate, refuse_collisions
+from oci_chart_publish.bump.tags import TagTemplate, beginning, refuse_collisions
 from oci_chart_publish.errors import ConfigError
 
 VERSIONS = {
@@ -47,6 +47,12 @@ def test_the_versions_of_a_chart_are_found_among_all_tags_in_order() -> None:
         ("1.10.0-rc.1", "foo-1.10.0-rc.1"),
         ("1.10.0", "foo-1.10.0"),
     ]
+
+
+@given(st.sets(st.text("ab-", max_size=4)), st.text("ab-", max_size=3))
+def test_tags_that_begin_with_a_text_are_found_without_a_look_at_all(tags: set[str], start: str) -> None:
+    ordered = sorted(tags)
+    assert list(beginning(ordered, start)) == [tag for tag in ordered if tag.startswith(start)]
 
 
 REFUSED = {

@@ -10,7 +10,7 @@ from oci_chart_publish.bump.commits import commits_since
 from oci_chart_publish.bump.paths import Belonging
 from oci_chart_publish.bump.policy import Change, History
 from oci_chart_publish.bump.previewtemplate import preview_of
-from oci_chart_publish.bump.tags import TagTemplate
+from oci_chart_publish.bump.tags import TagTemplate, beginning
 from oci_chart_publish.chart.metadata import REQUIREMENTS, ChartMetadata, chart_file, decode_metadata
 from oci_chart_publish.chart.version import ChartVersion
 from oci_chart_publish.errors import ChartError, ConfigError
@@ -31,6 +31,7 @@ class Releases:
         self._preview = preview_template
         self._rev = rev
         self._tags = repository.tags()
+        self._ordered = sorted(self._tags)
         self._reachable = repository.tags_reachable(rev)
 
     def history(
@@ -41,15 +42,12 @@ class Releases:
         published: Callable[[], Iterable[ChartVersion]],
     ) -> History:
         """Return the history of one chart. ``published`` are the versions in registries, asked for once."""
-        tagged = {
-            version: tag
-            for version, tag in template.versions(name, self._tags).items()
-            if self._counts(version)
-        }
-        reachable = template.versions(name, self._reachable & self._tags.keys())
+        ours = tuple(beginning(self._ordered, template.around(name)[0]))
+        tagged = self._released(name, template, ours)
+        reachable = self._released(name, template, self._reachable.intersection(ours))
         held = {version for version in published() if self._counts(version)}
-        base = max(filter(self._counts, reachable), default=None)
-        counted = frozenset(filter(self._counts, reachable)) | (held - tagged.keys())
+        base = max(reachable, default=None)
+        counted = frozenset(reachable) | (held - tagged.keys())
         found = commits_since(
             self._repository,
             "" if base is None else self._tags[reachable[base]],
@@ -80,6 +78,11 @@ class Releases:
             return decode_metadata(data, requirements=self._repository.read(rev, beside))
         except ChartError:
             return None
+
+    def _released(self, name: str, template: TagTemplate, tags: Iterable[str]) -> dict[ChartVersion, str]:
+        """Return the versions that count among some tags, each with its tag."""
+        found = template.versions(name, tags)
+        return {version: tag for version, tag in found.items() if self._counts(version)}
 
     def _counts(self, version: ChartVersion) -> bool:
         return preview_of(self._preview, str(version)) is None

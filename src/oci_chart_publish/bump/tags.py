@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import islice, takewhile
 
 from oci_chart_publish.chart.version import ChartVersion, is_strict
 from oci_chart_publish.errors import ConfigError
@@ -97,12 +98,14 @@ def refuse_collisions(templates: Mapping[str, TagTemplate]) -> None:
         seen[tag] = name
     ordered = sorted(seen)
     for name, template in templates.items():
-        before, _ = template.around(name)
-        for tag in ordered[bisect_left(ordered, before) :]:
-            if not tag.startswith(before):
-                break
+        for tag in beginning(ordered, template.around(name)[0]):
             if seen[tag] != name and template.version(name, tag) is not None:
                 raise _collision(templates, seen[tag], name, tag)
+
+
+def beginning(ordered: Sequence[str], start: str) -> Iterator[str]:
+    """Give those of some sorted tags that begin with a text, without a look at the others."""
+    return takewhile(lambda tag: tag.startswith(start), islice(ordered, bisect_left(ordered, start), None))
 
 
 def _collision(templates: Mapping[str, TagTemplate], one: str, other: str, tag: str) -> ConfigError:
