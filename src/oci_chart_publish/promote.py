@@ -37,8 +37,8 @@ class Referring(Protocol):
     def referrers(self, digest: Digest) -> tuple[Descriptor, ...]:
         """Return the manifests that refer to a digest."""
 
-    def put_referrer(self, manifest: Manifest) -> None:
-        """Store a manifest that refers to another one, so that it is listed there."""
+    def put_referrer(self, manifest: Manifest) -> bool:
+        """Store a manifest that refers to another one, so that it is listed there; True where a tag lists it."""
 
 
 @runtime_checkable
@@ -51,7 +51,10 @@ class Listing(Protocol):
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Promotion:
-    """One artifact: the store and name it has, those it is to have, and what was ``seen`` to be copied for it."""
+    """One artifact: the store and name it has, those it is to have, and what was ``seen`` to be copied for it.
+
+    ``tagged`` are the manifests whose referrers are under a tag of the destination now, which others may replace.
+    """
 
     source: Source
     source_name: str
@@ -59,6 +62,7 @@ class Promotion:
     target_name: str
     title: str
     seen: set[Digest] = field(default_factory=set)
+    tagged: set[Digest] = field(default_factory=set)
 
 
 def promotions(source: str, destination: str, layout: Target, connect: Connect) -> Iterator[Promotion]:
@@ -116,7 +120,7 @@ def promote(one: Promotion, *, dry: bool = False) -> str:
     if held is None:
         copy(one.source, one.target, manifest, name=None)
     copied = _referring(one, manifest.descriptor.digest)
-    if copied:
+    if one.tagged:
         _settle(one, manifest.descriptor.digest)
     if held is None:
         one.target.put_manifest(manifest, one.target_name)
@@ -139,8 +143,8 @@ def _referring(one: Promotion, digest: Digest) -> int:
 def _settle(one: Promotion, digest: Digest) -> None:
     """Look again, after a moment, whether all that was copied is still there, and copy what is not.
 
-    Where referrers are listed in an index under a tag, whoever writes it replaces what others wrote since he read it,
-    and registries have no condition for that. Two who write at the same time then lose half of it, unnoticed.
+    Whoever writes a tag, cosign's or that of the index of referrers, replaces what others wrote since he read it, and
+    registries have no condition for that. Two who write at the same time then lose half of it, unnoticed.
     """
     for pause in PAUSES:
         time.sleep(random.uniform(pause / 2, pause))  # noqa: S311 - two at once are not to stay in step
@@ -161,8 +165,8 @@ def _referrers(one: Promotion, digest: Digest) -> int:
     copied = 0
     for descriptor in one.source.referrers(digest):
         missing = descriptor.digest not in present
-        if missing:
-            one.target.put_referrer(_with_blobs(one, descriptor.digest))
+        if missing and one.target.put_referrer(_with_blobs(one, descriptor.digest)):
+            one.tagged.add(digest)
         copied += missing + _referring(one, descriptor.digest)
     return copied
 
@@ -176,7 +180,10 @@ def _attached(one: Promotion, digest: Digest) -> int:
         tag = f"{digest.algorithm}-{digest.hex}.{kind}"
         found = one.source.manifest(tag)
         if found is not None:
-            copied += _attach(one, tag, found) + _referring(one, found.descriptor.digest)
+            if _attach(one, tag, found):
+                one.tagged.add(digest)
+                copied += 1
+            copied += _referring(one, found.descriptor.digest)
     return copied
 
 

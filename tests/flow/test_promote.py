@@ -370,6 +370,19 @@ def test_attachments_in_a_circle_are_copied_once(charts: Charts) -> None:
     assert (done.code, done.out.endswith(": copied, 2 referrers\n")) == (0, True), done.err
 
 
+def test_referrers_that_the_registry_itself_lists_are_not_looked_at_again(
+    tmp_path: Path, olareg: Registry
+) -> None:
+    charts = Charts(tmp_path, olareg)
+    charts.publish("1.0.0")
+    digest = charts.digest("1.0.0", place="staging")
+    charts.refer(digest, "application/spdx+json")
+    olareg.clear()
+    assert charts.promote(f"{charts.staging}:1.0.0").out.endswith(": copied, 1 referrers\n")
+    reads = [path for method, path, _ in olareg.requests() if method == "GET"]
+    assert reads.count(f"/v2/{charts.path}/staging/web/referrers/{digest}") == 1
+
+
 def test_referrers_that_a_second_writer_replaces_are_copied_again(tmp_path: Path, olareg: Registry) -> None:
     charts = Charts(tmp_path, olareg)
     charts.publish("1.0.0")

@@ -179,9 +179,12 @@ class RegistryRepository:
                 hint="the tag is immutable: publish the content as a new version",
             )
 
-    def put_referrer(self, manifest: Manifest) -> None:
-        """Store a manifest that has a subject, so that ``referrers`` finds it; its blobs are stored."""
-        referrers.add(self, manifest)
+    def put_referrer(self, manifest: Manifest) -> bool:
+        """Store a manifest that has a subject, so that ``referrers`` finds it; its blobs are stored.
+
+        Return whether a tag lists it, which a second writer may replace.
+        """
+        return referrers.add(self, manifest)
 
     def write(self, manifest: Manifest, name: str | None, *, matching: str = "") -> Answer:
         """PUT a manifest whose blobs are stored, only over the ETag ``matching`` if given; a refusal is returned."""

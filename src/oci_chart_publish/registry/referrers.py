@@ -56,8 +56,11 @@ def find(client: Client, digest: Digest, artifact_type: str) -> tuple[Descriptor
     return tuple(entry for entry in listed if not artifact_type or _type(client, entry) == artifact_type)
 
 
-def add(client: Client, manifest: Manifest) -> None:
-    """Store ``manifest``, by its digest, so that it is found as a referrer of its subject."""
+def add(client: Client, manifest: Manifest) -> bool:
+    """Store ``manifest``, by its digest, so that it is found as a referrer of its subject.
+
+    Return whether that took an entry in the index under the tag, which a second writer may replace.
+    """
     subject = manifest.subject
     if subject is None:
         raise VerificationError(f"{manifest.descriptor.digest} has no subject to refer to")
@@ -68,8 +71,10 @@ def add(client: Client, manifest: Manifest) -> None:
     if claimed and client.features.referrers is not False:
         listed = _by_api(client, subject.digest) or ()
         client.features.referrers = any(entry.digest == manifest.descriptor.digest for entry in listed)
-    if not claimed or not client.features.referrers:
+    listed_by_api = claimed and bool(client.features.referrers)
+    if not listed_by_api:
         _add_to_index(client, subject.digest, manifest)
+    return not listed_by_api
 
 
 def _by_api(client: Client, digest: Digest) -> tuple[Descriptor, ...] | None:
