@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
-from tests.fakes.git import ENV, GitRepo
+from tests.fakes.git import ENV, GitRepo, chart_yaml
 
 from oci_chart_publish.bump.history import Releases, matching
 from oci_chart_publish.bump.paths import Belonging
@@ -144,6 +145,31 @@ def test_a_chart_that_moved_keeps_its_history(repo: GitRepo) -> None:
     assert found.folder == "charts/web"
     assert all(one.own for one in found.changes)
     assert automatic("1.0.0", found).version == "1.1.0"
+
+
+def test_of_charts_that_moved_together_each_is_found_at_the_cost_of_one(
+    tmp_path: Path, repo: GitRepo
+) -> None:
+    calls = tmp_path / "calls"
+    wrapper = tmp_path / "bin" / "git"
+    wrapper.parent.mkdir()
+    program = shutil.which("git", path=ENV["PATH"])
+    wrapper.write_text(f'#!/bin/sh\necho "$1" >> {calls}\nexec {program} "$@"\n')
+    wrapper.chmod(0o755)
+    counting = {**ENV, "PATH": f"{wrapper.parent}:{ENV['PATH']}"}
+    many = [f"a-{number}" for number in range(30)]
+    embedded = "charts/a-1/charts/web/Chart.yaml"
+    repo.write({embedded: chart_yaml("web"), **{f"charts/{one}/Chart.yaml": chart_yaml(one) for one in many}})
+    repo.commit("chore: more")
+    change(repo, "charts/web/values.yaml", "feat: ingress")
+    repo.git("mv", "charts", "helm")
+    repo.commit("chore: move")
+    with GitRepository.open(repo.root, counting) or pytest.fail("no repository") as git:
+        releases = Releases(git, preview_template=PREVIEW)
+        calls.write_text("")
+        found = releases.history("web", TEMPLATE, Belonging(folder="helm/web"), list)
+    assert (messages(found), found.folder) == (("chore: move", "feat: ingress"), "charts/web")
+    assert len(calls.read_text().split()) < len(many) / 2
 
 
 def test_a_folder_that_another_chart_left_is_not_where_a_chart_was(repo: GitRepo) -> None:

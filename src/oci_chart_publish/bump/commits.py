@@ -109,14 +109,15 @@ def _moved_from(repository: GitRepository, name: str, commit: Commit) -> str | N
     if not commit.parents:
         return None
     before = commit.parents[0]
-    for path in repository.changed_files(before, commit.sha):
-        folder, file = posixpath.split(path)
-        if file == CHART_FILE and repository.holds(before, path) and not repository.holds(commit.sha, path):
-            try:
-                if decode_metadata(repository.read(before, path) or b"").name == name:
-                    return folder
-            except ChartError:
-                continue
+    gone = map(posixpath.split, repository.changed_files(before, commit.sha, gone=True))
+    folders = [folder for folder, file in gone if file == CHART_FILE]
+    # A chart mostly lies in a folder of its name, and above a copy that another one embeds: that one is read first.
+    for folder in sorted(folders, key=lambda one: (posixpath.basename(one) != name, one.count("/"))):
+        try:
+            if decode_metadata(repository.read(before, chart_file(folder)) or b"").name == name:
+                return folder
+        except ChartError:
+            continue
     return None
 
 

@@ -232,15 +232,14 @@ class GitRepository:
         sha, _, time = out.decode().strip().partition(" ")
         return LastChange(sha, int(time)) if sha else None
 
-    def changed_files(self, base: str, head: str | None = None) -> tuple[str, ...]:
+    def changed_files(self, base: str, head: str | None = None, *, gone: bool = False) -> tuple[str, ...]:
         """Return the paths that differ between two commits, or between one and the tracked files of the work tree.
 
-        A rename is a path that went and one that came.
+        A rename is a path that went and one that came; with ``gone`` only those that went.
         """
-        if head is None:
-            out = self._git.output("diff", *_PLAIN_DIFF, self.require(base), "--")
-        else:
-            out = self._git.output("diff", *_PLAIN_DIFF, self.require(base), self.require(head), "--")
+        revs = [self.require(rev) for rev in (base, head) if rev is not None]
+        kinds = ("--diff-filter=D",) if gone else ()
+        out = self._git.output("diff", *_PLAIN_DIFF, *kinds, *revs, "--")
         return tuple(os.fsdecode(name) for name in out.split(b"\0") if name)
 
     # -- tags
