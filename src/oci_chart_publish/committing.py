@@ -73,7 +73,7 @@ def commit(session: Session, files: Files, message: str, to: Destination) -> str
     """Commit files and return the commit; where that fails, every file is as it was."""
     repository = session.repository
     assert repository is not None  # noqa: S101 - destination() saw to it
-    foreign = [path for path in files if not repository.holds("HEAD", path)]
+    foreign = [path for path in files if repository.read("HEAD", path) is None]
     if foreign:
         raise ConfigError(
             f"--commit: {', '.join(foreign)}: not in the last commit of this repository",
