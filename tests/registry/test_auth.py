@@ -343,14 +343,18 @@ def test_a_token_service_without_post_gets_a_get(fake: Fake, client: Client, sta
     assert [seen.method for seen in registry.seen if seen.path == "/token"] == ["POST", "GET"]
 
 
+@pytest.mark.parametrize(
+    ("auth", "said"),
+    [("token", "/token?***: the token service answered 401"), ("basic", "/manifests/1: 401 UNAUTHORIZED")],
+)
 def test_wrong_credentials_are_an_error_that_names_their_origin_and_no_secret(
-    fake: Fake, client: Client
+    fake: Fake, client: Client, auth: str, said: str
 ) -> None:
-    registry = fake(users=USERS, auth="token")
+    registry = fake(users=USERS, auth=auth)
     wrong = Credential(username="alice", password="hunter2", origin="~/.docker/config.json")
     with pytest.raises(AuthError) as caught:
         client(registry, credential=wrong).resolve("1")
-    assert caught.value.message == f"GET {registry.url}/token?***: the token service answered 401"
+    assert said in caught.value.message
     assert caught.value.hint == "the credentials from ~/.docker/config.json are not accepted"
     assert "hunter2" not in str(caught.value)
 

@@ -11,7 +11,7 @@ from oci_chart_publish.oci.descriptor import Descriptor
 from oci_chart_publish.oci.digest import Digest
 from oci_chart_publish.oci.manifest import MANIFEST_LIMIT, Manifest
 from oci_chart_publish.oci.reference import Repository, check_tag
-from oci_chart_publish.registry import faults, listing, referrers
+from oci_chart_publish.registry import faults, hints, listing, referrers
 from oci_chart_publish.registry.address import redact
 from oci_chart_publish.registry.answer import Answer
 from oci_chart_publish.registry.auth import Authorizer
@@ -246,7 +246,11 @@ class RegistryRepository:
 
     def refusal(self, answer: Answer) -> RegistryError:
         """Return the typed error for an answer that is not what was asked for."""
-        hint = self.host.login_hint if self._auth.credential is None and answer.status in (401, 403) else ""
+        credential, hint = self._auth.credential, ""
+        if credential is None and answer.status in (401, 403):
+            hint = self.host.login_hint
+        elif credential is not None and answer.status == 401 and self.host.kind is hints.GENERIC:
+            hint = credential.refused
         return faults.refusal(answer, kind=self.host.kind, path=self.repository.path, hint=hint)
 
     def is_absent(self, answer: Answer) -> bool:

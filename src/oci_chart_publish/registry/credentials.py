@@ -41,6 +41,11 @@ class Credential:
         pair = f"{self.username}:{self.password}"
         return "Basic " + base64.b64encode(pair.encode()).decode()
 
+    @property
+    def refused(self) -> str:
+        """What to say where a registry does not take it."""
+        return f"the credentials from {self.origin or 'the settings'} are not accepted"
+
     def secrets(self) -> frozenset[str]:
         """Every text that must not be printed: each line of a secret, and the derived values."""
         found = {self.password, self.identity_token, *self.password.splitlines()}

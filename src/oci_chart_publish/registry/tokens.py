@@ -156,8 +156,8 @@ def _denied(answer: Answer, where: str, credential: Credential | None) -> Regist
     message = f"{answer.method} {where}: the token service answered {answer.status}"
     if answer.status >= 500 or answer.status == 429:
         return RegistryError(message, status=answer.status, temporary=True)
-    hint = f"the credentials from {credential.origin or 'the options'} are not accepted" if credential else ""
-    return AuthError(message, status=answer.status, hint=hint or "log in to the registry")
+    hint = credential.refused if credential else "log in to the registry"
+    return AuthError(message, status=answer.status, hint=hint)
 
 
 def names_repositories(token: str) -> bool:
