@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from oci_chart_publish.chart.ignore import IgnoreRules, glob
+from oci_chart_publish.chart.tree import FolderTree
+from oci_chart_publish.chart.walk import packing
 from oci_chart_publish.errors import ChartError
 
 TABLE = json.loads((Path(__file__).parents[1] / "vectors" / "helm" / "helmignore.json").read_text())
@@ -80,3 +82,22 @@ def test_pattern_that_loses_its_slash_matches_nothing_as_in_helm() -> None:
 def test_only_what_go_calls_space_is_cut_off() -> None:
     assert IgnoreRules.parse("\u2003*.txt\u00a0\n").ignores("a.txt", is_dir=False)
     assert not IgnoreRules.parse("\x1c*.txt\n").ignores("a.txt", is_dir=False)
+
+
+def test_a_chart_packs_what_its_rules_leave_and_the_rules_count_in_any_case(tmp_path: Path) -> None:
+    (tmp_path / ".helmignore").write_text("ci/\n.*\n")
+    packs = packing(FolderTree(tmp_path))
+    paths = [
+        "values.yaml",
+        "ci/a.yaml",
+        "charts/db/values.yaml",
+        "charts/_db/values.yaml",
+        ".git",
+        ".helmignore",
+    ]
+    assert [path for path in paths if packs(path, False)] == [
+        "values.yaml",
+        "charts/db/values.yaml",
+        ".helmignore",
+    ]
+    assert not packs("ci", True)

@@ -36,7 +36,10 @@ def packed_files(tree: Tree, include_untracked: Sequence[str]) -> tuple[list[Cha
 
 
 def packing(tree: Tree) -> Callable[[str, bool], bool]:
-    """Return what tells whether a chart packs a path below it, which may be a folder; ChartError for a broken rule."""
+    """Return what tells whether a chart packs a path below it, which may be a folder; ChartError for a broken rule.
+
+    The rules themselves count as packed, also where they leave themselves out: they decide on the others.
+    """
     rules = _rules(tree, {entry.name: entry for entry in tree.entries("")}, ())
 
     def packs(path: str, is_dir: bool) -> bool:  # noqa: FBT001
@@ -44,7 +47,9 @@ def packing(tree: Tree) -> Callable[[str, bool], bool]:
         levels = [
             ("/".join(names[:number]), is_dir or number < len(names)) for number in range(1, len(names) + 1)
         ]
-        left_out = any(rules.ignores(level, is_dir=folder) for level, folder in levels)
+        left_out = path != _IGNORE_FILE and any(
+            rules.ignores(level, is_dir=folder) for level, folder in levels
+        )
         return not left_out and not _is_dropped(f"{path}/" if is_dir else path)
 
     return packs
