@@ -185,6 +185,7 @@ def _commit_pulls(call: Call) -> tuple[int, Any]:
         pull
         for pull in call.state.pulls.values()
         if sha in (pull.head_sha, pull.merge_sha, *pull.commits)
+        and (pull.merged or pull.state == "open")
         and (
             call.state.commit_pulls_sees_forks or pull.merged or pull.head_repository == call.state.full_name
         )

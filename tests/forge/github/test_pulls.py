@@ -111,6 +111,15 @@ def test_a_workflow_run_of_a_fork_is_found_by_its_head(
     assert (found.number, found.head_repository) == (30, FORK)
 
 
+@pytest.mark.parametrize("origin", ["acme/charts", FORK])
+def test_a_workflow_run_finds_its_pull_request_closed(fake: FakeGitHub, github: GitHub, origin: str) -> None:
+    """GitHub lists none of them in the event, nor for the commit."""
+    pull = fake.add_pull(30, head_repository=origin, head_ref="patch-1", state="closed")
+    found = github.pulls.of_workflow_run(run_of(pull))
+    assert found is not None
+    assert (found.number, found.open, found.merged) == (30, False, False)
+
+
 def test_a_fork_that_has_the_same_commit_is_not_taken_for_another(fake: FakeGitHub, github: GitHub) -> None:
     """Somebody may open a pull request with a commit of somebody else's."""
     victim = fake.add_pull(30, head_repository="victim/charts")

@@ -161,12 +161,15 @@ class PullRequests:
         if not repository:
             return None
         found = _heads(self.of_commit(head), head, repository, title)
-        return found or _heads(self._opened_from(repository, branch), head, repository, title)
+        return found or _heads(self._from_branch(repository, branch), head, repository, title)
 
-    def _opened_from(self, repository: str, branch: str) -> Iterable[PullRequest]:
-        query = {"state": "open"}
-        if branch:
-            query["head"] = f"{repository.split('/', maxsplit=1)[0]}:{branch}"
+    def _from_branch(self, repository: str, branch: str) -> Iterable[PullRequest]:
+        """Yield the pull requests from a branch, also those closed unmerged, which GitHub lists for no commit.
+
+        Without the name of a branch only those that are open: all that ever were may be thousands.
+        """
+        owner = repository.split("/", maxsplit=1)[0]
+        query = {"state": "all", "head": f"{owner}:{branch}"} if branch else {"state": "open"}
         return (_pull(item) for item in self._client.pages(f"{self._path}/pulls", query, needs=NEEDS))
 
 
