@@ -68,7 +68,10 @@ def _vendored(one: Surveyed) -> frozenset[str]:
 
 
 def decide_versions(surveyed: Sequence[Surveyed], run: Run, workers: Workers) -> Decisions:
-    """Decide the version of every chart, dependencies first: a chart may have to follow them."""
+    """Decide the version of every chart, dependencies first: a chart may have to follow them.
+
+    Once the run is to stop, no other version is decided.
+    """
     run.refuse([one.metadata.name for one in surveyed])
     versions = run.versions
     if versions is None:
@@ -77,6 +80,8 @@ def decide_versions(surveyed: Sequence[Surveyed], run: Run, workers: Workers) ->
     decided: dict[str, VersionDecision | PublishError] = {}
 
     def decide_one(name: str) -> None:
+        if run.stopping.is_set():
+            return
         moved = Decisions(by_name=decided, follow=versions.follow_dependencies).moved(by_name[name])
         candidate = _Candidate(
             one=by_name[name],
