@@ -249,6 +249,20 @@ def test_a_list_that_lags_behind_leads_to_no_second_comment(fake: FakeGitHub, gi
     assert (outcome.status, list(bodies(fake).values())) == (CommentStatus.CREATED, [marked("hello")])
 
 
+def test_a_list_that_lacks_the_oldest_comment_keeps_it_all_the_same(fake: FakeGitHub, github: GitHub) -> None:
+    """Another run, whose list has both, keeps the oldest too: each would delete the comment of the other."""
+
+    def lag() -> None:
+        later = fake.state.comment(7, marked("other"), BOT)
+        fake.fail("GET", "/7/comments$", 200, data=[fake.answers.comment(later)])
+
+    fake.before("POST", "/issues/7/comments$", lambda: fake.before("GET", "/issues/7/comments$", lag))
+    github.comments.upsert(7, "report", "hello", RunMark(2, 1))
+    (kept,) = fake.state.comments.values()
+    assert kept.body == marked("hello", run=2)
+    assert [int(sent.path.rpartition("/")[2]) for sent in fake.sent("DELETE")] == [kept.id + 1]
+
+
 def test_a_comment_that_always_vanishes_is_an_error_in_the_end(fake: FakeGitHub, github: GitHub) -> None:
     for _ in range(3):
         fake.before("GET", "issues/7/comments", lambda: fake.state.comment(7, marked("old"), BOT))

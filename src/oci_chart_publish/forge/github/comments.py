@@ -143,7 +143,7 @@ class Comments:
         number = answer.integer(created, "id")
         found = self.find(pull, key)
         if number not in {comment.id for comment in found}:
-            found += self._unlisted(number)
+            found = sorted((*found, *self._unlisted(number)), key=lambda comment: comment.id)
         if [comment.id for comment in found] == [number]:
             return CommentOutcome(status=CommentStatus.CREATED, url=answer.text(created, "html_url"))
         return self._settle(found, body, mark) if found else None
