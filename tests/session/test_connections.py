@@ -2,11 +2,14 @@ from __future__ import annotations
 
 import base64
 import json
+from contextlib import closing
 from pathlib import Path
 
+from tests.real.registries import Registry
+
 from oci_chart_publish.oci.reference import Repository
-from oci_chart_publish.session.connections import credentials
-from oci_chart_publish.settings import Settings
+from oci_chart_publish.session.connections import connect, credentials
+from oci_chart_publish.settings import ChartSettings, Settings
 
 GHCR = Repository.parse("ghcr.io/acme/charts/web")
 QUAY = Repository.parse("quay.io/acme/web")
@@ -44,3 +47,17 @@ def test_username_and_password_serve_the_registry_without_another_credential(tmp
     settings = Settings(github_token="t0ken", username="me", password="secret", registries=registries)
     assert user(settings, QUAY, tmp_path) == "me"
     assert user(settings, GHCR, tmp_path) == "octocat"
+
+
+def test_authorities_are_trusted_for_the_registries_of_single_charts_too(
+    tls_registry: Registry, tmp_path: Path
+) -> None:
+    own = ChartSettings(registries=(f"{tls_registry.host}/own",))
+    settings = Settings(
+        ca_file=str(tls_registry.ca_file), registries=("quay.io/acme",), chart_settings={"web": own}
+    )
+    with closing(
+        connect(settings, {"HOME": str(tmp_path)}, say=lambda _: None, secret=lambda _: None)
+    ) as registries:
+        store = registries.repository(Repository.parse(f"{tls_registry.host}/own/web"))
+        assert store.resolve("1.0.0") is None

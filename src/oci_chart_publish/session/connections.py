@@ -28,14 +28,14 @@ def connect(
     secret: Callable[[str], None],
 ) -> Registries:
     """Return the registries of a run. ``say`` is told of waits, ``secret`` of every secret that arises."""
-    own = hosts((*settings.registries, settings.preview) if settings.preview else settings.registries)
+    own = hosts((*everywhere(settings), *filter(None, [settings.preview])))
     asked = frozenset(settings.plain_http)
-    everywhere = not asked.isdisjoint(_EVERYWHERE)
+    all_plain = not asked.isdisjoint(_EVERYWHERE)
     options = RegistryOptions(
         jobs=settings.jobs,
         # Asked for in general, it covers the registries of this run by name, credentials included.
-        plain_http=(asked - _EVERYWHERE) | (own if everywhere else frozenset()),
-        plain_http_everywhere=everywhere,
+        plain_http=(asked - _EVERYWHERE) | (own if all_plain else frozenset()),
+        plain_http_everywhere=all_plain,
         trust=Trust(
             ca_files=dict.fromkeys(own, Path(settings.ca_file)) if settings.ca_file else {},
             insecure=frozenset(settings.insecure),
