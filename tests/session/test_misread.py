@@ -47,7 +47,7 @@ def test_extra_paths_that_are_not_there_are_told() -> None:
 
 def test_globs_that_can_fit_nothing_are_told() -> None:
     web = ChartSettings(ignore_changes=("/charts/web/ci", "ci"))
-    assert told({"web": web}, ignore=("!NOTES.txt", "charts/db/docs/", "docs/")) == (
+    assert told({"web": web}, ignore=("!NOTES.txt", "charts/db/docs/", "charts/db/", "docs/")) == (
         "chart-settings: web: ignore-changes: '/charts/web/ci' fits nothing: globs are read below its folder, as 'ci'",
         "ignore-changes: '!NOTES.txt' takes nothing back, and fits nothing",
         "ignore-changes: 'charts/db/docs/' fits nothing: globs are read below its folder, as 'docs/'",

@@ -76,6 +76,8 @@ def _below(origin: str, globs: Iterable[str], folder: str) -> Iterator[str]:
     for glob in globs:
         if glob.startswith("!"):
             yield f"{origin}: {glob!r} takes nothing back, and fits nothing"
-        inside = glob.removeprefix("/").removeprefix(f"{folder}/")
-        if folder and inside != glob.removeprefix("/"):
+        plain = glob.removeprefix("/")
+        inside = plain.removeprefix(f"{folder}/")
+        # The folder of one chart alone may be that of a subchart in another one.
+        if folder and inside not in {"", plain}:
             yield f"{origin}: {glob!r} fits nothing: globs are read below its folder, as {inside!r}"
