@@ -70,6 +70,7 @@ WITHIN = {
         "planned": 0,
         "recipes": 0,
         "perchart": 0,
+        "files": 0,
         "misread": 0,
         "superseded": 0,
         "changes": 1,

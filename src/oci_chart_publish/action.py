@@ -35,6 +35,7 @@ from oci_chart_publish.report.outputs import artifacts, checksums, outputs
 from oci_chart_publish.report.table import show as show_table
 from oci_chart_publish.runner import SUMMARY_LIMIT, annotate, append, mask, write_outputs
 from oci_chart_publish.runnerlog import print_command
+from oci_chart_publish.session.files import write
 from oci_chart_publish.session.origins import Origin, suggestion
 from oci_chart_publish.session.reporting import keep, outline, reported
 from oci_chart_publish.session.session import Session
@@ -251,12 +252,8 @@ def _files(report: document.Report, session: Session, folder: Path) -> dict[str,
         "markdown": render(report, home=session.event.url).encode(),
         "checksums": checksums(report).encode(),
     }
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, path in paths.items():
-            path.write_bytes(contents[name])
-    except OSError as error:
-        raise ConfigError(f"cannot write {error.filename}: {error.strerror}") from error
+    for name, path in paths.items():
+        write(str(path), contents[name])
     written = {**{name: str(path) for name, path in paths.items()}, "layout": str(session.layout.root)}
     if not contents["checksums"]:
         written["checksums"] = ""  # so that a step can ask whether there is something to attest

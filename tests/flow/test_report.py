@@ -84,6 +84,7 @@ def test_markdown_goes_to_the_file_that_is_named(saved: Saved, tmp_path: Path) -
 
 
 def test_markdown_that_cannot_be_written_is_said_in_one_line(saved: Saved, tmp_path: Path) -> None:
+    (tmp_path / "nowhere").write_text("no folder")
     done = saved.show("--markdown", str(tmp_path / "nowhere/out.md"))
     assert done.code == 2, done.err
     assert "nowhere/out.md" in done.err

@@ -107,6 +107,21 @@ def test_cache_that_is_cleared_while_a_run_publishes_costs_no_report(command: Co
     assert command.run("list").out.count("cleared/") == 0
 
 
+def test_report_that_cannot_be_written_is_told_before_anything_is_published(
+    command: Command, plain_registry: Registry
+) -> None:
+    place = f"{plain_registry.host}/unwritten"
+    (command.folder / "taken").write_text("")
+    for name, why in ((".", "it is a folder"), ("taken/report.json", "taken cannot be written to")):
+        done = command.publish(place, options=["--markdown", name])
+        assert done.code == 2, done.err
+        assert f"cannot write {name}: " in done.err
+        assert why in done.err
+    assert not [path for _, path, _ in plain_registry.requests() if "/unwritten/" in path]
+    done = command.publish(place, options=["--markdown", "made/for/it.md"])
+    assert (done.code, (command.folder / "made/for/it.md").exists()) == (0, True), done.err
+
+
 def test_wrong_password_is_exit_6_and_nothing_is_written(
     command: Command, htpasswd_registry: Registry
 ) -> None:

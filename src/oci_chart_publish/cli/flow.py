@@ -20,6 +20,7 @@ from oci_chart_publish.report import document
 from oci_chart_publish.report.compose import interrupted
 from oci_chart_publish.report.markdown import render
 from oci_chart_publish.report.table import show, show_problems
+from oci_chart_publish.session.files import write
 from oci_chart_publish.session.reporting import keep, outline, reported
 from oci_chart_publish.session.session import Session
 
@@ -162,13 +163,3 @@ def _emit(report: document.Report, session: Session, *, as_json: bool, quiet: bo
     if not quiet:
         show(report, sys.stdout)
     show_problems(report, sys.stderr)
-
-
-def write(name: str, data: bytes) -> None:
-    """Write a file that was asked for; nothing without a name."""
-    if not name:
-        return
-    try:
-        Path(name).write_bytes(data)
-    except OSError as error:
-        raise ConfigError(f"cannot write {name}: {error.strerror}") from error

@@ -11,7 +11,6 @@ from typing import Any
 import click
 
 from oci_chart_publish.announcing import posted
-from oci_chart_publish.cli.flow import write
 from oci_chart_publish.cli.options import given, setting_options
 from oci_chart_publish.report import document
 from oci_chart_publish.report.annotations import note_of
@@ -19,6 +18,7 @@ from oci_chart_publish.report.markdown import render
 from oci_chart_publish.report.saved import read_report
 from oci_chart_publish.report.table import show, show_problems
 from oci_chart_publish.runner import SUMMARY_LIMIT, annotate, append
+from oci_chart_publish.session.files import write
 from oci_chart_publish.session.session import Session
 
 

@@ -34,6 +34,7 @@ from oci_chart_publish.report import document
 from oci_chart_publish.session.changes import Changes, Touched
 from oci_chart_publish.session.connections import keep_apart
 from oci_chart_publish.session.dependencies import dependency_policy
+from oci_chart_publish.session.files import check_writable
 from oci_chart_publish.session.origins import Origin, from_environment, from_file, resolve
 from oci_chart_publish.session.perchart import PerChart
 from oci_chart_publish.session.recipes import recipes
@@ -82,6 +83,7 @@ class Session:
         root = repository.root if repository else folder
         settings = resolve([options, from_environment(environment), from_file(root, config)])
         keep_apart(settings)
+        check_writable(settings.report, settings.markdown)
         if repository:
             repository.authenticate(
                 settings.github_token, server=environment.get("GITHUB_SERVER_URL") or GITHUB
