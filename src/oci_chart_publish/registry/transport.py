@@ -148,7 +148,7 @@ def _failure(method: str, url: str, error: BaseException, *, proxied: bool) -> N
 _ADVICE = {
     "the certificate is not trusted": "give the CA file of this host",
     "it does not speak TLS": "ask for plain HTTP to this host by name, if that is meant",
-    "the host name is not known": "is it spelled right?",
+    "the host name is not known": "is it spelled right, and is there a network?",
     "connection refused": "is the registry up, and the port right?",
 }
 _NOT_TLS = frozenset({"WRONG_VERSION_NUMBER", "HTTP_REQUEST", "RECORD_LAYER_FAILURE", "UNKNOWN_PROTOCOL"})
