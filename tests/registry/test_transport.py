@@ -193,11 +193,24 @@ def test_a_proxy_of_the_environment_is_used_for_public_hosts_only(serve: Serve, 
     assert "proxy-authorization" not in direct.seen[0].headers
 
 
-def test_a_dead_proxy_is_an_error_that_says_so(transport: Any) -> None:
-    sender = transport(trust=Trust(environment={"HTTPS_PROXY": "http://127.0.0.1:9"}))
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (ConnectionRefusedError(errno.ECONNREFUSED, "Connection refused"), "connection refused"),
+        (socket.gaierror(socket.EAI_NONAME, "Name or service not known"), "the host name is not known"),
+    ],
+)
+def test_a_dead_proxy_is_an_error_that_says_so(
+    transport: Any, monkeypatch: pytest.MonkeyPatch, error: OSError, reason: str
+) -> None:
+    def no_way(*_: object, **__: object) -> None:
+        raise error
+
+    monkeypatch.setattr("urllib3.util.connection.create_connection", no_way)
+    sender = transport(trust=Trust(environment={"HTTPS_PROXY": "http://proxy.test:9"}))
     with pytest.raises(NoAnswer) as caught:
         get(sender, "https://registry.test/v2/")
-    assert caught.value.message == "GET https://registry.test/v2/: through the proxy: connection refused"
+    assert caught.value.message == f"GET https://registry.test/v2/: through the proxy: {reason}"
     assert caught.value.hint == "see HTTPS_PROXY, HTTP_PROXY and NO_PROXY"
 
 

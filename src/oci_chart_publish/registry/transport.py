@@ -137,12 +137,14 @@ def _failure(method: str, url: str, error: BaseException, *, proxied: bool) -> N
     """Return the error with a text of ours: those of the libraries hold URLs and their secrets."""
     chain = _chain(error)
     reason, temporary = _reason(chain)
-    unreachable = temporary and _is_unreachable(chain)
+    unreachable = _is_unreachable(chain)
     hint = next((text for start, text in _ADVICE.items() if reason.startswith(start)), "")
     if proxied:
         hint = "" if unreachable else hint
         reason, hint = f"through the proxy: {reason}", hint or "see HTTPS_PROXY, HTTP_PROXY and NO_PROXY"
-    return NoAnswer(method, url, reason, hint=hint, temporary=temporary, unreachable=unreachable)
+    return NoAnswer(
+        method, url, reason, hint=hint, temporary=temporary, unreachable=unreachable and temporary
+    )
 
 
 _ADVICE = {
