@@ -32,12 +32,12 @@ sys.path.insert(0, str(ROOT))
 from tests.fakes.git import GitRepo, chart_yaml  # noqa: E402
 from tests.real.registries import olareg  # noqa: E402
 
-from oci_chart_publish.action import run_action  # noqa: E402
-from oci_chart_publish.bump.rewrite import replace_scalars  # noqa: E402
+from oci_chart_publish.action.action import run_action  # noqa: E402
 from oci_chart_publish.chart.metadata import ChartMetadata, decode_metadata  # noqa: E402
 from oci_chart_publish.chart.version import ChartVersion  # noqa: E402
 from oci_chart_publish.errors import PublishError  # noqa: E402
 from oci_chart_publish.report import document  # noqa: E402
+from oci_chart_publish.yamldoc.editor import replace_scalars  # noqa: E402
 
 
 @dataclass(frozen=True)

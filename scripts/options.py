@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 import yaml
 
-from oci_chart_publish.session.origins import FILES
+from oci_chart_publish.run.setting_sources import FILES
 from oci_chart_publish.settings import ENVIRONMENT_PREFIX, fields
 
 ROOT = Path(__file__).parents[1]

@@ -14,7 +14,7 @@ import pytest
 import yaml
 from tests.programs import program
 
-from oci_chart_publish.action import COMMANDS, OTHERS
+from oci_chart_publish.action.action import COMMANDS, OTHERS
 from oci_chart_publish.report import compose
 from oci_chart_publish.report.outputs import outputs
 from oci_chart_publish.settings import Settings, fields

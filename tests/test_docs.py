@@ -41,7 +41,7 @@ def test_messages_in_troubleshooting_are_those_of_the_tool(words: str) -> None:
     """Each is a whole text of the source, or the first sentence of one, behind the request that it is about."""
     refused = re.fullmatch(r"[A-Z]+ URL: (\d{3}) (.+)", words)
     if refused:
-        known = (ROOT / "src/oci_chart_publish/registry/faults.py").read_text()
+        known = (ROOT / "src/oci_chart_publish/registry/refusals.py").read_text()
         assert f'{refused[1]}: "{refused[2]}"' in known
         return
     text = re.sub(r"^(?:[A-Z]+ URL|not YAML): ", "", words)

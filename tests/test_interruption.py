@@ -11,7 +11,7 @@ from tests.flow.command import ROOT
 START = """
 import hashlib, os, signal, sys, threading
 sys.path.insert(0, sys.argv[1])
-from oci_chart_publish.interruption import Interruption, listen_early
+from oci_chart_publish.interruption import (Interruption, listen_early)
 """
 
 # pbkdf2_hmac gives the lock of the interpreter away and looks for no signals, like a wait for a lock that is about to

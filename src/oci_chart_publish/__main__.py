@@ -19,7 +19,7 @@ def main() -> None:
         listen_early()
     if environment.get("GITHUB_ACTIONS") != "true":
         sys.exit(_run(environment))
-    from oci_chart_publish.runnerlog import finish, guard  # noqa: PLC0415  (start-up: only what is used)
+    from oci_chart_publish.runner.log import finish, guard  # noqa: PLC0415  (start-up: only what is used)
 
     guard()
     try:
@@ -40,7 +40,7 @@ def _is_action(environment: Mapping[str, str]) -> bool:
 
 def _run(environment: Mapping[str, str]) -> int:
     if _is_action(environment):
-        from oci_chart_publish.action import run_action  # noqa: PLC0415  (start-up: only what is used)
+        from oci_chart_publish.action.action import run_action  # noqa: PLC0415  (start-up: only what is used)
 
         return run_action(environment)
     from oci_chart_publish.cli.main import run  # noqa: PLC0415

@@ -1,6 +1,6 @@
 """Every setting of the tool, once: its name, type, default and what it means.
 
-Names are kebab-case everywhere but in the environment. ``session/origins.py`` tells where values come from.
+Names are kebab-case everywhere but in the environment. ``run/setting_sources.py`` tells where values come from.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ from tests.fakes.git import GitRepo
 from tests.fakes.github import FakeGitHub
 from tests.real.registries import Registry
 
-from oci_chart_publish.action import on_runner
+from oci_chart_publish.action.action import on_runner
 
 MAIN = "refs/heads/main"
 CONTAINER = {

@@ -183,7 +183,7 @@ EARLY = """
 import os, signal, sys
 class Cancel:
     def find_spec(self, name, *_):
-        if name in ("oci_chart_publish.action", "oci_chart_publish.cli.main"):
+        if name in ("oci_chart_publish.action.action", "oci_chart_publish.cli.main"):
             os.kill(os.getpid(), signal.{signal})
 sys.meta_path.insert(0, Cancel())
 sys.argv[0] = "oci-chart-publish"

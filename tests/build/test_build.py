@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from tests.fakes.memorytree import MemoryTree
 
-from oci_chart_publish.build.build import Recipe, build
-from oci_chart_publish.chart.tree import Entry, FolderTree, Tree
+from oci_chart_publish.build.build import ArtifactOptions, build
 from oci_chart_publish.errors import ChartError
-from oci_chart_publish.handover import ChartArtifact, Need
 from oci_chart_publish.layout.layout import ImageLayout
 from oci_chart_publish.layout.memo import Memo
+from oci_chart_publish.model import ChartArtifact, Need
+from oci_chart_publish.tree.tree import Entry, FolderTree, Tree
 
 HELM = Path(__file__).parents[1] / "vectors" / "helm"
 CHART = {
@@ -34,7 +34,7 @@ def layout(tmp_path: Path) -> ImageLayout:
 
 def built(tree: Tree | dict[str, bytes], layout: ImageLayout, **recipe: str) -> ChartArtifact:
     tree = MemoryTree(tree, "memory") if isinstance(tree, dict) else tree
-    return build(tree, "charts/web", layout, Memo(layout.root / "memo"), Recipe(**recipe))  # type: ignore[arg-type]
+    return build(tree, "charts/web", layout, Memo(layout.root / "memo"), ArtifactOptions(**recipe))  # type: ignore[arg-type]
 
 
 def noted(artifact: ChartArtifact) -> dict[str, str]:
@@ -129,7 +129,7 @@ def test_missing_dependency_may_be_left_for_later(layout: ImageLayout) -> None:
         "charts/web",
         layout,
         Memo(layout.root / "memo"),
-        Recipe(),
+        ArtifactOptions(),
         needs=lambda _: (need,),
     )
     assert artifact.unresolved == (need,)
@@ -162,7 +162,11 @@ def test_untracked_file_is_left_out_and_named_unless_it_is_wanted(layout: ImageL
         "new-secret.json is not tracked by git and was left out; commit it, or name it in include-untracked",
     )
     wanted = build(
-        tree, "charts/web", layout, Memo(layout.root / "memo"), Recipe(include_untracked=("new-*.json",))
+        tree,
+        "charts/web",
+        layout,
+        Memo(layout.root / "memo"),
+        ArtifactOptions(include_untracked=("new-*.json",)),
     )
     assert wanted.warnings == ()
     assert wanted.digest != artifact.digest

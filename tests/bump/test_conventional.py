@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oci_chart_publish.bump.conventional import Level, Meaning, Rules, footers, highest, meaning
+from oci_chart_publish.bump.conventional import CommitIntent, Level, Rules, footers, highest, meaning
 from oci_chart_publish.errors import ConfigError
 
 DEFAULT = Rules()
@@ -147,7 +147,7 @@ def test_a_footer_names_a_version_outright(message: str, version: str) -> None:
 
 def test_the_subject_is_the_first_line() -> None:
     message = "\n  feat: add ingress  \n\nWhy not."
-    assert meaning(message, DEFAULT) == Meaning(level="minor", subject="feat: add ingress")
+    assert meaning(message, DEFAULT) == CommitIntent(level="minor", subject="feat: add ingress")
 
 
 def test_the_example_of_the_specification_gives_its_footers() -> None:

@@ -8,12 +8,12 @@ import pytest
 from tests.fakes.git import ENV, GitRepo, chart_yaml
 
 from oci_chart_publish.bump.history import Releases, matching
-from oci_chart_publish.bump.paths import Belonging
 from oci_chart_publish.bump.policy import History, automatic
-from oci_chart_publish.bump.tags import TagTemplate
+from oci_chart_publish.bump.tag_template import TagTemplate
 from oci_chart_publish.chart.version import ChartVersion
 from oci_chart_publish.errors import ConfigError
-from oci_chart_publish.forge.git import GitRepository
+from oci_chart_publish.git.repository import GitRepository
+from oci_chart_publish.paths.ownership import Belonging
 
 TEMPLATE = TagTemplate.parse("{name}-{version}")
 PREVIEW = "0.0.0-pr.{number}.g{sha7}"

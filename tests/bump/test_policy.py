@@ -11,7 +11,7 @@ from oci_chart_publish.bump.conventional import Rules
 from oci_chart_publish.bump.policy import Change, History, Labels, automatic, explicit, proposal
 from oci_chart_publish.chart.version import ChartVersion
 from oci_chart_publish.errors import ConflictError
-from oci_chart_publish.handover import BumpLevel, VersionDecision
+from oci_chart_publish.model import BumpLevel, VersionDecision
 
 
 def history(base: str = "", counted: str = "", taken: str = "", messages: tuple[str, ...] = ()) -> History:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from oci_chart_publish.bump.reverts import unreverted
-from oci_chart_publish.forge.history import Commit
+from oci_chart_publish.bump.commits import unreverted
+from oci_chart_publish.git.log import Commit
 
 
 def commit(sha: str, message: str) -> Commit:

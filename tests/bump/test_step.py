@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from oci_chart_publish.bump.step import Step, next_version
+from oci_chart_publish.bump.policy import Step, next_version
 from oci_chart_publish.chart.version import ChartVersion
 
 CASES: list[tuple[str, Step, str, str, str]] = [

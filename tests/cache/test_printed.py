@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from oci_chart_publish.cache.printed import Row, age, block, table
+from oci_chart_publish.cache.verbs import Row, age, block, table
 from oci_chart_publish.oci.digest import Digest
 
 TRANSCRIPT = Path(__file__).parents[1] / "vectors" / "helm-3.6.3" / "transcript.txt"

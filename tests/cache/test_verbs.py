@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from tests.layout.artifacts import artifact, blob_file, put
 
-from oci_chart_publish.build.artifact import manifest_of
+from oci_chart_publish.build.build import manifest_of
 from oci_chart_publish.cache import verbs
-from oci_chart_publish.cache.names import Name, find_name
+from oci_chart_publish.cache.cached_charts import Name, find_name
 from oci_chart_publish.errors import ChartError, ConfigError, ConflictError, NotFoundError, VerificationError
 from oci_chart_publish.layout.layout import ImageLayout
 from oci_chart_publish.oci.descriptor import Descriptor

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from oci_chart_publish.chart import package
+from oci_chart_publish.chart import layer as package
 from oci_chart_publish.chart.archive import extract, load_archive
 from oci_chart_publish.chart.members import read_members
 from oci_chart_publish.errors import ChartError

@@ -7,11 +7,10 @@ from pathlib import Path
 import pytest
 from tests.fakes.memorytree import MemoryTree
 
-from oci_chart_publish.chart import package
+from oci_chart_publish.chart import layer as package
 from oci_chart_publish.chart.chart import Chart, load_chart
-from oci_chart_publish.chart.overlay import OverlayTree
-from oci_chart_publish.chart.tree import Entry, FolderTree
 from oci_chart_publish.errors import ChartError
+from oci_chart_publish.tree.tree import Entry, FolderTree, OverlayTree
 
 HEAD = b"apiVersion: v2\nname: x\nversion: 1.0.0\n"
 

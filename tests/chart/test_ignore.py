@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from oci_chart_publish.chart.ignore import IgnoreRules, glob
-from oci_chart_publish.chart.tree import FolderTree
 from oci_chart_publish.chart.walk import packing
 from oci_chart_publish.errors import ChartError
+from oci_chart_publish.tree.tree import FolderTree
 
 TABLE = json.loads((Path(__file__).parents[1] / "vectors" / "helm" / "helmignore.json").read_text())
 

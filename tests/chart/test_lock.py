@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from oci_chart_publish.chart import gojson
+from oci_chart_publish.chart import go_json as gojson
 from oci_chart_publish.chart.lock import Lock, decode_lock, lock_digest, lock_digest_helm2
 from oci_chart_publish.chart.metadata import Dependency, decode_metadata
 from oci_chart_publish.errors import ChartError

@@ -4,7 +4,7 @@ import unicodedata
 
 import pytest
 
-from oci_chart_publish.chart.sanitise import is_printable, sanitise
+from oci_chart_publish.chart.metadata import is_printable, sanitise
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 from tests.fakes.git import ENV, GitRepo, chart_yaml
 
-from oci_chart_publish.bump.paths import Belonging
 from oci_chart_publish.discover import ChartSource, changed_since, charts
 from oci_chart_publish.errors import ConfigError
-from oci_chart_publish.forge.git import GitRepository
-from oci_chart_publish.forge.worktree import WorkTreeFiles
+from oci_chart_publish.git.repository import GitRepository
+from oci_chart_publish.paths.ownership import Belonging
+from oci_chart_publish.tree.worktree import WorkTreeFiles
 
 
 @pytest.fixture

@@ -8,8 +8,8 @@ from tests.fakes.git import ENV, GitRepo, chart_yaml
 from oci_chart_publish.discover import ChartSource, charts
 from oci_chart_publish.discover.find import home
 from oci_chart_publish.errors import ChartError, ConfigError
-from oci_chart_publish.forge.git import GitRepository
-from oci_chart_publish.forge.worktree import WorkTreeFiles
+from oci_chart_publish.git.repository import GitRepository
+from oci_chart_publish.tree.worktree import WorkTreeFiles
 
 
 def found(base: Path, *patterns: str) -> list[str]:

@@ -20,7 +20,7 @@ from tests.fakes.graphql_document import Owner, selected
 LARGEST = 100
 """Nodes of a connection that may be asked for at once."""
 CURSOR = "cursor:v2:"
-KINDS = {404: "NOT_FOUND", 409: "STALE_DATA"}
+PROFILES = {404: "NOT_FOUND", 409: "STALE_DATA"}
 """GitHub's types of the errors that REST has a status for."""
 
 
@@ -115,7 +115,7 @@ def resolve(source: Any, info: GraphQLResolveInfo, **arguments: Any) -> Any:
     try:
         found = known.answer(call, source, arguments)
     except Refused as refused:
-        raise Denied(KINDS.get(refused.status, "UNPROCESSABLE"), refused.message) from refused
+        raise Denied(PROFILES.get(refused.status, "UNPROCESSABLE"), refused.message) from refused
     return _page(info, arguments, found) if named.name.endswith("Connection") else found
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from oci_chart_publish.chart.tree import Entry, in_order
+from oci_chart_publish.tree.tree import Entry, in_order
 
 
 class MemoryTree:

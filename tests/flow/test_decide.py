@@ -8,11 +8,11 @@ from tests.flow.charts import chart
 
 from oci_chart_publish.bump.policy import keep
 from oci_chart_publish.chart.metadata import ChartMetadata
-from oci_chart_publish.flow.decide import decide_versions
-from oci_chart_publish.flow.survey import survey
-from oci_chart_publish.handover import VersionDecision
-from oci_chart_publish.session.origins import Origin
-from oci_chart_publish.session.session import Session
+from oci_chart_publish.model import VersionDecision
+from oci_chart_publish.run.decide import decide_versions
+from oci_chart_publish.run.graph import survey
+from oci_chart_publish.run.project import Project
+from oci_chart_publish.run.setting_sources import Origin
 from oci_chart_publish.workers import Workers
 
 
@@ -33,7 +33,7 @@ def test_once_a_run_is_to_stop_no_other_version_is_decided(tmp_path: Path) -> No
     chart(tmp_path, "b", "1.0.0", {"a": "1.0.0"})
     chart(tmp_path, "c", "1.0.0", {"b": "1.0.0"})
     environment = {"OCI_CHART_CACHE": str(tmp_path / "layout")}
-    session = Session.open(Origin("test", {}), environment, folder=tmp_path, quiet=True)
+    session = Project.open(Origin("test", {}), environment, folder=tmp_path, quiet=True)
     versions = StopsAtTheFirst()
     run = replace(session.run(), versions=versions, stopping=versions.stopping)
     surveyed, _ = survey(session.sources(), run.dependencies)

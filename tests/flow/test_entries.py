@@ -15,7 +15,7 @@ from tests.flow.command import command
 from tests.real.registries import Registry
 
 from oci_chart_publish.report.annotations import annotations_of
-from oci_chart_publish.report.saved import read_report
+from oci_chart_publish.report.document import read_report
 
 # In what `top` writes, the name of the first dependency is in line 5, that of the second in line 8.
 SECOND = 8

@@ -16,15 +16,15 @@ from tests.flow.charts import chart
 from tests.flow.command import Command, Done, credentials
 from tests.real.registries import Registry
 
-from oci_chart_publish.cli.prune import Pruning
+from oci_chart_publish.cli.prune_command import Pruning
+from oci_chart_publish.commands.prune import PackageVersions, Preview
 from oci_chart_publish.errors import ForgeError
-from oci_chart_publish.forge.github import GitHub
-from oci_chart_publish.forge.github.client import Options
+from oci_chart_publish.github import GitHub
+from oci_chart_publish.github.api import Options
 from oci_chart_publish.oci.digest import Digest
 from oci_chart_publish.oci.reference import Repository
-from oci_chart_publish.prune import PackageVersions, Preview
-from oci_chart_publish.session.origins import Origin
-from oci_chart_publish.session.session import Session
+from oci_chart_publish.run.project import Project
+from oci_chart_publish.run.setting_sources import Origin
 
 SEVEN, EIGHT, NINE = "0.0.0-pr.7.g1234567", "0.0.0-pr.8.gabcdef0", "0.0.0-pr.9.g7654321"
 
@@ -226,7 +226,7 @@ def test_chart_is_named_where_the_registry_lists_nothing(tmp_path: Path, olareg:
 
 def pruning(github: FakeGitHub, tmp_path: Path, preview: str) -> Pruning:
     chart(tmp_path / "repo", "web", "1.0.0")
-    session = Session.open(
+    session = Project.open(
         Origin("test", {"preview": preview}), hosted(github, tmp_path), folder=tmp_path / "repo", quiet=True
     )
     return Pruning(session=session, github=session.github(), is_closed=lambda _: True)

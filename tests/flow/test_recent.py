@@ -9,12 +9,12 @@ import pytest
 from tests.push.packed import WEB, archive, stored
 
 from oci_chart_publish.chart.version import ChartVersion
-from oci_chart_publish.flow import recent
-from oci_chart_publish.flow.describe import Described
 from oci_chart_publish.layout.layout import ImageLayout
 from oci_chart_publish.layout.memo import Memo
 from oci_chart_publish.push.previous import Previous
 from oci_chart_publish.report import document
+from oci_chart_publish.run import details as recent
+from oci_chart_publish.run.details import Described
 
 RELEASES = ("1.0.0", "1.0.1+build.7", "1.1.0")
 

@@ -12,17 +12,16 @@ NEVER = {
     "github",
     "rich",
     "asyncio",
-    "oci_chart_publish.action",
-    "oci_chart_publish.build.dependencies.fetch",
+    "oci_chart_publish.action.action",
+    "oci_chart_publish.chartrepo.fetch",
     "oci_chart_publish.cache.verbs",
-    "oci_chart_publish.flow.describe",
-    "oci_chart_publish.flow.recent",
+    "oci_chart_publish.run.details",
     "oci_chart_publish.forge.github",
     "oci_chart_publish.layout.gc",
-    "oci_chart_publish.promote",
-    "oci_chart_publish.registry.chartrepo",
-    "oci_chart_publish.report.release",
-    "oci_chart_publish.session.versions",
+    "oci_chart_publish.commands.promote",
+    "oci_chart_publish.chartrepo.chart_repository",
+    "oci_chart_publish.notify.chart_releases",
+    "oci_chart_publish.run.versions",
 }
 
 
@@ -55,6 +54,6 @@ def test_the_version_imports_next_to_nothing(command: Command) -> None:
     done = command.run("--version")
     assert done.code == 0
     assert (
-        imported(done.err) & (NEVER | {"requests", "yaml", "msgspec", "oci_chart_publish.session.session"})
+        imported(done.err) & (NEVER | {"requests", "yaml", "msgspec", "oci_chart_publish.run.project"})
         == set()
     )

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from oci_chart_publish.layout.layout import ImageLayout
-from oci_chart_publish.oci.descriptor import Descriptor
+from oci_chart_publish.oci.descriptor import OCI_INDEX, Descriptor
 from oci_chart_publish.oci.digest import Digest
 from oci_chart_publish.oci.manifest import Manifest
-from oci_chart_publish.oci.mediatype import OCI_INDEX
 
 CONFIG = "application/vnd.cncf.helm.config.v1+json"
 LAYER = "application/vnd.cncf.helm.chart.content.v1.tar+gzip"

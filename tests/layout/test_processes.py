@@ -13,7 +13,7 @@ import pytest
 from tests.layout.artifacts import artifact, put, read_by_the_book
 
 from oci_chart_publish.errors import ConfigError
-from oci_chart_publish.layout import lock
+from oci_chart_publish.layout import files as lock
 from oci_chart_publish.layout.layout import ImageLayout
 
 REPOSITORY = Path(__file__).parents[2]

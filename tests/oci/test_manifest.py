@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from oci_chart_publish.errors import VerificationError
-from oci_chart_publish.oci import mediatype
+from oci_chart_publish.oci import descriptor as mediatype
 from oci_chart_publish.oci.descriptor import Descriptor
 from oci_chart_publish.oci.digest import Digest
 from oci_chart_publish.oci.manifest import MANIFEST_LIMIT, Manifest

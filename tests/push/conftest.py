@@ -10,11 +10,11 @@ from tests.fakes.registry import FakeRegistry, Quirks
 from tests.push.places import Place, Start
 from tests.registry.conftest import quick
 
+from oci_chart_publish.http.credentials import Credentials
 from oci_chart_publish.layout.layout import ImageLayout
 from oci_chart_publish.oci.reference import Repository
-from oci_chart_publish.push.reconcile import Site
+from oci_chart_publish.push.reconcile import Destination
 from oci_chart_publish.registry.connect import Registries, RegistryOptions
-from oci_chart_publish.registry.credentials import Credentials
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def start() -> Iterator[Start]:
         repository = Repository(fake.host, "charts/web")
         store = registries.repository(repository)
         return Place(
-            fake, Site(registry=fake.host, reference=f"{repository}:1.0.0", name="1.0.0", store=store)
+            fake, Destination(registry=fake.host, reference=f"{repository}:1.0.0", name="1.0.0", store=store)
         )
 
     yield begin

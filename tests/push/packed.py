@@ -11,15 +11,15 @@ from pathlib import Path
 
 from tests.fakes.memorytree import MemoryTree
 
-from oci_chart_publish.build.build import Recipe, build
+from oci_chart_publish.build.build import ArtifactOptions, build
 from oci_chart_publish.chart.archive import load_archive
 from oci_chart_publish.chart.metadata import encode_config
-from oci_chart_publish.chart.tree import FolderTree, Tree
-from oci_chart_publish.handover import ChartArtifact
 from oci_chart_publish.layout.layout import ImageLayout
 from oci_chart_publish.layout.memo import Memo
+from oci_chart_publish.model import ChartArtifact
 from oci_chart_publish.oci.descriptor import Descriptor
 from oci_chart_publish.oci.manifest import Manifest
+from oci_chart_publish.tree.tree import FolderTree, Tree
 
 CONFIG = "application/vnd.cncf.helm.config.v1+json"
 LAYER = "application/vnd.cncf.helm.chart.content.v1.tar+gzip"
@@ -39,7 +39,7 @@ def built(
 ) -> ChartArtifact:
     """Build a chart into a layout."""
     tree: Tree = FolderTree(source) if isinstance(source, Path) else MemoryTree(source, "memory")
-    return build(tree, path, layout, Memo(layout.root / "memo"), Recipe())
+    return build(tree, path, layout, Memo(layout.root / "memo"), ArtifactOptions())
 
 
 def archive(members: Mapping[str, bytes] | Iterable[tuple[str, bytes]], *, name: str = "web") -> bytes:

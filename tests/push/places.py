@@ -9,13 +9,13 @@ from tests.fakes.registry import FakeRegistry
 from tests.push.packed import WEB
 
 from oci_chart_publish.errors import PublishError
-from oci_chart_publish.handover import ChartArtifact
 from oci_chart_publish.layout.layout import ImageLayout
 from oci_chart_publish.layout.memo import Memo
+from oci_chart_publish.model import ChartArtifact
 from oci_chart_publish.oci.manifest import Manifest
 from oci_chart_publish.oci.store import copy
 from oci_chart_publish.push import publish
-from oci_chart_publish.push.reconcile import Plan, Site, decide, look_up
+from oci_chart_publish.push.reconcile import Destination, Plan, decide, look_up
 
 OTHER = {**WEB, "values.yaml": b"replicas: 2\n"}
 
@@ -25,7 +25,7 @@ class Place:
     """A registry and the chart's site there."""
 
     fake: FakeRegistry
-    site: Site
+    site: Destination
 
     @property
     def tags(self) -> dict[str, str]:

@@ -9,11 +9,11 @@ from tests.push.packed import WEB, archive, built, stored
 from tests.push.places import OTHER, Start, carried_out, one_by_one, planned, statuses
 
 from oci_chart_publish.errors import AuthError, PublishError, VerificationError
-from oci_chart_publish.handover import TargetStatus
 from oci_chart_publish.layout.layout import ImageLayout
 from oci_chart_publish.layout.memo import Memo
+from oci_chart_publish.model import TargetStatus
 from oci_chart_publish.push import publish
-from oci_chart_publish.push.reconcile import Action, Finding, Site, State, decide, look_up
+from oci_chart_publish.push.reconcile import Action, Destination, Observation, State, decide, look_up
 from oci_chart_publish.report import compose
 from oci_chart_publish.report.document import Problem
 
@@ -184,7 +184,7 @@ def test_verification_wants_the_chart_whole(start: Start, here: ImageLayout, the
     memo = Memo(here.root / "memo")
 
     def verified() -> PublishError | None:
-        return publish.verify_site(artifact, look_up(artifact, place.site, here, memo))
+        return publish.verify_destination(artifact, look_up(artifact, place.site, here, memo))
 
     missing = verified()
     assert isinstance(missing, VerificationError)
@@ -199,8 +199,8 @@ def test_verification_wants_the_chart_whole(start: Start, here: ImageLayout, the
 
 def test_layouts_take_charts_as_registries_do(here: ImageLayout, theirs: ImageLayout) -> None:
     artifact = built(WEB, here)
-    site = Site(registry="layout", reference="layout/web:1.0.0", name="web:1.0.0", store=theirs)
-    plan = carried_out(decide(artifact, (Finding(site=site, state=State.ABSENT),)), here)
+    site = Destination(registry="layout", reference="layout/web:1.0.0", name="web:1.0.0", store=theirs)
+    plan = carried_out(decide(artifact, (Observation(site=site, state=State.ABSENT),)), here)
     assert statuses(plan) == ["published"]
     assert {name: found.digest for name, found in theirs.names().items()} == {"web:1.0.0": artifact.digest}
     assert theirs.blob(artifact.layer) == here.blob(artifact.layer)

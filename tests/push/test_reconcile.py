@@ -10,11 +10,19 @@ from tests.push.packed import WEB, archive, built, stored
 from tests.push.places import Place, Start
 
 from oci_chart_publish.errors import AuthError, ConflictError, NotFoundError, RegistryError
-from oci_chart_publish.handover import VersionDecision
 from oci_chart_publish.layout.layout import ImageLayout
 from oci_chart_publish.layout.memo import Memo
+from oci_chart_publish.model import VersionDecision
 from oci_chart_publish.oci.store import copy
-from oci_chart_publish.push.reconcile import Action, Finding, Site, State, conflict, decide, look_up
+from oci_chart_publish.push.reconcile import (
+    Action,
+    Destination,
+    Observation,
+    State,
+    conflict,
+    decide,
+    look_up,
+)
 
 
 @pytest.fixture
@@ -33,12 +41,12 @@ def fake(place: Place) -> FakeRegistry:
 
 
 @pytest.fixture
-def remote(place: Place) -> Site:
+def remote(place: Place) -> Destination:
     return place.site
 
 
-def site(store: ImageLayout, name: str = "a") -> Site:
-    return Site(registry=name, reference=f"{name}/web:1.0.0", name="1.0.0", store=store)
+def site(store: ImageLayout, name: str = "a") -> Destination:
+    return Destination(registry=name, reference=f"{name}/web:1.0.0", name="1.0.0", store=store)
 
 
 def test_nothing_there_is_absent(here: ImageLayout, there: ImageLayout, memo: Memo) -> None:
@@ -47,7 +55,7 @@ def test_nothing_there_is_absent(here: ImageLayout, there: ImageLayout, memo: Me
 
 
 def test_same_digest_is_same_after_one_request(
-    fake: FakeRegistry, remote: Site, here: ImageLayout, memo: Memo
+    fake: FakeRegistry, remote: Destination, here: ImageLayout, memo: Memo
 ) -> None:
     artifact = built(WEB, here)
     copy(here, remote.store, artifact.manifest, name="1.0.0")
@@ -57,7 +65,7 @@ def test_same_digest_is_same_after_one_request(
 
 
 def test_other_packing_is_read_once_and_then_known_by_its_digest(
-    fake: FakeRegistry, remote: Site, here: ImageLayout, there: ImageLayout, memo: Memo
+    fake: FakeRegistry, remote: Destination, here: ImageLayout, there: ImageLayout, memo: Memo
 ) -> None:
     artifact = built(WEB, here)
     theirs = stored(archive(WEB), there)
@@ -77,7 +85,7 @@ def test_other_packing_is_read_once_and_then_known_by_its_digest(
 
 
 def test_what_differs_in_ignored_files_alone_is_the_same_and_named(
-    fake: FakeRegistry, remote: Site, here: ImageLayout, there: ImageLayout, memo: Memo
+    fake: FakeRegistry, remote: Destination, here: ImageLayout, there: ImageLayout, memo: Memo
 ) -> None:
     theirs = stored(archive({**WEB, "README.md": b"old\n", "LICENSE": b""}), there)
     copy(there, remote.store, theirs, name="1.0.0")
@@ -94,7 +102,7 @@ def test_what_differs_in_ignored_files_alone_is_the_same_and_named(
     assert (again.state, again.ignored) == (State.SAME, ("LICENSE", "README.md"))
     assert fake.lines() == ["HEAD /v2/charts/web/manifests/1.0.0"]
 
-    plan = decide(artifact, (found, Finding(site=site(there, "b"), state=State.ABSENT)))
+    plan = decide(artifact, (found, Observation(site=site(there, "b"), state=State.ABSENT)))
     assert (plan.action, plan.manifest, plan.origin) == (Action.PUBLISH, theirs, remote)
 
 
@@ -139,7 +147,7 @@ def test_other_content_is_different(here: ImageLayout, there: ImageLayout, memo:
     ],
 )
 def test_answer_that_is_neither_yes_nor_no_is_never_absent(
-    fake: FakeRegistry, remote: Site, here: ImageLayout, memo: Memo, reply: Reply, state: State
+    fake: FakeRegistry, remote: Destination, here: ImageLayout, memo: Memo, reply: Reply, state: State
 ) -> None:
     fake.next("", *[reply] * 50)
     found = look_up(built(WEB, here), remote, here, memo)
@@ -148,7 +156,7 @@ def test_answer_that_is_neither_yes_nor_no_is_never_absent(
 
 
 def test_tag_without_its_manifest_is_a_failure(
-    fake: FakeRegistry, remote: Site, here: ImageLayout, there: ImageLayout, memo: Memo
+    fake: FakeRegistry, remote: Destination, here: ImageLayout, there: ImageLayout, memo: Memo
 ) -> None:
     copy(there, remote.store, stored(archive(WEB), there), name="1.0.0")
     fake.next("GET .*/manifests/sha256:", refusal(404, "MANIFEST_UNKNOWN", "gone"))
@@ -196,7 +204,7 @@ def test_what_is_done_follows_from_what_was_found(
 ) -> None:
     artifact = built(WEB, here)
     findings = tuple(
-        Finding(
+        Observation(
             site=site(here, name),
             state=STATES[state],
             manifest=artifact.manifest if state == "S" else None,
@@ -213,8 +221,8 @@ def test_what_is_done_follows_from_what_was_found(
 def test_what_is_published_wins_over_what_was_built(here: ImageLayout, there: ImageLayout) -> None:
     artifact = built(WEB, here)
     theirs = stored(archive(WEB), there)
-    holds = Finding(site=site(there, "old"), state=State.SAME, manifest=theirs)
-    plan = decide(artifact, (Finding(site=site(here, "new"), state=State.ABSENT), holds))
+    holds = Observation(site=site(there, "old"), state=State.SAME, manifest=theirs)
+    plan = decide(artifact, (Observation(site=site(here, "new"), state=State.ABSENT), holds))
     assert (plan.manifest, plan.origin) == (theirs, holds.site)
     assert [one.registry for one in plan.missing] == ["new"]
 
@@ -224,8 +232,8 @@ def test_overwriting_writes_what_was_built_even_where_others_packed_the_same(
 ) -> None:
     artifact = built(WEB, here)
     findings = (
-        Finding(site=site(there, "old"), state=State.SAME, manifest=stored(archive(WEB), there)),
-        Finding(site=site(here, "new"), state=State.DIFFERENT),
+        Observation(site=site(there, "old"), state=State.SAME, manifest=stored(archive(WEB), there)),
+        Observation(site=site(here, "new"), state=State.DIFFERENT),
     )
     plan = decide(artifact, findings, overwrite=True)
     assert (plan.manifest, plan.origin) == (artifact.manifest, None)
@@ -234,7 +242,7 @@ def test_overwriting_writes_what_was_built_even_where_others_packed_the_same(
 def test_conflict_says_what_is_held_and_what_to_do(here: ImageLayout, there: ImageLayout) -> None:
     artifact = built(WEB, here)
     theirs = stored(archive({**WEB, "a": b""}), there)
-    error = conflict(artifact, Finding(site=site(there), state=State.DIFFERENT, manifest=theirs))
+    error = conflict(artifact, Observation(site=site(there), state=State.DIFFERENT, manifest=theirs))
     assert isinstance(error, ConflictError)
     assert error.message == (
         f"a/web:1.0.0 is published with other content: it holds {theirs.descriptor.digest}, "
@@ -245,6 +253,6 @@ def test_conflict_says_what_is_held_and_what_to_do(here: ImageLayout, there: Ima
 
 def test_conflict_with_an_image_says_so(here: ImageLayout, there: ImageLayout) -> None:
     image = stored(archive(WEB), there, layer_type="application/vnd.oci.image.layer.v1.tar+gzip")
-    error = conflict(built(WEB, here), Finding(site=site(there), state=State.DIFFERENT, manifest=image))
+    error = conflict(built(WEB, here), Observation(site=site(there), state=State.DIFFERENT, manifest=image))
     assert "a/web:1.0.0 holds something that is no Helm chart" in error.message
     assert "publish charts below a path of their own" in error.hint

@@ -8,8 +8,8 @@ import pytest
 from tests.push.packed import LAYER, PROVENANCE, WEB, archive, built, stored
 
 from oci_chart_publish.errors import VerificationError
-from oci_chart_publish.handover import Need
 from oci_chart_publish.layout.layout import ImageLayout
+from oci_chart_publish.model import Need
 from oci_chart_publish.oci.manifest import Manifest
 from oci_chart_publish.push.same import differing, same
 

@@ -16,12 +16,12 @@ import trustme
 from tests.fakes.registry import FakeRegistry, Quirks
 from tests.fakes.wire import Answering, WireServer
 
+from oci_chart_publish.http.credentials import Credential, Credentials, ExplicitCredentials
+from oci_chart_publish.http.retry import RetryPolicy
+from oci_chart_publish.http.tls import Trust
 from oci_chart_publish.oci.reference import Repository
 from oci_chart_publish.registry.client import RegistryRepository
 from oci_chart_publish.registry.connect import PULL_PUSH, Registries, RegistryOptions
-from oci_chart_publish.registry.credentials import Credential, Credentials, ExplicitCredentials
-from oci_chart_publish.registry.retry import Patience
-from oci_chart_publish.registry.trust import Trust
 
 ALICE = Credential(username="alice", password="s3cret:with-colon", origin="the test")
 USERS = {"alice": "s3cret:with-colon"}
@@ -115,12 +115,12 @@ def client(registries: Callable[..., Registries]) -> Client:
     return make
 
 
-def quick(**settings: Any) -> Patience:
+def quick(**settings: Any) -> RetryPolicy:
     """Return a patience that waits next to nothing."""
     settings.setdefault("base", 0.001)
     settings.setdefault("secondary", 0.01)
     settings.setdefault("restart", (0.001, 0.001, 0.001))
-    return Patience(**settings)
+    return RetryPolicy(**settings)
 
 
 @pytest.fixture(scope="session")

@@ -19,13 +19,13 @@ from tests.real.registries import Registry, olareg
 from tests.registry.artifacts import OCI_MANIFEST, chart, referrer
 
 from oci_chart_publish.errors import AuthError, NotFoundError, RegistryError
+from oci_chart_publish.http.credentials import Credential
+from oci_chart_publish.http.tls import Trust
 from oci_chart_publish.oci.descriptor import Descriptor
 from oci_chart_publish.oci.reference import Repository
 from oci_chart_publish.oci.store import copy
 from oci_chart_publish.registry.client import RegistryRepository
 from oci_chart_publish.registry.connect import Registries
-from oci_chart_publish.registry.credentials import Credential
-from oci_chart_publish.registry.trust import Trust
 
 Ask = Callable[..., tuple[int, str, str]]
 

@@ -20,12 +20,12 @@ from tests.registry.artifacts import chart
 from tests.registry.conftest import ALICE, USERS, Client, quick
 
 from oci_chart_publish.errors import AuthError, RegistryError
+from oci_chart_publish.http.answer import ConnectionFailed
+from oci_chart_publish.http.retry import RetryPolicy
+from oci_chart_publish.http.tls import Trust
 from oci_chart_publish.oci.descriptor import Descriptor
 from oci_chart_publish.oci.reference import Repository
-from oci_chart_publish.registry.answer import NoAnswer
 from oci_chart_publish.registry.connect import Registries
-from oci_chart_publish.registry.retry import Patience
-from oci_chart_publish.registry.trust import Trust
 
 Fake = Callable[..., FakeRegistry]
 Serve = Callable[..., WireServer]
@@ -205,7 +205,7 @@ def test_a_host_that_speaks_no_tls_is_told_apart_from_a_broken_one(
 ) -> None:
     plain = fake()
     made = registries(trust=Trust(insecure=frozenset({plain.host})))
-    with pytest.raises(NoAnswer, match="it does not speak TLS") as caught:
+    with pytest.raises(ConnectionFailed, match="it does not speak TLS") as caught:
         made.repository(Repository(plain.host, "charts/web")).resolve("1")
     assert caught.value.hint == "ask for plain HTTP to this host by name, if that is meant"
 
@@ -318,7 +318,7 @@ def test_the_run_ends_when_its_time_is_used_up(fake: Fake, client: Client) -> No
 
 def test_an_unreachable_host_is_an_error_in_words(registries: Callable[..., Registries]) -> None:
     store = registries().repository(Repository("127.0.0.1:1", "charts/web"))
-    with pytest.raises(NoAnswer, match="connection refused") as caught:
+    with pytest.raises(ConnectionFailed, match="connection refused") as caught:
         store.resolve("1")
     assert caught.value.message == "HEAD http://127.0.0.1:1/v2/charts/web/manifests/1: connection refused"
 
@@ -329,9 +329,9 @@ def test_a_host_that_is_not_there_is_waited_for_once_and_not_for_each_request(
     gone = fake()
     gone.close()
     slept: list[float] = []
-    made = registries(patience=Patience(sleep=slept.append))
+    made = registries(patience=RetryPolicy(sleep=slept.append))
     for path in ("charts/web", "charts/db"):
-        with pytest.raises(NoAnswer, match="connection refused"):
+        with pytest.raises(ConnectionFailed, match="connection refused"):
             made.repository(Repository(gone.host, path)).resolve("1")
     assert slept == [0.5, 1.0, 1.5]
 
@@ -344,9 +344,9 @@ def test_a_token_service_that_is_not_there_is_waited_for_once(
     challenge = ("WWW-Authenticate", f'Bearer realm="http://{gone.host}/token",service="x"')
     registry.server.answer = lambda _: Reply(status=401, headers=(challenge,), body=b"{}")
     slept: list[float] = []
-    made = registries(patience=Patience(sleep=slept.append))
+    made = registries(patience=RetryPolicy(sleep=slept.append))
     for path in ("charts/web", "charts/db"):
-        with pytest.raises(NoAnswer, match="connection refused"):
+        with pytest.raises(ConnectionFailed, match="connection refused"):
             made.repository(Repository(registry.host, path)).resolve("1")
     assert slept == [0.5, 1.0, 1.5]
 
@@ -369,8 +369,8 @@ def test_a_registry_that_says_it_goes_away_is_waited_for_as_long_as_any_other(
             registry.close()
 
     registry.server.answer = answer
-    made = registries(patience=Patience(base=0.0, sleep=wait))
-    with pytest.raises(NoAnswer, match="connection refused"):
+    made = registries(patience=RetryPolicy(base=0.0, sleep=wait))
+    with pytest.raises(ConnectionFailed, match="connection refused"):
         made.repository(Repository(registry.host, "charts/web")).resolve("1")
     assert slept == [0, 0, 0.5, 1.0, 1.5]
 
@@ -391,7 +391,7 @@ def test_a_host_that_is_started_again_goes_unnoticed(registries: Callable[..., R
             listener.listen()
             threading.Thread(target=answer, daemon=True).start()
 
-        made = registries(patience=Patience(sleep=wait))
+        made = registries(patience=RetryPolicy(sleep=wait))
         host = f"127.0.0.1:{listener.getsockname()[1]}"
         assert made.repository(Repository(host, "charts/web")).resolve("1") is None
     assert waits == [0.5]
@@ -416,7 +416,7 @@ def test_a_loopback_registry_with_tls_is_recognised(fake: Fake, client: Client, 
 
 
 def test_an_untrusted_loopback_registry_with_tls_says_so(fake: Fake, client: Client, authority: Tls) -> None:
-    with pytest.raises(NoAnswer, match="the certificate is not trusted"):
+    with pytest.raises(ConnectionFailed, match="the certificate is not trusted"):
         client(fake(tls=authority[1]), trust=Trust()).resolve("1")
 
 
@@ -429,7 +429,7 @@ def test_an_untrusted_loopback_registry_with_tls_says_so(fake: Fake, client: Cli
 )
 def test_an_answer_that_expects_tls_is_understood(serve: Serve, client: Client, text: bytes) -> None:
     server = serve(lambda _seen: Reply(status=400, body=text))
-    with pytest.raises(NoAnswer, match="GET https://"):
+    with pytest.raises(ConnectionFailed, match="GET https://"):
         client(server, patience=quick(tries=1)).manifest("1")
 
 

@@ -16,17 +16,17 @@ from tests.registry.artifacts import chart
 from tests.registry.conftest import ALICE, USERS, Client
 
 from oci_chart_publish.errors import AuthError, PublishError, RegistryError, VerificationError
+from oci_chart_publish.http.answer import Answer, Headers
+from oci_chart_publish.http.credentials import Credential
+from oci_chart_publish.http.limiter import ConcurrencyLimiter
+from oci_chart_publish.http.retry import Budget, RetryPolicy
+from oci_chart_publish.http.tls import Trust
+from oci_chart_publish.http.tokens import Scope
 from oci_chart_publish.oci.descriptor import Descriptor
 from oci_chart_publish.oci.digest import Digest
 from oci_chart_publish.oci.reference import Repository
-from oci_chart_publish.registry.answer import Answer, Headers
 from oci_chart_publish.registry.connect import Registries
-from oci_chart_publish.registry.credentials import Credential
 from oci_chart_publish.registry.host import Host
-from oci_chart_publish.registry.pace import Pace
-from oci_chart_publish.registry.retry import Budget, Patience
-from oci_chart_publish.registry.tokens import Scope
-from oci_chart_publish.registry.trust import Trust
 
 Fake = Callable[..., FakeRegistry]
 Serve = Callable[..., WireServer]
@@ -94,8 +94,8 @@ def public(wire: Wire, trusted: frozenset[str] = frozenset()) -> Host:
         plain_http=False,
         prefer_https=False,
         credentials_in_clear=False,
-        pace=Pace(4),
-        patience=Patience(tries=1),
+        pace=ConcurrencyLimiter(4),
+        patience=RetryPolicy(tries=1),
         budget=Budget(1),
         on_wait=lambda _text: None,
         on_warning=lambda _text: None,

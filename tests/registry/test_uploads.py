@@ -15,12 +15,12 @@ from tests.fakes.wire import Reply, Seen, WireServer, refusal
 from tests.registry.conftest import ALICE, USERS, Client
 
 from oci_chart_publish.errors import RegistryError
+from oci_chart_publish.http.answer import ConnectionFailed
+from oci_chart_publish.http.tls import Trust
 from oci_chart_publish.oci.descriptor import Descriptor
 from oci_chart_publish.oci.reference import Repository
-from oci_chart_publish.registry import hints
-from oci_chart_publish.registry.answer import NoAnswer
+from oci_chart_publish.registry import profiles as hints
 from oci_chart_publish.registry.connect import Registries
-from oci_chart_publish.registry.trust import Trust
 
 Fake = Callable[..., FakeRegistry]
 Serve = Callable[..., WireServer]
@@ -193,7 +193,7 @@ def test_a_dropped_post_is_sent_again(fake: Fake, client: Client) -> None:
 
 def test_a_post_that_is_always_dropped_is_an_error_after_six_tries(fake: Fake, client: Client) -> None:
     registry = fake(Quirks(drop_posts=99))
-    with pytest.raises(NoAnswer, match="the connection broke"):
+    with pytest.raises(ConnectionFailed, match="the connection broke"):
         client(registry).put_blob(LARGE, LARGE_DATA)
     assert len(registry.seen) == 6
 
@@ -201,7 +201,7 @@ def test_a_post_that_is_always_dropped_is_an_error_after_six_tries(fake: Fake, c
 def test_the_dropped_post_of_ecr_is_explained(fake: Fake, client: Client) -> None:
     store = client(fake(Quirks(drop_posts=99)))
     store.host.kind = hints.kind_of("123456789012.dkr.ecr.eu-west-1.amazonaws.com")
-    with pytest.raises(NoAnswer) as caught:
+    with pytest.raises(ConnectionFailed) as caught:
         store.put_blob(LARGE, LARGE_DATA)
     assert caught.value.hint.startswith("the repository has to exist: create it")
 

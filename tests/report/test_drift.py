@@ -5,7 +5,7 @@ from typing import Literal
 import pytest
 
 from oci_chart_publish.report import document
-from oci_chart_publish.report.drift import settle
+from oci_chart_publish.report.compose import settle
 
 
 def chart(status: document.Status) -> document.Chart:

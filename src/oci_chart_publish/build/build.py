@@ -2,25 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
-from oci_chart_publish.build.artifact import manifest_of
-from oci_chart_publish.build.dependencies.entry import key_of
-from oci_chart_publish.build.dependencies.need import vendored_otherwise
-from oci_chart_publish.chart import package
-from oci_chart_publish.chart.annotations import manifest_annotations
+from oci_chart_publish.build.dependencies import key_of, vendored_otherwise
+from oci_chart_publish.chart import go_json as gojson
+from oci_chart_publish.chart import layer as package
 from oci_chart_publish.chart.chart import Chart, check_contents, load_chart
-from oci_chart_publish.chart.mediatype import CHART_LAYER, HELM_CONFIG
+from oci_chart_publish.chart.layer import CHART_LAYER, HELM_CONFIG, LEGACY_LAYER
 from oci_chart_publish.chart.members import gunzip
 from oci_chart_publish.chart.metadata import CHART_FILE, encode_config, lines_of_traps, traps
-from oci_chart_publish.chart.tree import Tree
+from oci_chart_publish.chart.oci_annotations import manifest_annotations
 from oci_chart_publish.errors import ChartError, VerificationError
-from oci_chart_publish.handover import ChartArtifact, Need
+from oci_chart_publish.model import ChartArtifact, Need
+from oci_chart_publish.oci import descriptor as mediatype
 from oci_chart_publish.oci.descriptor import Descriptor
 from oci_chart_publish.oci.digest import Digest
+from oci_chart_publish.oci.manifest import Manifest
 from oci_chart_publish.oci.store import Source, Target
+from oci_chart_publish.tree.tree import Tree
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Artifact:
+    """A manifest with the bytes of its blobs."""
+
+    manifest: Manifest
+    blobs: Mapping[Digest, bytes]
+
+
+def assemble(chart: Chart, *, annotations: Mapping[str, str] | None = None, legacy: bool = False) -> Artifact:
+    """Build the artifact of ``chart``; ``legacy`` is the form of Helm 3.0 to 3.6: old layer type, no annotations."""
+    layer = package.gzip(package.tar(package.entries(chart)))
+    config = encode_config(chart.metadata)
+    layer_descriptor = Descriptor.of(LEGACY_LAYER if legacy else CHART_LAYER, layer)
+    config_descriptor = Descriptor.of(HELM_CONFIG, config)
+    manifest = manifest_of(config_descriptor, [layer_descriptor], {} if legacy else annotations or {})
+    return Artifact(
+        manifest=manifest, blobs={config_descriptor.digest: config, layer_descriptor.digest: layer}
+    )
+
+
+def manifest_of(config: Descriptor, layers: Sequence[Descriptor], annotations: Mapping[str, str]) -> Manifest:
+    """Return the manifest of a config and layers, byte for byte as Helm would write it."""
+    document: dict[str, Any] = {
+        "schemaVersion": 2,
+        "config": config.document(),
+        "layers": [layer.document() for layer in sorted(layers, key=lambda layer: str(layer.digest))],
+    }
+    if annotations:
+        document["annotations"] = dict(sorted(annotations.items()))
+    return Manifest.parse(gojson.dumps(document), mediatype.OCI_MANIFEST)
+
 
 Needs = Callable[[Chart], tuple[Need, ...]]
 
@@ -36,7 +70,7 @@ class Memo(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Recipe:
+class ArtifactOptions:
     """What of the artifact does not come from the chart's files.
 
     ``source`` is the repository's URL; ``created`` (RFC 3339) and ``revision`` (commit) are empty unless asked for;
@@ -51,7 +85,7 @@ class Recipe:
 
 
 def build(
-    tree: Tree, path: str, layout: Target, memo: Memo, recipe: Recipe, *, needs: Needs | None = None
+    tree: Tree, path: str, layout: Target, memo: Memo, recipe: ArtifactOptions, *, needs: Needs | None = None
 ) -> ChartArtifact:
     """Build the chart in ``tree``, which is the folder ``path`` of the repository; ChartError says what is wrong.
 

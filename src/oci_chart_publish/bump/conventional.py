@@ -75,7 +75,7 @@ class Rules:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Meaning:
+class CommitIntent:
     """What one commit asks for, and the subject that says so; ``release_as`` is a version it names outright.
 
     ``because`` is what decided the level where the subject did not, ``label`` the label that did. ``not_read`` is a
@@ -90,7 +90,7 @@ class Meaning:
     not_read: str = ""
 
 
-def meaning(message: str, rules: Rules) -> Meaning:
+def meaning(message: str, rules: Rules) -> CommitIntent:
     """Return what a commit message asks for: the highest of its subject, footers and squashed commits."""
     subject, _, body = _lines(message).strip("\n").partition("\n")
     subject = subject.strip()
@@ -114,7 +114,9 @@ def meaning(message: str, rules: Rules) -> Meaning:
         elif token.lower() == "release-as":
             not_read = f"{token}: {version}"
     level, because = max(found, key=lambda one: ORDER.index(one[0]))
-    return Meaning(level=level, subject=subject, because=because, release_as=release_as, not_read=not_read)
+    return CommitIntent(
+        level=level, subject=subject, because=because, release_as=release_as, not_read=not_read
+    )
 
 
 def _lines(message: str) -> str:

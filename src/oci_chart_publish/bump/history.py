@@ -7,15 +7,15 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
 from oci_chart_publish.bump.commits import commits_since
-from oci_chart_publish.bump.paths import Belonging
 from oci_chart_publish.bump.policy import Change, History
-from oci_chart_publish.bump.previewtemplate import preview_of
-from oci_chart_publish.bump.tags import TagTemplate, beginning
+from oci_chart_publish.bump.preview_template import preview_of
+from oci_chart_publish.bump.tag_template import TagTemplate, beginning
 from oci_chart_publish.chart.metadata import REQUIREMENTS, ChartMetadata, chart_file, decode_metadata
 from oci_chart_publish.chart.version import ChartVersion
 from oci_chart_publish.errors import ChartError, ConfigError
-from oci_chart_publish.forge.git import GitRepository
-from oci_chart_publish.forge.history import Commit
+from oci_chart_publish.git.log import Commit
+from oci_chart_publish.git.repository import GitRepository
+from oci_chart_publish.paths.ownership import Belonging
 
 
 class Releases:
@@ -110,3 +110,24 @@ def matching(name: str, settings: Mapping[str, object]) -> list[str]:
     """Return the keys of per-chart settings that fit a chart's name, the plainest last so that it wins."""
     found = [key for key in settings if fnmatch.fnmatchcase(name, key)]
     return sorted(found, key=lambda key: (key == name, len(key)))
+
+
+def subjects_since(
+    repository: GitRepository,
+    tags: Mapping[str, str],
+    revision: str,
+    template: TagTemplate,
+    name: str,
+    version: ChartVersion,
+    belonging: Belonging,
+) -> tuple[str, ...]:
+    """Return the subjects of the commits that touched a chart since the release before ``version``, newest first.
+
+    Without a release before it there is no telling where the changes begin: nothing is returned.
+    """
+    before = [one for one in template.versions(name, tags) if one < version]
+    if not before:
+        return ()
+    since = tags[template.versions(name, tags)[max(before)]]
+    found = commits_since(repository, since, revision, name, belonging)
+    return tuple(commit.subject for commit in found.commits)

@@ -6,15 +6,54 @@ then. The number comes from the highest version that counts, in tags and registr
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from oci_chart_publish.bump.conventional import Level, Meaning, Rules, highest, meaning
-from oci_chart_publish.bump.step import next_version
+from oci_chart_publish.bump.conventional import CommitIntent, Level, Rules, highest, meaning
 from oci_chart_publish.chart.version import ChartVersion, is_strict
 from oci_chart_publish.errors import ConflictError
-from oci_chart_publish.handover import BumpLevel, VersionDecision
+from oci_chart_publish.model import BumpLevel, VersionDecision
+
+Step = Literal["major", "minor", "patch"]
+
+
+def next_version(
+    top: ChartVersion, level: Step, *, stable: ChartVersion | None, channel: str = ""
+) -> ChartVersion:
+    """Return the version after ``top``.
+
+    ``stable`` is the highest release that is no prerelease: where ``top`` is a prerelease that is high enough above it
+    for the level, only its number goes up; else the next one of the level begins. ``channel`` names the prereleases to
+    make; empty keeps what ``top`` is.
+    """
+    if not top.prerelease:
+        return _candidate(top.bumped(level), channel) if channel else top.bumped(level)
+    core = ChartVersion(top.major, top.minor, top.patch)
+    wanted = stable.bumped(level) if stable is not None else core
+    token = channel or _token(top.prerelease)
+    if core < wanted:
+        return _candidate(wanted, token)
+    if token == _token(top.prerelease):
+        return _candidate(core, "", _counted_up(top.prerelease))
+    other = _candidate(core, token)
+    return other if other > top else _candidate(core.bumped("patch"), token)
+
+
+def _candidate(core: ChartVersion, token: str, prerelease: str = "") -> ChartVersion:
+    return ChartVersion.parse(f"{core.major}.{core.minor}.{core.patch}-{prerelease or f'{token}.1'}")
+
+
+def _token(prerelease: str) -> str:
+    """Return the name in a prerelease: of "rc.1" and "rc1" it is "rc", of "1" it is "rc" for want of another."""
+    return re.sub(r"[.-]?[0-9]+$", "", prerelease) or "rc"
+
+
+def _counted_up(prerelease: str) -> str:
+    match = re.fullmatch(r"(.*?)([0-9]+)", prerelease)
+    return f"{match[1]}{int(match[2]) + 1}" if match else f"{prerelease}.1"
+
 
 LABEL = "release:"
 _LEVELS: dict[str, Level] = {"major": "major", "minor": "minor", "patch": "patch", "skip": "none"}
@@ -155,7 +194,7 @@ def _held_already(version: ChartVersion, history: History, current: ChartVersion
 def _next(
     current: ChartVersion,
     history: History,
-    meanings: Sequence[Meaning],
+    meanings: Sequence[CommitIntent],
     bumped_dependency: str,
     channel: str,
     is_same: IsSame,
@@ -177,18 +216,18 @@ def _next(
     return _decision(_free(wanted, top, level, history), level, reason, history, current)
 
 
-def _is_above(wanted: ChartVersion, named: Meaning, meanings: Sequence[Meaning]) -> bool:
+def _is_above(wanted: ChartVersion, named: CommitIntent, meanings: Sequence[CommitIntent]) -> bool:
     """Tell whether a label asks for more than the version that a commit of another pull request names."""
     return any(one.label for one in meanings) and wanted > ChartVersion.parse(named.release_as)
 
 
-def _asked(change: Change, rules: Rules, labels: Iterable[str], history: History) -> Meaning:
+def _asked(change: Change, rules: Rules, labels: Iterable[str], history: History) -> CommitIntent:
     """Return what one commit asks for."""
     found = meaning(change.message, rules)
     labelled = _label(labels)
     if labelled is not None:
         label = f"{LABEL}{'skip' if labelled == 'none' else labelled}"
-        return Meaning(level=labelled, subject=found.subject, label=label)
+        return CommitIntent(level=labelled, subject=found.subject, label=label)
     begun = history.base or history.top
     level = found.level
     if level == "major" and rules.initial_development and begun is not None and begun.major == 0:
@@ -198,7 +237,7 @@ def _asked(change: Change, rules: Rules, labels: Iterable[str], history: History
     return replace(found, level=level)
 
 
-def _is_pending(named: Meaning, history: History) -> bool:
+def _is_pending(named: CommitIntent, history: History) -> bool:
     """Tell whether a commit names a version that is not there yet: what is published needs no second release."""
     return bool(named.release_as) and ChartVersion.parse(named.release_as) not in history.counted
 
@@ -214,7 +253,7 @@ def _label(labels: Iterable[str]) -> Level | None:
 
 
 def _release_as(
-    named: Meaning, top: ChartVersion, history: History, current: ChartVersion
+    named: CommitIntent, top: ChartVersion, history: History, current: ChartVersion
 ) -> VersionDecision:
     wanted = ChartVersion.parse(named.release_as)
     if wanted <= top or wanted in history.taken:
@@ -226,7 +265,7 @@ def _release_as(
     return _decision(wanted, "explicit", f"Release-As in {named.subject!r}", history, current)
 
 
-def _from_commits(meanings: Sequence[Meaning]) -> tuple[Level, str]:
+def _from_commits(meanings: Sequence[CommitIntent]) -> tuple[Level, str]:
     if not meanings:
         return "none", "no commit touched it since its last release"
     level = highest(one.level for one in meanings)

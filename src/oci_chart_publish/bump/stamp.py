@@ -10,13 +10,13 @@ import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
-from oci_chart_publish.bump.rewrite import replace_scalars
 from oci_chart_publish.chart.constraint import Constraint
 from oci_chart_publish.chart.lock import Lock, decode_lock, lock_digest, lock_digest_helm2
 from oci_chart_publish.chart.metadata import Dependency, decode_metadata
-from oci_chart_publish.chart.tree import Tree
 from oci_chart_publish.chart.version import ChartVersion
 from oci_chart_publish.errors import ChartError
+from oci_chart_publish.tree.tree import Tree
+from oci_chart_publish.yamldoc.editor import replace_scalars
 
 _OPERATOR = re.compile(r"([~^] ?)v?[0-9]+\.[0-9]+\.[0-9]+[0-9A-Za-z.+-]*")
 _LOCKS = {"Chart.yaml": "Chart.lock", "requirements.yaml": "requirements.lock"}

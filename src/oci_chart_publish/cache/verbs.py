@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from oci_chart_publish.cache import printed
-from oci_chart_publish.cache.names import (
+from oci_chart_publish.cache.cached_charts import (
     CachedChart,
     Name,
     find,
@@ -31,12 +30,92 @@ from oci_chart_publish.layout.layout import HOUR, ImageLayout
 from oci_chart_publish.oci.digest import Digest
 from oci_chart_publish.oci.reference import SCHEME, Repository, TagReference, parse_reference
 from oci_chart_publish.oci.store import Target, copy
-from oci_chart_publish.report.text import size
+from oci_chart_publish.report.text import plain, size
 
 if TYPE_CHECKING:  # most verbs only move bytes: what reads charts is imported where it is used
-    from oci_chart_publish.build.artifact import Artifact
-    from oci_chart_publish.build.build import Recipe
+    from oci_chart_publish.build.build import Artifact, ArtifactOptions
     from oci_chart_publish.chart.chart import Chart
+
+
+_HEADER = ("REF", "NAME", "VERSION", "DIGEST", "SIZE", "CREATED")
+_WIDEST = 60
+_UNKNOWN = "-"
+
+_MINUTE = 60
+_HOUR = 60 * _MINUTE
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Row:
+    """A name in the cache; ``size`` is the layer's (bytes), ``created`` its time (epoch), None where unknown."""
+
+    reference: str
+    digest: Digest
+    name: str = ""
+    version: str = ""
+    size: int | None = None
+    created: float | None = None
+
+
+def block(row: Row) -> Iterator[str]:
+    """Yield the five lines that say what a name stands for; the digest is the manifest's, without ``sha256:``."""
+    yield f"ref:     {plain(row.reference)}"
+    yield f"digest:  {row.digest.hex}"
+    yield f"size:    {size(row.size)}"
+    yield f"name:    {plain(row.name)}"
+    yield f"version: {plain(row.version)}"
+
+
+def table(rows: Sequence[Row], *, now: float) -> Iterator[str]:
+    """Yield the lines of the table, sorted by reference; ``now`` is what ages are counted from."""
+    cells = [_HEADER, *(_cells(row, now) for row in sorted(rows, key=lambda row: row.reference))]
+    widths = [min(_WIDEST, max(map(len, column))) for column in zip(*cells, strict=True)]
+    for line in cells:
+        yield "\t".join(_fitted(cell, width) for cell, width in zip(line, widths, strict=True))
+
+
+def _cells(row: Row, now: float) -> tuple[str, ...]:
+    return (
+        plain(row.reference),
+        plain(row.name) or _UNKNOWN,
+        plain(row.version) or _UNKNOWN,
+        row.digest.hex[:7],
+        size(row.size) or _UNKNOWN,
+        _UNKNOWN if row.created is None else age(now - row.created),
+    )
+
+
+def _fitted(cell: str, width: int) -> str:
+    return cell.ljust(width) if len(cell) <= width else cell[: width - 3] + "..."
+
+
+def age(seconds: float) -> str:
+    """Return a duration as Docker's ``units.HumanDuration`` does."""
+    whole, minutes, hours = int(seconds), int(seconds / _MINUTE), int(seconds / _HOUR + 0.5)
+    if whole < 1:
+        return "Less than a second"
+    if whole == 1:
+        return "1 second"
+    if whole < _MINUTE:
+        return f"{whole} seconds"
+    if minutes == 1:
+        return "About a minute"
+    if minutes < 60:
+        return f"{minutes} minutes"
+    return "About an hour" if hours == 1 else _long(hours, int(seconds / _HOUR))
+
+
+def _long(rounded: int, whole: int) -> str:
+    for below, unit, length in (
+        (48, "hours", 1),
+        (24 * 14, "days", 24),
+        (24 * 60, "weeks", 24 * 7),
+        (24 * 730, "months", 24 * 30),
+    ):
+        if rounded < below:
+            return f"{rounded // length} {unit}"
+    return f"{whole // 24 // 365} years"
+
 
 Connect = Callable[[Repository], Target]
 """Opens the store of a repository of a registry."""
@@ -54,7 +133,7 @@ def open_chart(path: Path) -> Chart:
     """Load a chart directory or archive as Helm does; ConfigError where there is neither."""
     from oci_chart_publish.chart.archive import load_archive  # noqa: PLC0415
     from oci_chart_publish.chart.chart import load_chart  # noqa: PLC0415
-    from oci_chart_publish.chart.tree import FolderTree  # noqa: PLC0415
+    from oci_chart_publish.tree.tree import FolderTree  # noqa: PLC0415
 
     if path.is_dir():
         return load_chart(FolderTree(path))
@@ -81,7 +160,12 @@ def advice(chart: Chart) -> tuple[str, ...]:
 
 
 def save(
-    layout: ImageLayout, chart: Chart, reference: str, *, recipe: Recipe | None = None, legacy: bool = False
+    layout: ImageLayout,
+    chart: Chart,
+    reference: str,
+    *,
+    recipe: ArtifactOptions | None = None,
+    legacy: bool = False,
 ) -> Iterator[str]:
     """Build ``chart`` into the cache under ``reference``, whose tag is the chart's version where it has none.
 
@@ -92,16 +176,15 @@ def save(
     for blob in artifact.manifest.blobs:
         layout.put_blob(blob, artifact.blobs[blob.digest])
     layout.put_manifest(artifact.manifest, str(name))
-    yield from printed.block(read(layout, str(name), artifact.manifest.descriptor).row)
+    yield from block(read(layout, str(name), artifact.manifest.descriptor).row)
     yield f"{name.tag}: saved"
 
 
-def _build(chart: Chart, recipe: Recipe | None, *, legacy: bool) -> Artifact:
-    from oci_chart_publish.build.artifact import assemble  # noqa: PLC0415
-    from oci_chart_publish.build.build import Recipe  # noqa: PLC0415
-    from oci_chart_publish.chart.annotations import manifest_annotations  # noqa: PLC0415
+def _build(chart: Chart, recipe: ArtifactOptions | None, *, legacy: bool) -> Artifact:
+    from oci_chart_publish.build.build import ArtifactOptions, assemble  # noqa: PLC0415
+    from oci_chart_publish.chart.oci_annotations import manifest_annotations  # noqa: PLC0415
 
-    recipe = recipe or Recipe()
+    recipe = recipe or ArtifactOptions()
     annotations = manifest_annotations(
         chart.metadata,
         source=recipe.source,
@@ -114,7 +197,7 @@ def _build(chart: Chart, recipe: Recipe | None, *, legacy: bool) -> Artifact:
 
 def listing(layout: ImageLayout, *, now: float | None = None) -> Listing:
     """Return the table of all charts in the cache; artifacts that are no charts are left out."""
-    rows: list[printed.Row] = []
+    rows: list[Row] = []
     problems: list[PublishError] = []
     for name, descriptor in layout.names().items():
         try:
@@ -122,8 +205,8 @@ def listing(layout: ImageLayout, *, now: float | None = None) -> Listing:
                 rows.append(read(layout, name, descriptor).row)
         except PublishError as error:
             problems.append(error)
-            rows.append(printed.Row(reference=name, digest=descriptor.digest))
-    lines = tuple(printed.table(rows, now=time.time() if now is None else now))
+            rows.append(Row(reference=name, digest=descriptor.digest))
+    lines = tuple(table(rows, now=time.time() if now is None else now))
     return Listing(lines, tuple(problems))
 
 
@@ -135,7 +218,7 @@ def push(layout: ImageLayout, connect: Connect, reference: str, *, overwrite: bo
     chart = find(layout, reference)
     where = _tag_reference(str(chart.name))
     yield f"The push refers to repository [{where.repository}]"
-    yield from printed.block(chart.row)
+    yield from block(chart.row)
     remote = connect(where.repository)
     found = remote.resolve(where.tag)
     digest = chart.manifest.descriptor.digest
@@ -168,7 +251,7 @@ def pull(layout: ImageLayout, connect: Connect, reference: str) -> Iterator[str]
     layer_of(manifest, str(where))
     before = layout.resolve(str(where))
     copy(remote, layout, manifest, name=str(where))
-    yield from printed.block(read(layout, str(where), manifest.descriptor).row)
+    yield from block(read(layout, str(where), manifest.descriptor).row)
     newer = before is None or before.digest != manifest.descriptor.digest
     yield f"Status: {'Downloaded newer chart' if newer else 'Chart is up to date'} for {where}"
 
@@ -176,7 +259,7 @@ def pull(layout: ImageLayout, connect: Connect, reference: str) -> Iterator[str]
 def export(layout: ImageLayout, reference: str, folder: str = "") -> Iterator[str]:
     """Write the files of a chart, as they were packed, to a new directory with its name in ``folder``."""
     chart = find(layout, reference)
-    yield from printed.block(chart.row)
+    yield from block(chart.row)
     target = os.path.normpath(os.path.join(folder, folder_name(chart)))  # noqa: PTH118  (as Go's filepath.Join prints)
     _extract(layout, chart, Path(target))
     yield f"Exported chart to {target}/"

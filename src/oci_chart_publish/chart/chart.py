@@ -13,10 +13,10 @@ from dataclasses import dataclass, replace
 from oci_chart_publish.chart.lock import Lock, decode_lock
 from oci_chart_publish.chart.members import SIZE_LIMIT, ChartFile, read_members
 from oci_chart_publish.chart.metadata import ChartMetadata, decode_metadata
-from oci_chart_publish.chart.tree import Tree
 from oci_chart_publish.chart.walk import CHARTS, LOCKS, packed_files
-from oci_chart_publish.chart.yamldoc import check_document
 from oci_chart_publish.errors import ChartError
+from oci_chart_publish.tree.tree import Tree
+from oci_chart_publish.yamldoc.reader import check_document
 
 DEPTH_LIMIT = 32
 """Levels of subcharts in subcharts that are followed."""

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import difflib
+import gzip
 import json
+from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from oci_chart_publish.chart.chart import Chart
-from oci_chart_publish.chart.yamldoc import load_document
+from oci_chart_publish.chart.metadata import encode_config
 from oci_chart_publish.errors import ChartError
+from oci_chart_publish.yamldoc.reader import load_document
 
 VALUE_FILES = ("Chart.yaml", "values.yaml")
 
@@ -133,3 +136,37 @@ def _leaves(value: object, key: str = "") -> Iterator[tuple[str, str]]:
 
 def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
+
+
+_NOT_FILES = frozenset({"Chart.yaml", "Chart.lock", "values.yaml", "values.schema.json"})
+
+
+def release_size(chart: Chart) -> int:
+    """Return the bytes that the chart alone takes in the secret of a release."""
+    document = {
+        "metadata": json.loads(encode_config(chart.metadata)),
+        "lock": None,
+        "templates": [
+            _file(file.path, file.data) for file in chart.files if file.path.startswith("templates/")
+        ],
+        "values": _values(chart),
+        "schema": b64encode(chart.file("values.schema.json") or b"").decode() or None,
+        "files": [
+            _file(file.path, file.data)
+            for file in chart.files
+            if file.path not in _NOT_FILES and not file.path.startswith("templates/")
+        ],
+    }
+    packed = gzip.compress(json.dumps(document, separators=(",", ":")).encode(), 9, mtime=0)
+    return (len(packed) + 2) // 3 * 4
+
+
+def _file(path: str, data: bytes) -> dict[str, str]:
+    return {"name": path, "data": b64encode(data).decode()}
+
+
+def _values(chart: Chart) -> object:
+    try:
+        return load_document(chart.file("values.yaml") or b"", path="values.yaml")
+    except ChartError:
+        return None  # multi-document values: the size stays a lower bound

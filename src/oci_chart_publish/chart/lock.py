@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Any
 
-from oci_chart_publish.chart import gojson
-from oci_chart_publish.chart.gostruct import Reader
+from oci_chart_publish.chart import go_json as gojson
+from oci_chart_publish.chart.go_decoder import Reader
 from oci_chart_publish.chart.metadata import Dependency, go_value
-from oci_chart_publish.chart.yamldoc import scalar
+from oci_chart_publish.yamldoc.reader import scalar
 
 # time.Time's UnmarshalJSON: RFC 3339.
 _TIME = re.compile(

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from oci_chart_publish.chart.ignore import IgnoreRules
 from oci_chart_publish.chart.lock import decode_lock
 from oci_chart_publish.chart.members import SIZE_LIMIT, ChartFile
-from oci_chart_publish.chart.tree import Entry, Tree
 from oci_chart_publish.errors import ChartError
+from oci_chart_publish.tree.tree import Entry, Tree
 
 CHARTS = "charts/"
 LOCKS = ("Chart.lock", "requirements.lock")

@@ -14,22 +14,22 @@ from oci_chart_publish import __version__
 from oci_chart_publish.errors import ConfigError, ExitCode, PublishError, worst
 
 COMMANDS = {
-    "plan": "oci_chart_publish.cli.flow:plan",
-    "publish": "oci_chart_publish.cli.flow:publish",
-    "bump": "oci_chart_publish.cli.bump:bump",
-    "verify": "oci_chart_publish.cli.flow:verify",
-    "report": "oci_chart_publish.cli.report:report",
-    "promote": "oci_chart_publish.cli.promote:promote",
-    "prune": "oci_chart_publish.cli.prune:prune",
-    "doctor": "oci_chart_publish.cli.doctor:doctor",
-    "diff": "oci_chart_publish.cli.diff:diff",
-    "save": "oci_chart_publish.cli.cache:save",
-    "list": "oci_chart_publish.cli.cache:list_",
-    "push": "oci_chart_publish.cli.cache:push",
-    "pull": "oci_chart_publish.cli.cache:pull",
-    "export": "oci_chart_publish.cli.cache:export",
-    "remove": "oci_chart_publish.cli.cache:remove",
-    "gc": "oci_chart_publish.cli.cache:gc",
+    "plan": "oci_chart_publish.cli.flow_commands:plan",
+    "publish": "oci_chart_publish.cli.flow_commands:publish",
+    "bump": "oci_chart_publish.cli.bump_command:bump",
+    "verify": "oci_chart_publish.cli.flow_commands:verify",
+    "report": "oci_chart_publish.cli.report_command:report",
+    "promote": "oci_chart_publish.cli.promote_command:promote",
+    "prune": "oci_chart_publish.cli.prune_command:prune",
+    "doctor": "oci_chart_publish.cli.doctor_command:doctor",
+    "diff": "oci_chart_publish.cli.diff_command:diff",
+    "save": "oci_chart_publish.cli.cache_commands:save",
+    "list": "oci_chart_publish.cli.cache_commands:list_",
+    "push": "oci_chart_publish.cli.cache_commands:push",
+    "pull": "oci_chart_publish.cli.cache_commands:pull",
+    "export": "oci_chart_publish.cli.cache_commands:export",
+    "remove": "oci_chart_publish.cli.cache_commands:remove",
+    "gc": "oci_chart_publish.cli.cache_commands:gc",
 }
 
 

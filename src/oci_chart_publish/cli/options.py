@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 import click
 from msgspec import Meta
 
-from oci_chart_publish.session.origins import Origin
+from oci_chart_publish.run.setting_sources import Origin
 from oci_chart_publish.settings import fields
 
 # An option has the name of its setting, but for these two, which are typed often and one at a time.

@@ -2,6 +2,6 @@
 
 from oci_chart_publish.discover.changed import changed_since
 from oci_chart_publish.discover.find import charts
-from oci_chart_publish.discover.source import ChartSource
+from oci_chart_publish.tree.tree import ChartSource
 
 __all__ = ["ChartSource", "changed_since", "charts"]

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from oci_chart_publish.discover.folders import Files
-from oci_chart_publish.discover.source import ChartSource
 from oci_chart_publish.errors import ConfigError
-from oci_chart_publish.forge.git import DEPTH_HINT, GitRepository
+from oci_chart_publish.git.repository import DEPTH_HINT, GitRepository
+from oci_chart_publish.tree.tree import ChartSource
 
 
 class Belonging(Protocol):

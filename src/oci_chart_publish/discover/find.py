@@ -9,7 +9,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from oci_chart_publish.chart.metadata import CHART_FILE, chart_file
-from oci_chart_publish.chart.tree import Entry, FolderTree
 from oci_chart_publish.discover.folders import (
     Files,
     Folders,
@@ -18,9 +17,9 @@ from oci_chart_publish.discover.folders import (
     is_vendored,
     plain_path,
 )
-from oci_chart_publish.discover.pattern import Patterns, leaves_out, matcher
-from oci_chart_publish.discover.source import ChartSource
 from oci_chart_publish.errors import ConfigError
+from oci_chart_publish.paths.globs import Patterns, leaves_out, matcher
+from oci_chart_publish.tree.tree import ChartSource, Entry, FolderTree
 
 DEFAULT = "charts"
 _LISTED = 10

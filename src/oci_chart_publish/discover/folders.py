@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Protocol
 
 from oci_chart_publish.chart.metadata import CHART_FILE, chart_file
-from oci_chart_publish.chart.tree import Tree
-from oci_chart_publish.shared import shared_property
+from oci_chart_publish.singleflight import locked_cached_property
+from oci_chart_publish.tree.tree import Tree
 
 _PRUNED = frozenset({".git", "node_modules"})
 _NEAR = 3
@@ -79,7 +79,7 @@ class GitFolders:
         """Tell whether there is a Chart.yaml in a folder."""
         return self._files.is_file(chart_file(folder))
 
-    @shared_property
+    @locked_cached_property
     def _all(self) -> set[str]:
         folders = {name.rpartition("/")[0] for name in self._files.named(CHART_FILE)}
         usual = {folder for folder in folders if _PRUNED.isdisjoint(folder.split("/"))}

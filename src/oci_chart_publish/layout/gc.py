@@ -15,8 +15,7 @@ from pathlib import Path
 
 from oci_chart_publish.errors import VerificationError
 from oci_chart_publish.layout.blobs import Blobs
-from oci_chart_publish.layout.files import INGEST
-from oci_chart_publish.layout.lock import LOCK
+from oci_chart_publish.layout.files import INGEST, LOCK
 from oci_chart_publish.oci.digest import Digest
 from oci_chart_publish.oci.manifest import MANIFEST_LIMIT
 

@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from oci_chart_publish.errors import VerificationError
-from oci_chart_publish.oci.descriptor import Descriptor
-from oci_chart_publish.oci.mediatype import REF_NAME
+from oci_chart_publish.oci.descriptor import REF_NAME, Descriptor
 
 INDEX_LIMIT = 256 * 1024 * 1024
 """Bytes of the largest ``index.json`` that is read: a million names."""

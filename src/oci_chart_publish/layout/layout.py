@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Self
 from oci_chart_publish.errors import ConfigError, NotFoundError, VerificationError
 from oci_chart_publish.layout import files
 from oci_chart_publish.layout.blobs import Blobs
+from oci_chart_publish.layout.files import exclusive
 from oci_chart_publish.layout.index import INDEX_LIMIT, Index
-from oci_chart_publish.layout.lock import exclusive
 from oci_chart_publish.oci.descriptor import Descriptor
 from oci_chart_publish.oci.digest import Digest
 from oci_chart_publish.oci.manifest import Manifest

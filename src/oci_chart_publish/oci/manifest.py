@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from oci_chart_publish.errors import VerificationError
-from oci_chart_publish.oci import mediatype
+from oci_chart_publish.oci import descriptor as mediatype
 from oci_chart_publish.oci.descriptor import Descriptor
 
 MANIFEST_LIMIT = 4 * 1024 * 1024

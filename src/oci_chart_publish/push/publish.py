@@ -18,11 +18,11 @@ from oci_chart_publish.errors import (
     SkippedError,
     VerificationError,
 )
-from oci_chart_publish.handover import ChartArtifact, PushResult, TargetResult, TargetStatus
+from oci_chart_publish.model import ChartArtifact, PushResult, TargetResult, TargetStatus
 from oci_chart_publish.oci.descriptor import Descriptor
 from oci_chart_publish.oci.manifest import Manifest
 from oci_chart_publish.oci.store import Target, copy
-from oci_chart_publish.push.reconcile import Action, Finding, Plan, Site, State, conflict
+from oci_chart_publish.push.reconcile import Action, Destination, Observation, Plan, State, conflict
 
 T = TypeVar("T")
 Gather = Callable[[Sequence[Callable[[], T]]], Sequence[T]]
@@ -48,7 +48,7 @@ def upload(plan: Plan, layout: Target, gather: Gather[PublishError | None]) -> P
     return _with_failures(plan, [site for site, _ in steps], outcomes)
 
 
-def _send(site: Site, blob: Descriptor, layout: Target) -> None:
+def _send(site: Destination, blob: Descriptor, layout: Target) -> None:
     site.store.put_blob(blob, layout.blob(blob))
 
 
@@ -79,7 +79,7 @@ def put_tags(plan: Plan, gather: Gather[PublishError | None], *, overwrite: bool
     return replace(_with_failures(plan, plan.missing, outcomes), done=done)
 
 
-def _tag(plan: Plan, site: Site, finding: Finding, *, overwrite: bool) -> None:
+def _tag(plan: Plan, site: Destination, finding: Observation, *, overwrite: bool) -> None:
     digest = plan.manifest.descriptor.digest
     stale = time.monotonic() - finding.looked_up > FRESH
     if stale and not overwrite and _holds(plan, site):
@@ -103,18 +103,18 @@ def _tag(plan: Plan, site: Site, finding: Finding, *, overwrite: bool) -> None:
             )
 
 
-def _holds(plan: Plan, site: Site) -> bool:
+def _holds(plan: Plan, site: Destination) -> bool:
     """Read the tag: True where it holds our manifest, False where it is absent, ConflictError otherwise."""
     now = site.store.resolve(site.name)
     if now is None:
         return False
     if now.digest == plan.manifest.descriptor.digest:
         return True
-    found = Finding(site=site, state=State.DIFFERENT, manifest=site.store.manifest(now.digest))
+    found = Observation(site=site, state=State.DIFFERENT, manifest=site.store.manifest(now.digest))
     raise conflict(plan.artifact, found)
 
 
-def verify_site(artifact: ChartArtifact, finding: Finding) -> PublishError | None:
+def verify_destination(artifact: ChartArtifact, finding: Observation) -> PublishError | None:
     """Tell what is wrong with a chart at a site, or None: it is there, it is the same, and all its blobs are there."""
     site = finding.site
     if finding.state is State.ABSENT:
@@ -143,7 +143,7 @@ def _step(call: Callable[[], None]) -> Callable[[], PublishError | None]:
     return run
 
 
-def _with_failures(plan: Plan, sites: Iterable[Site], outcomes: Iterable[PublishError | None]) -> Plan:
+def _with_failures(plan: Plan, sites: Iterable[Destination], outcomes: Iterable[PublishError | None]) -> Plan:
     for site, error in zip(sites, outcomes, strict=True):
         if error is not None:
             plan = plan.failed(site, error)
@@ -171,7 +171,7 @@ def _published(plan: Plan, targets: Sequence[TargetResult]) -> Manifest | None:
     return next(finding.manifest for finding in plan.findings if finding.manifest)
 
 
-def _target(plan: Plan, finding: Finding, *, wrote: bool) -> TargetResult:
+def _target(plan: Plan, finding: Observation, *, wrote: bool) -> TargetResult:
     site = finding.site
     status, error = _status(plan, finding, wrote=wrote)
     digest = finding.manifest.descriptor.digest if finding.manifest else None
@@ -186,7 +186,7 @@ def _target(plan: Plan, finding: Finding, *, wrote: bool) -> TargetResult:
     )
 
 
-def _status(plan: Plan, finding: Finding, *, wrote: bool) -> tuple[TargetStatus, PublishError | None]:
+def _status(plan: Plan, finding: Observation, *, wrote: bool) -> tuple[TargetStatus, PublishError | None]:
     here = dict(plan.failures).get(finding.site.reference)
     if here is not None:
         return _failed(here), here

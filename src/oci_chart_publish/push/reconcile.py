@@ -12,7 +12,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from oci_chart_publish.errors import AuthError, ConflictError, NotFoundError, PublishError, SkippedError
-from oci_chart_publish.handover import ChartArtifact
+from oci_chart_publish.model import ChartArtifact
 from oci_chart_publish.oci.manifest import Manifest
 from oci_chart_publish.oci.store import Source, Target
 from oci_chart_publish.push.same import chart_layer, differing, same
@@ -22,7 +22,7 @@ Ignored = Callable[[str], bool]
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Site:
+class Destination:
     """A place for one chart.
 
     ``registry`` is what the user named ("" for the layout, which is then the only site), ``reference`` the full name
@@ -46,13 +46,13 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Finding:
+class Observation:
     """The state of one site, the manifest found there, and when (monotonic seconds) it was looked up.
 
     ``ignored`` are files that differ in what is the same but for them, and whose change needs no new version.
     """
 
-    site: Site
+    site: Destination
     state: State
     manifest: Manifest | None = None
     error: PublishError | None = None
@@ -92,10 +92,10 @@ class Plan:
 
     artifact: ChartArtifact
     action: Action
-    findings: tuple[Finding, ...]
+    findings: tuple[Observation, ...]
     manifest: Manifest
-    origin: Site | None = None
-    missing: tuple[Site, ...] = ()
+    origin: Destination | None = None
+    missing: tuple[Destination, ...] = ()
     failures: tuple[tuple[str, PublishError], ...] = ()
     done: tuple[str, ...] = ()
 
@@ -104,7 +104,7 @@ class Plan:
         """Whether this chart is being published and nothing has failed so far."""
         return self.action is Action.PUBLISH and not self.failures
 
-    def failed(self, site: Site, error: PublishError) -> Plan:
+    def failed(self, site: Destination, error: PublishError) -> Plan:
         """Return the plan with a failure at ``site``."""
         return replace(self, failures=(*self.failures, (site.reference, error)))
 
@@ -116,12 +116,12 @@ class Plan:
 
 def look_up(
     artifact: ChartArtifact,
-    site: Site,
+    site: Destination,
     here: Target,
     verdicts: Verdicts,
     *,
     ignored: Ignored | None = None,
-) -> Finding:
+) -> Observation:
     """Ask ``site`` what it holds under the chart's tag. Never raises: every error is a finding.
 
     What differs in nothing but files that are ``ignored`` is the same, and the finding names them.
@@ -129,19 +129,19 @@ def look_up(
     try:
         return _found(artifact, site, here, verdicts, ignored)
     except AuthError as error:
-        return Finding(site=site, state=State.UNKNOWN, error=error)
+        return Observation(site=site, state=State.UNKNOWN, error=error)
     except PublishError as error:
-        return Finding(site=site, state=State.FAILED, error=error)
+        return Observation(site=site, state=State.FAILED, error=error)
 
 
 def _found(
-    artifact: ChartArtifact, site: Site, here: Target, verdicts: Verdicts, ignored: Ignored | None
-) -> Finding:
+    artifact: ChartArtifact, site: Destination, here: Target, verdicts: Verdicts, ignored: Ignored | None
+) -> Observation:
     found = site.store.resolve(site.name)
     if found is None:
-        return Finding(site=site, state=State.ABSENT)
+        return Observation(site=site, state=State.ABSENT)
     if found.digest == artifact.digest and not artifact.unresolved:
-        return Finding(site=site, state=State.SAME, manifest=artifact.manifest)
+        return Observation(site=site, state=State.SAME, manifest=artifact.manifest)
     # A manifest that was read before is in the layout: then the look-up above was the only request.
     theirs = here.manifest(found.digest)
     if theirs is None:
@@ -152,11 +152,11 @@ def _found(
             )
         here.put_manifest(theirs)
     if _verdict(artifact, theirs, site, here, verdicts):
-        return Finding(site=site, state=State.SAME, manifest=theirs)
+        return Observation(site=site, state=State.SAME, manifest=theirs)
     files = _differing(artifact, theirs, site, here, verdicts) if ignored else None
     if ignored and files and all(ignored(path) for path in files):
-        return Finding(site=site, state=State.SAME, manifest=theirs, ignored=files)
-    return Finding(site=site, state=State.DIFFERENT, manifest=theirs)
+        return Observation(site=site, state=State.SAME, manifest=theirs, ignored=files)
+    return Observation(site=site, state=State.DIFFERENT, manifest=theirs)
 
 
 def _key(artifact: ChartArtifact, theirs: Manifest) -> str:
@@ -164,7 +164,9 @@ def _key(artifact: ChartArtifact, theirs: Manifest) -> str:
     return f"{artifact.digest.hex}-{theirs.descriptor.digest.hex}{wanted}"
 
 
-def _verdict(artifact: ChartArtifact, theirs: Manifest, site: Site, here: Source, verdicts: Verdicts) -> bool:
+def _verdict(
+    artifact: ChartArtifact, theirs: Manifest, site: Destination, here: Source, verdicts: Verdicts
+) -> bool:
     key = _key(artifact, theirs)
     known = verdicts.get("same", key)
     if isinstance(known, bool):
@@ -175,7 +177,7 @@ def _verdict(artifact: ChartArtifact, theirs: Manifest, site: Site, here: Source
 
 
 def _differing(
-    artifact: ChartArtifact, theirs: Manifest, site: Site, here: Source, verdicts: Verdicts
+    artifact: ChartArtifact, theirs: Manifest, site: Destination, here: Source, verdicts: Verdicts
 ) -> tuple[str, ...] | None:
     key = _key(artifact, theirs)
     known = verdicts.get("differing", key)
@@ -186,7 +188,7 @@ def _differing(
     return found
 
 
-def decide(artifact: ChartArtifact, findings: tuple[Finding, ...], *, overwrite: bool = False) -> Plan:
+def decide(artifact: ChartArtifact, findings: tuple[Observation, ...], *, overwrite: bool = False) -> Plan:
     """Decide what to do with a chart from what its sites hold."""
 
     def plan(action: Action, manifest: Manifest = artifact.manifest, **more: object) -> Plan:
@@ -216,7 +218,7 @@ def decide(artifact: ChartArtifact, findings: tuple[Finding, ...], *, overwrite:
     )
 
 
-def conflict(artifact: ChartArtifact, finding: Finding) -> ConflictError:
+def conflict(artifact: ChartArtifact, finding: Observation) -> ConflictError:
     """Say what is wrong where a site holds something else under the chart's tag."""
     where = finding.site.reference
     manifest = finding.manifest

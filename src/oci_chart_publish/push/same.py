@@ -13,10 +13,10 @@ from collections.abc import Iterable, Sequence
 
 from oci_chart_publish.chart.archive import load_archive
 from oci_chart_publish.chart.chart import Chart
+from oci_chart_publish.chart.layer import CHART_LAYERS
 from oci_chart_publish.chart.lock import Lock
-from oci_chart_publish.chart.mediatype import CHART_LAYERS
 from oci_chart_publish.errors import ChartError, VerificationError
-from oci_chart_publish.handover import Need
+from oci_chart_publish.model import Need
 from oci_chart_publish.oci.descriptor import Descriptor
 from oci_chart_publish.oci.manifest import Manifest
 from oci_chart_publish.oci.store import Source

@@ -6,18 +6,20 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from oci_chart_publish.errors import AuthError, ConflictError, RegistryError, VerificationError
-from oci_chart_publish.oci import mediatype
+from oci_chart_publish.http.address import redact
+from oci_chart_publish.http.answer import Answer
+from oci_chart_publish.http.auth import Authorizer
+from oci_chart_publish.http.tokens import Scope
+from oci_chart_publish.oci import descriptor as mediatype
 from oci_chart_publish.oci.descriptor import Descriptor
 from oci_chart_publish.oci.digest import Digest
 from oci_chart_publish.oci.manifest import MANIFEST_LIMIT, Manifest
 from oci_chart_publish.oci.reference import Repository, check_tag
-from oci_chart_publish.registry import faults, hints, listing, referrers
-from oci_chart_publish.registry.address import redact
-from oci_chart_publish.registry.answer import Answer
-from oci_chart_publish.registry.auth import Authorizer
-from oci_chart_publish.registry.features import Features
+from oci_chart_publish.registry import listing, referrers
+from oci_chart_publish.registry import profiles as hints
+from oci_chart_publish.registry import refusals as faults
+from oci_chart_publish.registry.capabilities import Capabilities
 from oci_chart_publish.registry.host import SMALL, Call, Host
-from oci_chart_publish.registry.tokens import Scope
 from oci_chart_publish.registry.uploads import Upload
 
 _ACCEPT = {"Accept": ", ".join(mediatype.MANIFESTS)}
@@ -228,7 +230,7 @@ class RegistryRepository:
         raise self.refusal(answer)
 
     @property
-    def features(self) -> Features:
+    def features(self) -> Capabilities:
         """What is known of the host."""
         return self.host.features
 

@@ -10,19 +10,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from oci_chart_publish import __version__
+from oci_chart_publish.http.answer import Transporting
+from oci_chart_publish.http.auth import Authorizer
+from oci_chart_publish.http.credentials import Credentials
+from oci_chart_publish.http.limiter import ConcurrencyLimiter
+from oci_chart_publish.http.retry import Budget, RetryPolicy
+from oci_chart_publish.http.tls import Trust, is_http_allowed
 from oci_chart_publish.oci.reference import Repository
-from oci_chart_publish.registry import hints
-from oci_chart_publish.registry.answer import Sender
-from oci_chart_publish.registry.auth import Authorizer
+from oci_chart_publish.registry import profiles as hints
 from oci_chart_publish.registry.client import RegistryRepository
-from oci_chart_publish.registry.credentials import Credentials
 from oci_chart_publish.registry.host import Host
-from oci_chart_publish.registry.pace import Pace
-from oci_chart_publish.registry.retry import Budget, Patience
-from oci_chart_publish.registry.trust import Trust, is_http_allowed
 
 if TYPE_CHECKING:
-    from oci_chart_publish.registry.chartrepo import ChartRepositories
+    from oci_chart_publish.chartrepo.chart_repository import ChartRepositories
 
 _LOG = logging.getLogger(__name__)
 PULL = "pull"
@@ -56,7 +56,7 @@ class RegistryOptions:
     trust: Trust = field(default_factory=Trust)
     cross_host_uploads: bool = True
     trusted_realms: frozenset[str] = frozenset()
-    patience: Patience = field(default_factory=Patience)
+    patience: RetryPolicy = field(default_factory=RetryPolicy)
     connect_timeout: float = 10.0
     read_timeout: float = 60.0
     whole_timeout: float = 300.0
@@ -77,7 +77,7 @@ class Registries:
         self._jobs = min(max(1, self._options.jobs), _MOST)
         self._budget = Budget(self._options.patience.total_asked, self._options.run_timeout)
         self._hosts: dict[str, Host] = {}
-        self._sender: Sender | None = None
+        self._sender: Transporting | None = None
         self._secrets: set[str] = set()
         self._lock = threading.RLock()
 
@@ -95,7 +95,7 @@ class Registries:
 
     def below(self, place: Repository) -> tuple[str, ...] | None:
         """Return the names of the repositories one level below a place; None where the registry lists none to us."""
-        from oci_chart_publish.registry import catalog  # noqa: PLC0415  (start-up: rarely asked for)
+        from oci_chart_publish.registry import listing as catalog  # noqa: PLC0415  (start-up: rarely asked for)
 
         host = self._host(place.registry)
         return catalog.below(place, host, self._authorizer(place, host))
@@ -108,7 +108,7 @@ class Registries:
 
     def chart_repositories(self, folder: Path) -> ChartRepositories:
         """Return the chart repositories of the run, whose indexes are kept in ``folder``."""
-        from oci_chart_publish.registry.chartrepo import ChartRepositories  # noqa: PLC0415  (few runs need it)
+        from oci_chart_publish.chartrepo.chart_repository import ChartRepositories  # noqa: PLC0415  (few runs need it)
 
         return ChartRepositories(
             folder=folder,
@@ -151,7 +151,7 @@ class Registries:
                     plain_http=is_http_allowed(name, options.plain_http, everywhere=everywhere),
                     prefer_https=options.trust.knows(name) and name not in options.plain_http,
                     credentials_in_clear=name in options.plain_http,
-                    pace=Pace(self._jobs),
+                    pace=ConcurrencyLimiter(self._jobs),
                     patience=options.patience,
                     budget=self._budget,
                     on_wait=options.on_wait,
@@ -163,12 +163,12 @@ class Registries:
                 )
             return self._hosts[name]
 
-    def _transport(self) -> Sender:
+    def _transport(self) -> Transporting:
         if self._sender is None:
             with self._lock:
                 if self._sender is None:
                     # requests takes 90 ms to import; a run that asks no registry does not pay for it.
-                    from oci_chart_publish.registry.transport import Transport  # noqa: PLC0415
+                    from oci_chart_publish.http.transport import Transport  # noqa: PLC0415
 
                     self._sender = Transport(
                         trust=self._options.trust,

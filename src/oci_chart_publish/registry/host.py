@@ -13,16 +13,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from oci_chart_publish.errors import AuthError, RegistryError
+from oci_chart_publish.http import challenge, redirects
+from oci_chart_publish.http.address import Origin, origin_of, redact
+from oci_chart_publish.http.answer import Answer, ConnectionFailed, Transporting
+from oci_chart_publish.http.auth import Authorizer, Grant
+from oci_chart_publish.http.credentials import Credential
+from oci_chart_publish.http.limiter import ConcurrencyLimiter
+from oci_chart_publish.http.retry import Budget, RetryPolicy, for_host, is_transient
+from oci_chart_publish.http.tokens import NO_SCOPE, TOKEN_LIMIT, Scope
 from oci_chart_publish.oci.reference import DOCKER_HUB
-from oci_chart_publish.registry import challenge, hints, redirects
-from oci_chart_publish.registry.address import Origin, origin_of, redact
-from oci_chart_publish.registry.answer import Answer, NoAnswer, Sender
-from oci_chart_publish.registry.auth import Authorizer, Grant
-from oci_chart_publish.registry.credentials import Credential
-from oci_chart_publish.registry.features import Features
-from oci_chart_publish.registry.pace import Pace
-from oci_chart_publish.registry.retry import Budget, Patience, for_host, is_transient
-from oci_chart_publish.registry.tokens import NO_SCOPE, TOKEN_LIMIT, Scope
+from oci_chart_publish.registry import profiles as hints
+from oci_chart_publish.registry.capabilities import Capabilities
 
 _LOG = logging.getLogger(__name__)
 _REFUSALS_A_TRY = 3
@@ -62,12 +63,12 @@ class Host:
         self,
         name: str,
         *,
-        sender: Callable[[], Sender],
+        sender: Callable[[], Transporting],
         plain_http: bool,
         prefer_https: bool,
         credentials_in_clear: bool,
-        pace: Pace,
-        patience: Patience,
+        pace: ConcurrencyLimiter,
+        patience: RetryPolicy,
         budget: Budget,
         on_wait: Callable[[str], None],
         on_warning: Callable[[str], None],
@@ -93,7 +94,7 @@ class Host:
         self._on_secret = on_secret
         self._trusted_realms = trusted_realms
         self._headers = {"User-Agent": user_agent, "Accept-Encoding": "identity"}
-        self.features = Features()
+        self.features = Capabilities()
         self.kind = hints.kind_of(name)
         self._away = False
         self._warnings: set[str] = set()
@@ -136,7 +137,7 @@ class Host:
                 raise RegistryError(f"{call.method} {redact(call.target)}: the time of the run is used up")
             try:
                 answer = self._authorized(call, auth)
-            except NoAnswer as failure:
+            except ConnectionFailed as failure:
                 unreached = unreached + 1 if failure.unreachable else 0
                 self._after(failure, attempt - 1, tries, unreached)
             else:
@@ -205,7 +206,7 @@ class Host:
             return self._send(call, url, authorization)
         try:
             answer = self._send(call, url, authorization)
-        except NoAnswer:
+        except ConnectionFailed:
             if not self._is_tls():
                 raise
         else:
@@ -245,7 +246,7 @@ class Host:
         """Find out whether a loopback registry that gave no answer to plain HTTP wants TLS."""
         try:
             self._sender().send("GET", f"https://{self._address}/v2/", self._headers, None, limit=SMALL)
-        except NoAnswer as failure:
+        except ConnectionFailed as failure:
             return "certificate" in failure.reason
         return True
 
@@ -289,7 +290,7 @@ class Host:
             self._wait(wait, f"{redact(url)}: {answer.status}")
         raise AssertionError("unreachable")
 
-    def _after(self, failure: NoAnswer, attempt: int, tries: int, unreached: int) -> None:
+    def _after(self, failure: ConnectionFailed, attempt: int, tries: int, unreached: int) -> None:
         """Wait before a request is sent again that got no answer; raise where it is not to be.
 
         Once this host could not be reached for as long as a restart takes, no other request waits for it again.

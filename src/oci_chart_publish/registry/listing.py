@@ -7,8 +7,14 @@ import re
 from collections.abc import Callable, Iterable
 
 from oci_chart_publish.errors import RegistryError
-from oci_chart_publish.registry.address import join, origin_of, redact
-from oci_chart_publish.registry.answer import Answer
+from oci_chart_publish.http.address import join, origin_of, redact
+from oci_chart_publish.http.answer import Answer
+from oci_chart_publish.http.auth import Authorizer
+from oci_chart_publish.http.tokens import CATALOG
+from oci_chart_publish.oci.manifest import MANIFEST_LIMIT
+from oci_chart_publish.oci.reference import Repository
+from oci_chart_publish.registry import refusals as faults
+from oci_chart_publish.registry.host import Call, Host
 
 _NEXT = re.compile(r'<([^>]*)>\s*;[^,]*\brel\s*=\s*"?next"?(?![\w-])', re.IGNORECASE)
 _PAGES = 10_000
@@ -63,3 +69,30 @@ def listed(answer: Answer) -> dict[str, object]:
     if not isinstance(document, dict):
         raise RegistryError(f"GET {redact(answer.url)}: not the list that was asked for")
     return document
+
+
+_NONE = frozenset({400, 401, 403, 404, 405, 501})
+
+
+def below(place: Repository, host: Host, auth: Authorizer) -> tuple[str, ...] | None:
+    """Return the names one level below a place, sorted; None where the registry lists none to us."""
+
+    def page(target: str) -> Answer | None:
+        headers = {"Accept": "application/json"}
+        call = Call(method="GET", target=target, scope=CATALOG, headers=headers, limit=MANIFEST_LIMIT)
+        answer = host.request(call, auth)
+        if answer.status == 200:
+            return answer
+        if answer.status in _NONE:
+            return None
+        raise faults.refusal(answer, kind=host.kind, path=place.path)
+
+    prefix = f"{place.path}/" if place.path else ""
+    found: set[str] | None = None
+    for answer in pages(page, "/v2/_catalog?n=1000"):
+        names = listed(answer).get("repositories") or []
+        if not isinstance(names, list):
+            raise RegistryError(f"GET {redact(answer.url)}: 'repositories' is not a list")
+        ours = [name.removeprefix(prefix) for name in map(str, names) if name.startswith(prefix)]
+        found = {*(found or ()), *(name for name in ours if name and "/" not in name)}
+    return None if found is None else tuple(sorted(found))

@@ -11,13 +11,13 @@ import threading
 from typing import Any, Protocol
 
 from oci_chart_publish.errors import ConflictError, RegistryError, VerificationError
-from oci_chart_publish.oci import mediatype
+from oci_chart_publish.http.answer import Answer
+from oci_chart_publish.oci import descriptor as mediatype
 from oci_chart_publish.oci.descriptor import Descriptor
 from oci_chart_publish.oci.digest import Digest
 from oci_chart_publish.oci.manifest import MANIFEST_LIMIT, Manifest
 from oci_chart_publish.registry import listing
-from oci_chart_publish.registry.answer import Answer
-from oci_chart_publish.registry.features import Features
+from oci_chart_publish.registry.capabilities import Capabilities
 
 _TRIES = 5
 _CHANGED = frozenset({409, 412})
@@ -28,7 +28,7 @@ class Client(Protocol):
     """What is needed of a repository."""
 
     @property
-    def features(self) -> Features:
+    def features(self) -> Capabilities:
         """What is known of the host."""
 
     def read(self, target: str, accept: str, *, limit: int, same_origin: bool = False) -> Answer:

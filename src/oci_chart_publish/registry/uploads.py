@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from oci_chart_publish.errors import RegistryError
+from oci_chart_publish.http.address import origin_of, redact, with_query
+from oci_chart_publish.http.answer import Answer, ConnectionFailed
+from oci_chart_publish.http.auth import Authorizer
+from oci_chart_publish.http.tokens import Scope
 from oci_chart_publish.oci.descriptor import Descriptor
-from oci_chart_publish.registry import faults
-from oci_chart_publish.registry.address import origin_of, redact, with_query
-from oci_chart_publish.registry.answer import Answer, NoAnswer
-from oci_chart_publish.registry.auth import Authorizer
+from oci_chart_publish.registry import refusals as faults
 from oci_chart_publish.registry.host import Call, Host
-from oci_chart_publish.registry.tokens import Scope
 
 _OCTETS = {"Content-Type": "application/octet-stream"}
 _TRIAL_SIZE = 16 * 1024
@@ -85,7 +85,7 @@ class Upload:
                 works = answer.status == 201
                 return self._opened(answer)
             works = False if answer.status in _UNWILLING else None
-        except NoAnswer:
+        except ConnectionFailed:
             works = False
         finally:
             self._host.features.settle_trial(works=works)
@@ -105,7 +105,7 @@ class Upload:
         )
         try:
             return self._host.request(call, self._auth)
-        except NoAnswer as failure:
+        except ConnectionFailed as failure:
             failure.hint = failure.hint or self._host.kind.lost_post
             raise
 

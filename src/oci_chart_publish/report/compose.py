@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Literal
 
 from msgspec.structs import replace
 
-from oci_chart_publish.chart.mediatype import CHART_LAYERS, PROVENANCE_LAYER
+from oci_chart_publish.chart.layer import CHART_LAYERS, PROVENANCE_LAYER
 from oci_chart_publish.errors import ExitCode, PublishError, worst
-from oci_chart_publish.handover import ChartArtifact, Failure, PushResult, TargetResult, TargetStatus
+from oci_chart_publish.model import ChartArtifact, Failure, PushResult, TargetResult, TargetStatus
 from oci_chart_publish.oci import descriptor as oci
 from oci_chart_publish.report import document
+from oci_chart_publish.report.document import Chart
 
 # A chart is shown by the worst of what happened to it anywhere.
 _ORDER: tuple[document.Status, ...] = (
@@ -204,3 +206,28 @@ def report(
         charts=entries,
         totals=document.count(entries),
     )
+
+
+def settle(
+    charts: Sequence[Chart], policy: Literal["touched", "all", "warn"], touched: Callable[[Chart], bool]
+) -> tuple[Chart, ...]:
+    """Return the charts with every conflict that must not fail the run turned into drift.
+
+    Of each chart in drift it is known then whether it was touched.
+    """
+
+    def settled(chart: Chart) -> Chart:
+        if chart.status not in {"conflict", "drift"} or (chart.status == "conflict" and policy == "all"):
+            return chart
+        ours = touched(chart)
+        if chart.status == "drift":
+            return replace(chart, touched=ours)
+        if policy == "touched" and ours:
+            return chart
+        targets = tuple(
+            replace(target, status="drift") if target.status == "conflict" else target
+            for target in chart.targets
+        )
+        return replace(chart, status="drift", targets=targets, touched=ours)
+
+    return tuple(settled(chart) for chart in charts)

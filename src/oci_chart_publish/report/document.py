@@ -8,10 +8,13 @@ or given another meaning within schema 1.
 from __future__ import annotations
 
 import inspect
+from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct
+
+from oci_chart_publish.errors import ConfigError
 
 Status = Literal[
     "published", "unchanged", "would-publish", "conflict", "drift", "failed", "skipped", "unknown"
@@ -234,3 +237,26 @@ def count(charts: tuple[Chart, ...]) -> Totals:
         if chart.status in MOVED:
             numbers["size"] += chart.size or 0
     return Totals(**{**numbers, "charts": len(charts)})
+
+
+REPORT = "report.json"
+"""The name of a plan's report in its layout."""
+REPORT_LIMIT = 16 * 1024 * 1024
+"""Bytes of the largest report that is read."""
+
+
+def read_report(path: Path) -> Report:
+    """Read a saved report; ConfigError for anything that is none."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(REPORT_LIMIT + 1)
+    except OSError as error:
+        raise ConfigError(f"cannot read the report {path}: {error.strerror}") from error
+    if len(data) > REPORT_LIMIT:
+        raise ConfigError(f"{path}: more than {REPORT_LIMIT} bytes, which is no report of ours")
+    try:
+        return decode(data)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise ConfigError(
+            f"{path} is no report of schema 1: {error}", hint="save one with --report FILE"
+        ) from error

@@ -1,0 +1,1 @@
+"""The action: inputs to commands, report to outputs."""

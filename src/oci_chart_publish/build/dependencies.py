@@ -1,0 +1,307 @@
+"""From what a chart needs to archives in its ``charts/``: built in this run, or fetched."""
+
+from __future__ import annotations
+
+import posixpath
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Protocol
+
+from oci_chart_publish.chart.chart import Chart
+from oci_chart_publish.chart.constraint import Constraint
+from oci_chart_publish.chart.lock import encode_lock, lock_digest, lock_digest_helm2
+from oci_chart_publish.chart.metadata import CHART_FILE, Dependency
+from oci_chart_publish.chart.version import ChartVersion, is_strict
+from oci_chart_publish.errors import ChartError, PublishError
+from oci_chart_publish.http.address import redact
+from oci_chart_publish.model import ChartArtifact, Need
+from oci_chart_publish.oci.reference import SCHEME
+
+DEPENDENCIES = "dependencies"
+
+
+def key_of(number: int) -> str:
+    """Return the dotted key of a declared dependency, counted from 0."""
+    return f"{DEPENDENCIES}.{number}"
+
+
+@contextmanager
+def naming(number: int) -> Iterator[None]:
+    """Give every error the place of the dependency with this number in the list.
+
+    An error about another file, one in a fetched archive say, names that file in its message instead.
+    """
+    try:
+        yield
+    except PublishError as error:
+        if error.path in {"", CHART_FILE}:
+            raise error.at(CHART_FILE, key=key_of(number)) from error
+        elsewhere = str(error).removesuffix(f"\n{error.hint}")
+        raise ChartError(elsewhere, path=CHART_FILE, key=key_of(number), hint=error.hint) from error
+
+
+FILE = "file://"
+_ALIASES = ("@", "alias:")
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Surroundings:
+    """What is known around a chart: charts of this repository by folder (name and version), and which URLs mean it."""
+
+    folders: Mapping[str, tuple[str, str]]
+    is_own: Callable[[str], bool]
+    aliases: Mapping[str, str]
+
+    def folder_of(self, name: str) -> str | None:
+        """Return the folder of a chart of this repository by its name."""
+        return next((folder for folder, (found, _) in self.folders.items() if found == name), None)
+
+
+def needs(chart: Chart, folder: str, around: Surroundings, *, locked: bool = True) -> tuple[Need, ...]:
+    """Return what the chart in ``folder`` declares and lacks in ``charts/``; ChartError for a stale lock."""
+    present = {subchart.name for subchart in chart.subcharts}
+    missing = [
+        number
+        for number, dependency in enumerate(chart.metadata.dependencies)
+        if dependency.name not in present
+    ]
+    if not missing:
+        return ()
+    plain = _plain(chart, around.aliases)
+    versions = _locked_versions(chart, plain) if locked else {}
+    found = []
+    for number in missing:
+        with naming(number):
+            found.append(_need(plain[number], number, versions.get(number), folder, around))
+    return tuple(found)
+
+
+def _plain(chart: Chart, aliases: Mapping[str, str]) -> list[Dependency]:
+    """Return the declared dependencies with the URLs that names of repositories stand for."""
+    found = []
+    for number, dependency in enumerate(chart.metadata.dependencies):
+        with naming(number):
+            found.append(replace(dependency, repository=unaliased(dependency, aliases)))
+    return found
+
+
+def _need(dependency: Dependency, number: int, locked: str | None, folder: str, around: Surroundings) -> Need:
+    base = Need(
+        number=number,
+        name=dependency.name,
+        version=dependency.version if locked is None else locked,
+        locked=locked is not None,
+        repository=dependency.repository,
+    )
+    if dependency.repository.startswith(FILE):
+        target = _file_folder(dependency, folder)
+        _check_name(dependency, around.folders.get(target))
+        return replace(base, folder=target)
+    if not dependency.repository:
+        raise ChartError(
+            f"{dependency.name} has no repository and is missing in charts/",
+            hint=f"put it into charts/{dependency.name}/, or say where it comes from",
+        )
+    ours = around.folder_of(dependency.name)
+    if ours is not None and around.is_own(dependency.repository) and base.allows(around.folders[ours][1]):
+        return replace(base, folder=ours)
+    return base
+
+
+def _check_name(dependency: Dependency, found: tuple[str, str] | None) -> None:
+    """Raise ChartError where another chart is in the folder: Helm would pack that, and then miss the one declared."""
+    if found is not None and found[0] != dependency.name:
+        raise ChartError(
+            f"{dependency.name!r} is to come from {dependency.repository}, where the chart is called {found[0]!r}",
+            hint=f"write name: {found[0]}, and what it is called here as alias:",
+        )
+
+
+def _file_folder(dependency: Dependency, folder: str) -> str:
+    path = dependency.repository.removeprefix(FILE)
+    target = posixpath.normpath(posixpath.join(folder, path)) if not path.startswith("/") else path
+    if target.startswith(("..", "/")):
+        raise ChartError(
+            f"{dependency.name}: {dependency.repository} leads out of the repository",
+            hint="a chart is built from its own repository only",
+        )
+    return "" if target == "." else target
+
+
+def unaliased(dependency: Dependency, aliases: Mapping[str, str]) -> str:
+    """Return a dependency's repository with ``@name`` and ``alias:name`` replaced; ChartError for an unknown name."""
+    for prefix in _ALIASES:
+        name = dependency.repository.removeprefix(prefix)
+        if name != dependency.repository:
+            if name not in aliases:
+                raise ChartError(
+                    f"{dependency.name}: no repository is called {name!r}",
+                    hint=f"name its URL in the settings file: repositories: {{{name}: https://...}}",
+                )
+            return aliases[name]
+    return dependency.repository
+
+
+def _locked_versions(chart: Chart, declared: Sequence[Dependency]) -> dict[int, str]:
+    """Return the locked version of each declared dependency, by its number; empty without a lock."""
+    lock = chart.lock
+    if lock is None:
+        return {}
+    name = "Chart.lock" if chart.file("Chart.lock") is not None else "requirements.lock"
+    known = {lock_digest(declared, lock.dependencies)}
+    if chart.metadata.api_version != "v2":
+        known.add(lock_digest_helm2(chart.metadata.dependencies))
+    if lock.digest not in known:
+        source = "Chart.yaml" if name == "Chart.lock" else "requirements.yaml"
+        raise ChartError(
+            f"is out of sync with the dependencies in {source}",
+            path=name,
+            key="digest",
+            hint="run `helm dependency update`, or publish with dependency: update, and commit the lock",
+        )
+    waiting = list(lock.dependencies)
+    found: dict[int, str] = {}
+    for number, dependency in enumerate(declared):
+        entry = next((one for one in waiting if one.name == dependency.name), None)
+        if entry is not None:
+            waiting.remove(entry)
+            found[number] = entry.version
+    return found
+
+
+def vendored_otherwise(chart: Chart) -> tuple[str, ...]:
+    """Warn of what ``charts/`` holds in another version than the lock names; it is packed, as by Helm."""
+    found: list[str] = []
+    for locked in chart.lock.dependencies if chart.lock is not None else ():
+        held = [subchart.version for subchart in chart.subcharts if subchart.name == locked.name]
+        if held and not any(_is_locked(version, locked.version) for version in held):
+            found.append(
+                f"charts/ holds {locked.name} {', '.join(held)}, the lock names {locked.version}: what charts/ holds "
+                "is packed; run `helm dependency build` and commit what it changes"
+            )
+    return tuple(dict.fromkeys(found))
+
+
+def left_alone(artifact: ChartArtifact) -> tuple[str, ...]:
+    """Warn of what would be resolved anew, were it not in ``charts/``: nothing in the tree is deleted."""
+    missing = {need.name for need in artifact.unresolved}
+    vendored = [d.name for d in artifact.metadata.dependencies if d.repository and d.name not in missing]
+    return tuple(
+        f"{name} is in charts/ and is packed as it is there; delete it there to have it resolved anew"
+        for name in dict.fromkeys(vendored)
+    )
+
+
+def _is_locked(version: str, locked: str) -> bool:
+    try:
+        # Of a dependency without a repository Helm locks the constraint.
+        return version == locked or Constraint.parse(locked).allows(ChartVersion.parse(version))
+    except ChartError:
+        return False
+
+
+def renewed_lock(chart: Chart, aliases: Mapping[str, str]) -> tuple[str, bytes]:
+    """Return name and bytes of the lock for a chart whose ``charts/`` is complete, as ``helm dependency update`` would.
+
+    The old lock is returned where it says the same: ``generated`` changes only with the rest.
+    """
+    path = "Chart.lock" if chart.metadata.api_version == "v2" else "requirements.lock"
+    declared = _plain(chart, aliases)
+    locked = [
+        Dependency(name=d.name, repository=d.repository, version=_embedded(d, chart.subcharts))
+        for d in declared
+    ]
+    digest = lock_digest(declared, locked)
+    old = chart.file(path)
+    if old is not None and chart.lock is not None and chart.lock.digest == digest:
+        return path, old
+    return path, encode_lock(locked, digest)
+
+
+def _embedded(dependency: Dependency, subcharts: Sequence[Chart]) -> str:
+    versions = [subchart.version for subchart in subcharts if subchart.name == dependency.name]
+    constraint = Constraint.parse(dependency.version)  # one chart may be there twice, at versions of its own
+    return next((one for one in versions if constraint.allows(ChartVersion.parse(one))), dependency.version)
+
+
+class Fetcher(Protocol):
+    """Where archives of other people's charts come from; each is fetched once a run and has been verified."""
+
+    def versions(self, repository: str, name: str) -> tuple[ChartVersion, ...]:
+        """Return all versions of a chart at a repository."""
+
+    def archive(self, repository: str, name: str, version: str) -> bytes:
+        """Return the archive of one version."""
+
+
+Built = Callable[[Need], tuple[str, bytes]]
+"""Gives version and archive of the chart in the need's folder of this repository, as built in this run."""
+
+
+Archive = tuple[str, bytes]
+"""A version and the archive of a chart at that version."""
+Gather = Callable[[Sequence[Callable[[], Archive]]], list[Archive]]
+"""Makes calls at the same time; results come in the order of the calls."""
+
+
+def archives(
+    needs: Iterable[Need], built: Built, fetcher: Fetcher | None, gather: Gather
+) -> tuple[dict[str, bytes], list[str]]:
+    """Return the archives by their path in the chart, and warnings; ChartError where one cannot be had."""
+    wanted = tuple(needs)
+    found = gather([partial(_archive, need, built, fetcher) for need in wanted])
+    files: dict[str, bytes] = {}
+    warnings: list[str] = []
+    for need, (version, data) in zip(wanted, found, strict=True):
+        if not need.locked and need.folder is None and version != need.version:
+            warnings.append(
+                f"{need.name} {need.version} was resolved to {version} without a lock: the result is not reproducible"
+            )
+        files[f"charts/{need.name}-{version}.tgz"] = data
+    return files, warnings
+
+
+def _archive(need: Need, built: Built, fetcher: Fetcher | None) -> Archive:
+    with naming(need.number):
+        return _from_tree(need, built) if need.folder is not None else _fetched(need, fetcher)
+
+
+def _from_tree(need: Need, built: Built) -> Archive:
+    version, data = built(need)
+    if not need.allows(version) and need.locked:
+        raise ChartError(
+            f"{need.name} is {version} in this repository, the lock names {need.version}",
+            hint="run `helm dependency update`, or publish with dependency: update, and commit the lock",
+        )
+    if not need.allows(version):
+        raise ChartError(
+            f"{need.name} is {version} in this repository, which does not satisfy {need.version}",
+            hint=f"change the dependency's version, or that of {need.folder}/Chart.yaml",
+        )
+    return version, data
+
+
+def _fetched(need: Need, fetcher: Fetcher | None) -> Archive:
+    if fetcher is None:
+        raise ChartError(
+            f"{need.name} {need.version} is missing in charts/ and is not fetched",
+            hint="run `helm dependency build`, or commit the subcharts",
+        )
+    version = need.version if need.locked else _best(need, fetcher)
+    return version, fetcher.archive(need.repository, need.name, version)
+
+
+def _best(need: Need, fetcher: Fetcher) -> str:
+    if need.repository.startswith(SCHEME) and is_strict(need.version):
+        return need.version  # one tag, so the list is not asked for; as Helm
+    fitting = [
+        version for version in fetcher.versions(need.repository, need.name) if need.allows(str(version))
+    ]
+    if not fitting:
+        raise ChartError(
+            f"no version of {need.name} at {redact(need.repository)} satisfies {need.version}",
+            hint="change the version constraint",
+        )
+    return str(max(fitting))

@@ -1,1 +1,0 @@
-"""Dependencies of a chart: what is missing in ``charts/``, where it comes from, and its archive."""

@@ -1,0 +1,1 @@
+"""Classic chart repositories and what is fetched from them."""

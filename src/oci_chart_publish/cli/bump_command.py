@@ -1,0 +1,194 @@
+"""bump: the next version of each chart, shown, checked, written or committed."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from collections.abc import Container, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import click
+from msgspec.structs import replace
+
+from oci_chart_publish.chart.metadata import chart_file
+from oci_chart_publish.cli.flow_commands import PATHS, REGISTRY, common
+from oci_chart_publish.cli.main import show
+from oci_chart_publish.cli.options import given, setting_options
+from oci_chart_publish.commands import bump_commit as committing
+from oci_chart_publish.errors import ConfigError, ConflictError, ExitCode, PublishError, worst
+from oci_chart_publish.report import document
+from oci_chart_publish.report.table import columns
+from oci_chart_publish.report.text import plain
+from oci_chart_publish.run import pipeline
+from oci_chart_publish.run.pipeline import Bumped
+from oci_chart_publish.run.project import Project
+from oci_chart_publish.yamldoc.reader import line_of
+
+HEAD = ("CHART", "NOW", "NEXT", "LEVEL", "WHY")
+
+
+@click.command()
+@PATHS
+@click.option("--write", is_flag=True, help="Edit Chart.yaml, one scalar, and the locks that name it.")
+@click.option("--check", is_flag=True, help="Exit with 4 where a changed chart was not raised.")
+@click.option(
+    "--commit", is_flag=True, help="Commit the edits to the branch, through the API where there is a token."
+)
+@click.option(
+    "--message", default="chore: bump chart versions", show_default=True, help="The commit's message."
+)
+@setting_options(
+    "bump",
+    "tag-template",
+    "bump-dependents",
+    "ignore-changes",
+    "squash",
+    "untyped",
+    "channel",
+    "github-token",
+    "dry-run",
+)
+@setting_options(*REGISTRY)
+@common
+@click.pass_obj
+def bump(environment: Mapping[str, str], /, *, write: bool, check: bool, commit: bool, **options: Any) -> int:  # noqa: ANN401
+    """Show the next version of each chart, from its own history.
+
+    Without --bump it is decided as `bump: auto` would: the commits since the chart's last tag, labels, Release-As.
+    Only single scalars are edited: comments, quotes and line ends stay. A commit through the API leaves the files here
+    as they are, unless --write is given too.
+    """
+    if check and (write or commit):
+        raise ConfigError(
+            f"bump: --check changes nothing, and --{'write' if write else 'commit'} does",
+            hint="give one of them",
+        )
+    if options["bump"] == "chart":
+        raise ConfigError(
+            "bump: --bump chart decides nothing: Chart.yaml has the version",
+            hint="leave it out, or give auto, major, minor or patch",
+        )
+    if commit and not options["message"].strip():
+        raise ConfigError(
+            "bump: --message is empty", hint="say what the commit does, or leave the option out"
+        )
+    message, as_json, quiet = options.pop("message"), options.pop("as_json"), options.pop("quiet")
+    layer = given({**options, "charts": options.pop("paths")})
+    session = Project.open(layer, environment, folder=Path.cwd(), config=options["config"], quiet=True)
+    if session.settings.bump == "chart":
+        session = session.with_settings(replace(session.settings, bump="auto"))
+    with closing(session):
+        to = committing.destination(session) if commit else None
+        sources = session.sources()
+        # What is written is not to be a number that a registry has.
+        run = dataclasses.replace(session.run(sources), guesses=not (write or commit))
+        bumped, errors = pipeline.bump(sources, run)
+        moving = [one for one in bumped if one.files]
+        if as_json:
+            json.dump([_document(one) for one in bumped], sys.stdout, indent=2)
+            print()
+        elif not quiet:
+            print(columns(HEAD, [_cells(one) for one in bumped]))
+        for one in bumped:
+            if one.decision.warning and not quiet:
+                print(f"warning: {plain(one.name)}: {plain(one.decision.warning)}", file=sys.stderr)
+        for note in session.unused_settings({one.name: one.path for one in bumped}) if not quiet else ():
+            print(f"warning: {plain(note, 1000)}", file=sys.stderr)
+        for error in {str(error): error for error in errors}.values():  # what all charts lack is said once
+            show(error)
+        if errors:
+            return int(worst(error.exit_code for error in errors))
+        if check:
+            # What is published already lacks nothing, though the tree names an older version.
+            due = [one for one in moving if one.decision.level != "none"]
+            ours = _touched(session, bumped) if due and session.settings.conflicts != "all" else None
+            return _check(due, ours)
+        if write or to:
+            for line in _change(session, _files(moving), message, to, write=write):
+                print(line, file=sys.stderr if as_json else sys.stdout)
+    return int(ExitCode.DONE)
+
+
+def _cells(one: Bumped) -> tuple[str, ...]:
+    decision = one.decision
+    later = decision.version if decision.version != one.version else ""
+    return tuple(plain(cell) for cell in (one.name, one.version, later, decision.level, decision.reason))
+
+
+def _document(one: Bumped) -> dict[str, Any]:
+    return {
+        "name": one.name,
+        "path": one.path,
+        "version": one.version,
+        "next": one.decision.version,
+        "previous": one.decision.previous,
+        "level": one.decision.level,
+        "reason": one.decision.reason,
+        "warning": one.decision.warning,
+        "files": sorted(one.files),
+    }
+
+
+def _touched(session: Project, bumped: Sequence[Bumped]) -> frozenset[str]:
+    """Return the names of the charts that this push or pull request changed, by themselves or in what they embed."""
+    charts = [
+        document.Chart(name=one.name, path=one.path, version=one.version, status="unknown") for one in bumped
+    ]
+    touched = session.touched(charts)
+    found = {chart.name for chart in charts if touched(chart)}
+    while follow := {one.name for one in bumped if found.intersection(one.dependencies)} - found:
+        found |= follow
+    return frozenset(found)
+
+
+def _check(due: Sequence[Bumped], ours: Container[str] | None) -> int:
+    """Show the charts that were not raised; an earlier change turns no later pull request red."""
+    errors = []
+    for one in due:
+        error = _not_raised(one)
+        if ours is None or one.name in ours:
+            errors.append(error)
+            show(error)
+        else:
+            print(f"note: {plain(str(error).splitlines()[0])}, before this change", file=sys.stderr)
+    return int(worst(error.exit_code for error in errors))
+
+
+def _not_raised(one: Bumped) -> PublishError:
+    """Return what is wrong with a version, at its line."""
+    error = ConflictError(
+        f"{one.version} was not raised: {one.decision.reason}",
+        hint=f"set it to {one.decision.version}, or run `bump --write`",
+    )
+    # Only scalars change: the line is the same before and after.
+    return error.at(
+        chart_file(one.path), key="version", line=line_of(one.files.get("Chart.yaml", b""), "version")
+    )
+
+
+def _files(moving: Sequence[Bumped]) -> dict[str, bytes]:
+    """Return the new bytes of every file that changes, by path below the root."""
+    return {
+        f"{one.path}/{path}" if one.path else path: data for one in moving for path, data in one.files.items()
+    }
+
+
+def _change(
+    session: Project,
+    files: Mapping[str, bytes],
+    message: str,
+    to: committing.Destination | None,
+    *,
+    write: bool,
+) -> list[str]:
+    """Write and commit what was asked for, the commit first; return what to say of it."""
+    if session.settings.dry_run:
+        said = [f"would write {path}" for path in sorted(files)] if write else []
+        return [*said, f"would commit {', '.join(sorted(files))} to {to}"] if to and files else said
+    made = [committing.commit(session, files, message, to)] if to and files else []
+    if write and not (to and not to.branch):  # git has committed what it wrote
+        committing.write(session.root, files)
+    return made

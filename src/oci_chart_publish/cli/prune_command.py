@@ -1,0 +1,175 @@
+"""prune: delete the previews of closed pull requests."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Collection, Mapping
+from contextlib import closing
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from pathlib import Path
+from typing import Any
+
+import click
+from msgspec.structs import replace
+
+from oci_chart_publish.cli.flow_commands import PATHS, REGISTRY, common
+from oci_chart_publish.cli.main import show
+from oci_chart_publish.cli.options import given, setting_options
+from oci_chart_publish.commands.prune import PackageVersions, Preview, is_of, remove, stale
+from oci_chart_publish.errors import ConfigError, ForgeError, PublishError, worst
+from oci_chart_publish.github import GitHub
+from oci_chart_publish.oci.reference import Repository
+from oci_chart_publish.oci.store import Target
+from oci_chart_publish.run.graph import survey
+from oci_chart_publish.run.project import Project
+
+GHCR = "ghcr.io"
+
+
+@click.command()
+@PATHS
+@click.option(
+    "--closed", type=int, multiple=True, metavar="N", help="Take pull request N for closed, without asking."
+)
+@click.option(
+    "--chart",
+    "named",
+    multiple=True,
+    metavar="NAME",
+    help="A chart by its name; it may be gone from the tree.",
+)
+@setting_options("preview", "preview-template", "github-token", "dry-run", *REGISTRY)
+@common
+@click.pass_obj
+def prune(
+    environment: Mapping[str, str],
+    /,
+    *,
+    closed: tuple[int, ...],
+    named: tuple[str, ...],
+    **options: Any,  # noqa: ANN401
+) -> int:
+    """Delete the previews of closed pull requests.
+
+    Of the charts in the tree, and of those that are gone from it where the registry lists what it holds; or of the
+    charts at PATH and with --chart NAME alone. A digest that any other tag uses stays. On ghcr.io the packages API is
+    used; elsewhere what the registry offers, and what it does not delete is listed.
+    """
+    paths = options["charts"] = options.pop("paths")
+    session = Project.open(
+        given(options), environment, folder=Path.cwd(), config=options["config"], quiet=True, writes=True
+    )
+    if not session.settings.preview:
+        raise ConfigError("prune: no repository of previews", hint="name it with --preview HOST/PATH")
+    # Credentials and certificates of the options are for the one place that is asked.
+    session = session.with_settings(replace(session.settings, registries=(session.settings.preview,)))
+    with closing(session):
+        github = session.github()
+        pruning = Pruning(session=session, github=github, is_closed=_closed(closed, github))
+        here = [one.metadata.name for one in survey(session.sources())[0]] if paths or not named else []
+        for name in dict.fromkeys([*here, *named]):
+            pruning.prune(name)
+        if not paths and not named:
+            for name in pruning.others(here):
+                pruning.prune(name, check=True)
+    return int(worst(error.exit_code for error in pruning.errors))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pruning:
+    """One run: where the previews are, who says which are closed, and what could not be deleted."""
+
+    session: Project
+    github: GitHub | None
+    is_closed: Callable[[int], bool]
+    errors: list[PublishError] = field(default_factory=list)
+
+    @cached_property
+    def versions(self) -> PackageVersions | None:
+        """Who deletes there."""
+        return PackageVersions(self.packages) if self.packages else None
+
+    @property
+    def place(self) -> Repository:
+        """The repository that has the previews of each chart below it."""
+        return Repository.parse(self.session.settings.preview)
+
+    @property
+    def packages(self) -> GitHub | None:
+        """Who lists on ghcr.io, where the previews are the own packages of this repository's owner; else None."""
+        place, own = self.place, self.session.event.repository.partition("/")[0].lower()
+        ours = place.registry == GHCR and place.path.partition("/")[0] == own
+        return self.github if ours else None
+
+    def others(self, here: Collection[str]) -> list[str]:
+        """Return the names of other charts that there are previews of; say so where nobody lists them."""
+        try:
+            found = self._listed()
+        except PublishError as error:
+            found, why = None, f" ({error.message})"
+        else:
+            why = ""
+        if found is None:
+            print(
+                f"{self.place.registry} does not list its repositories{why}: previews of charts that are not in this "
+                "tree were not looked at; name such a chart with --chart NAME",
+                file=sys.stderr,
+            )
+        return [name for name in found or () if name not in here]
+
+    def _listed(self) -> tuple[str, ...] | None:
+        packages = self.packages
+        if packages is not None:
+            prefix = "".join(f"{part}/" for part in self.place.path.split("/")[1:])
+            below = (
+                name.removeprefix(prefix) for name in packages.packages.names() if name.startswith(prefix)
+            )
+            return tuple(name for name in below if "/" not in name)
+        return self.session.stores.registries.below(self.place)
+
+    def prune(self, name: str, *, check: bool = False) -> None:
+        """Delete what is stale of one chart; with ``check`` only what says that it was made from this repository."""
+        repository = self.place.child(name)
+        store = self.session.store(repository)
+        settings = self.session.settings
+        for preview in list(stale(repository, store, settings.preview_template, self.is_closed)):
+            where = f"{repository}:{preview.tag}"
+            if check and not is_of(preview, store, self.session.source_url()):
+                print(
+                    f"{where}: remains, it does not say that it is of this repository; name the chart with "
+                    f"--chart {name} if it is",
+                    file=sys.stderr,
+                )
+            elif settings.dry_run:
+                print(f"would delete {where}")
+            else:
+                self._remove(preview, store)
+
+    def _remove(self, preview: Preview, store: Target) -> None:
+        try:
+            print(self.versions.remove(preview) if self.versions else remove(preview, store))
+        except PublishError as error:
+            show(error)
+            self.errors.append(error)
+
+
+def _closed(numbers: tuple[int, ...], github: GitHub | None) -> Callable[[int], bool]:
+    if numbers:
+        return lambda number: number in numbers
+    if github is None:
+        raise ConfigError(
+            "prune: it is not known which pull requests are closed", hint="give --github-token, or --closed N"
+        )
+
+    @cache
+    def closed(number: int) -> bool:
+        try:
+            return not github.pulls.get(number).open
+        except ForgeError as error:
+            if error.status != 404:
+                raise
+            print(f"pull request {number} is not known: its previews stay", file=sys.stderr)
+            return False
+
+    return closed

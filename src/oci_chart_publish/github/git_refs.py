@@ -1,0 +1,128 @@
+"""Git tags by API, so that no clone has to be deep and no credentials have to stay in it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from urllib.parse import quote
+
+from oci_chart_publish.errors import ForgeError
+from oci_chart_publish.github import response as answer
+from oci_chart_publish.github.api import Client
+from oci_chart_publish.github.graphql import ask
+from oci_chart_publish.github.response import Json
+
+NEEDS = "contents: write"
+ASKED = 100
+"""Tags in one GraphQL question."""
+
+_REF = "ref(qualifiedName: $ref) { name }"
+
+
+class TagStatus(StrEnum):
+    """What became of a tag."""
+
+    CREATED = "created"
+    EXISTING = "existing"
+    """It names this commit already."""
+    ELSEWHERE = "elsewhere"
+    """It names another commit, and was left where it is."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TagOutcome:
+    """What ``ensure`` did; ``commit`` is what the tag names now."""
+
+    status: TagStatus
+    commit: str
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class TagRef:
+    """A tag as GitHub lists it: ``sha`` is a commit, or a tag object where ``annotated``."""
+
+    name: str
+    sha: str
+    annotated: bool
+
+
+class Tags:
+    """The tags of one repository."""
+
+    def __init__(self, client: Client, repository: str) -> None:
+        self._client = client
+        self._repository = repository
+        self._path = f"/repos/{repository}/git"
+
+    def existing(self, names: Iterable[str]) -> frozenset[str]:
+        """Return which of these tags there are: one question for each hundred, however many others there are.
+
+        REST lists all tags, or those of a prefix, and takes no size of a page (``git/list-matching-refs`` has none):
+        a repository of charts has thousands.
+        """
+        wanted = sorted(set(names))
+        found: set[str] = set()
+        for start in range(0, len(wanted), ASKED):
+            found |= self._ask(wanted[start : start + ASKED])
+        return frozenset(found)
+
+    def _ask(self, names: Sequence[str]) -> set[str]:
+        asked = [{"ref": f"refs/tags/{name}"} for name in names]
+        found = ask(self._client, self._repository, _REF, {"ref": "String!"}, asked, needs=NEEDS)
+        return {name for name, ref in zip(names, found, strict=True) if ref is not None}
+
+    def get(self, name: str) -> TagRef | None:
+        """Return one tag, None where there is none."""
+        found = self._find(name)
+        return _tag(found) if found is not None else None
+
+    def commit(self, tag: TagRef) -> str:
+        """Return the commit of a tag (one request where it is annotated)."""
+        if not tag.annotated:
+            return tag.sha
+        path = f"{self._path}/tags/{tag.sha}"
+        return answer.text(
+            answer.mapping(answer.whole(self._client.get(path, needs=NEEDS), path), "object"), "sha"
+        )
+
+    def ensure(self, name: str, commit: str) -> TagOutcome:
+        """Create a tag on a commit; one that exists is never moved."""
+        if (existing := self.get(name)) is not None:
+            return self._existing(existing, commit)
+        body = {"ref": f"refs/tags/{name}", "sha": commit}
+        try:
+            created = self._client.create(
+                f"{self._path}/refs", body, find=lambda: self._find(name), needs=NEEDS
+            )
+        except ForgeError as error:
+            existing = self.get(name) if error.status == 422 else None  # another run was faster
+            if existing is None:
+                raise
+            return self._existing(existing, commit)
+        made = self.commit(_tag(created))
+        status = TagStatus.CREATED if made == commit else TagStatus.ELSEWHERE
+        return TagOutcome(status=status, commit=made)
+
+    def _existing(self, tag: TagRef, commit: str) -> TagOutcome:
+        found = self.commit(tag)
+        status = TagStatus.EXISTING if found == commit else TagStatus.ELSEWHERE
+        return TagOutcome(status=status, commit=found)
+
+    def _find(self, name: str) -> Json | None:
+        path = f"{self._path}/ref/tags/{quote(name)}"
+        try:
+            return answer.whole(self._client.get(path, needs=NEEDS), path)
+        except ForgeError as error:
+            if error.status == 404:
+                return None
+            raise
+
+
+def _tag(item: Json) -> TagRef:
+    named = answer.mapping(item, "object")
+    return TagRef(
+        name=answer.text(item, "ref").removeprefix("refs/tags/"),
+        sha=answer.text(named, "sha"),
+        annotated=answer.text(named, "type") == "tag",
+    )

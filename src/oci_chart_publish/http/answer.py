@@ -1,0 +1,90 @@
+"""What a server answered, read in full under a limit; and the failure to get any answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from oci_chart_publish.errors import RegistryError
+from oci_chart_publish.http.address import redact
+
+
+class Headers:
+    """Header fields by name, upper or lower case."""
+
+    __slots__ = ("_fields",)
+
+    def __init__(self, fields: Iterable[tuple[str, str]] = ()) -> None:
+        self._fields: dict[str, list[str]] = {}
+        for name, value in fields:
+            self._fields.setdefault(name.lower(), []).append(value)
+
+    def get(self, name: str) -> str:
+        """Return the value of a field, several joined by a comma, or nothing."""
+        found = self._fields.get(name.lower())
+        return "" if found is None else found[0] if len(found) == 1 else ", ".join(found)
+
+    def all(self, name: str) -> tuple[str, ...]:
+        """Return the values of a field, one an occurrence."""
+        return tuple(self._fields.get(name.lower(), ()))
+
+    def __repr__(self) -> str:
+        return f"Headers({', '.join(self._fields)})"
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Answer:
+    """Status, headers and body of one exchange; ``whole`` is False where the body went past the limit.
+
+    The body is what was on the wire: no ``Content-Encoding`` is undone.
+    """
+
+    method: str
+    url: str
+    status: int
+    headers: Headers
+    body: bytes = b""
+    whole: bool = True
+
+    def header(self, name: str) -> str:
+        """Return the value of a header field, or nothing."""
+        return self.headers.get(name)
+
+    @property
+    def encoded(self) -> bool:
+        """Whether the body is compressed although it was not asked to be."""
+        return self.header("Content-Encoding").strip().lower() not in ("", "identity")
+
+
+class ConnectionFailed(RegistryError):  # noqa: N818 - it says what happened
+    """There was no usable answer: no connection, a broken one, a time limit, a bad certificate.
+
+    ``unreachable`` where there was not even a connection: nothing listens, no way leads there, no address is found.
+    """
+
+    def __init__(
+        self,
+        method: str,
+        url: str,
+        reason: str,
+        *,
+        hint: str = "",
+        temporary: bool = True,
+        unreachable: bool = False,
+    ) -> None:
+        super().__init__(f"{method} {redact(url)}: {reason}", hint=hint, temporary=temporary)
+        self.reason = reason
+        self.unreachable = unreachable
+
+
+class Transporting(Protocol):
+    """Sends one request and nothing more: no redirect, no retry, no credentials of its own."""
+
+    def send(
+        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, *, limit: int
+    ) -> Answer:
+        """Send and return the answer with at most ``limit`` bytes of body; NoAnswer where there is none."""
+
+    def close(self) -> None:
+        """Close all connections."""

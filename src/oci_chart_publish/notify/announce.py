@@ -1,0 +1,146 @@
+"""What a finished run tells the code host: releases, and the comment."""
+
+from __future__ import annotations
+
+import threading
+from functools import partial
+from typing import TYPE_CHECKING
+
+from msgspec.structs import replace as replace_struct
+
+from oci_chart_publish.errors import NotFoundError, PublishError, VerificationError
+from oci_chart_publish.oci.descriptor import Descriptor
+from oci_chart_publish.oci.reference import Repository, parse_reference
+from oci_chart_publish.registry.connect import PULL
+from oci_chart_publish.report import document
+from oci_chart_publish.run.project import Project
+
+if TYPE_CHECKING:
+    from oci_chart_publish.github import GitHub
+    from oci_chart_publish.notify.chart_releases import Releaser
+    from oci_chart_publish.notify.comment import Commenter
+
+_LISTED = 2048
+"""Commits that the event of a push lists at most."""
+
+
+def announced(session: Project, report: document.Report, stopping: threading.Event) -> document.Report:
+    """Tell the code host of a finished run: releases after a publish, then the comment.
+
+    Nothing more is begun once it is ``stopping``.
+    """
+    github = session.github()
+    if github is None:
+        return _untold(session, report)
+    with github:
+        pull_request = session.event.pull_request
+        if report.command == "publish" and (pull_request is None or pull_request.merged):
+            report = _releaser(session, github, report, stopping).releases(report)
+        elif pull_request is not None and session.settings.release != "off" and _published(report):
+            note = f"nothing was released: pull request {pull_request.number} is not merged"
+            report = replace_struct(report, notes=(*report.notes, note))
+        return report if stopping.is_set() else _commenter(session, github, report).comment(report)
+
+
+def _published(report: document.Report) -> bool:
+    return report.command == "publish" and any(chart.status == "published" for chart in report.charts)
+
+
+def posted(session: Project, report: document.Report) -> document.Report:
+    """Write the comment of a report that another job saved, on the pull request of this event."""
+    github = session.github()
+    if github is None:
+        return _untold(session, report)
+    with github:
+        return _commenter(session, github, report).comment(report, expected=True)
+
+
+def _untold(session: Project, report: document.Report) -> document.Report:
+    """Return the report with what was left out because there is no token, where it would have been done."""
+    settings, event = session.settings, session.event
+    if not event.name:
+        return report  # on the command line nobody expects it
+    left_out = []
+    about_pull_request = event.pull_request is not None or event.workflow_run is not None
+    if settings.comment != "off" and about_pull_request:
+        left_out.append("commented on")
+    if settings.release != "off" and _published(report) and not about_pull_request:
+        left_out.append("tagged" if settings.release == "tag" else "released")
+    note = f"nothing was {' or '.join(left_out)}: github-token is empty"
+    return replace_struct(report, notes=(*report.notes, note)) if left_out else report
+
+
+def _releaser(
+    session: Project, github: GitHub, report: document.Report, stopping: threading.Event
+) -> Releaser:
+    from oci_chart_publish.notify.chart_releases import Releaser  # noqa: PLC0415  (only where there is somebody to tell)
+
+    per_chart = session.per_chart(chart.path for chart in report.charts)
+    versions = session.versions(per_chart)
+    touched = session.touched(report.charts)
+    again = int(session.event.run_attempt or 1) > 1
+    settings = session.settings
+    return Releaser(
+        github=github,
+        event=session.event,
+        kind=settings.release,
+        backfill=settings.backfill,
+        latest=settings.latest,
+        dry_run=settings.dry_run,
+        blob=partial(_blob, session),
+        tag_name=lambda chart: per_chart.template(chart.name).tag(chart.name, chart.version),
+        versions=lambda chart, tags: per_chart.template(chart.name).versions(chart.name, tags),
+        subjects=lambda chart: versions.subjects(chart.name, chart.path, chart.version),
+        stopping=stopping.is_set,
+        begun=lambda chart: again or (session.event.name == "push" and touched(chart)),
+    )
+
+
+def _blob(session: Project, chart: document.Chart, blob: Descriptor) -> bytes:
+    """Read a blob of a published chart from the layout, or from the first registry that has it.
+
+    The layout lacks what another tool has published, and what was copied from registry to registry.
+    """
+    try:
+        return session.layout.blob(blob)
+    except (NotFoundError, VerificationError) as error:
+        problem: PublishError = error
+    for target in chart.targets:
+        if target.digest == chart.digest:
+            try:
+                named = parse_reference(target.reference)
+                repository = named if isinstance(named, Repository) else named.repository
+                return session.stores.registries.repository(repository, actions=PULL).blob(blob)
+            except PublishError as error:
+                problem = error
+    raise problem
+
+
+def _commenter(session: Project, github: GitHub, report: document.Report) -> Commenter:
+    from oci_chart_publish.notify.comment import Commenter  # noqa: PLC0415  (only where there is somebody to tell)
+
+    touched = session.touched(report.charts)
+    settings = session.settings
+    return Commenter(
+        github=github,
+        event=session.event,
+        when=settings.comment,
+        key=settings.comment_key,
+        publish_refs=settings.publish_refs,
+        dry_run=settings.dry_run,
+        pushed=partial(_pushed, session),
+        touched=lambda chart: session.changes.paths is not None and touched(chart),
+    )
+
+
+def _pushed(session: Project) -> frozenset[str]:
+    """Return the commits of this push: those that the event lists, or where it lists no more, those that git knows."""
+    event, repository = session.event, session.repository
+    listed = frozenset(event.pushed)
+    if 0 < len(listed) < _LISTED or not event.before or repository is None:
+        return listed
+    try:
+        known = repository.log([f"{event.before}..{session.revision}"])
+    except PublishError:
+        return listed  # a shallow clone; which pull request HEAD came with is found all the same
+    return listed | {commit.sha for commit in known}

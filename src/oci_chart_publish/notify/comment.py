@@ -1,0 +1,231 @@
+"""The comment on pull requests: what a plan shows, and what became of it on merge and close.
+
+A comment that exists is kept up to date whatever the setting says; one that a publish has written stays.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from msgspec.structs import replace
+
+from oci_chart_publish.errors import ForgeError, PublishError, ReadOnlyError
+from oci_chart_publish.github.comments import RunMark, Stage
+from oci_chart_publish.github.event import Event
+from oci_chart_publish.report import compose, document
+from oci_chart_publish.report.markdown import IN_SUMMARY, render
+from oci_chart_publish.report.text import code, escaped
+
+if TYPE_CHECKING:
+    from oci_chart_publish.github import GitHub
+    from oci_chart_publish.github.pull_requests import PullRequest
+
+COMMENT_LIMIT = 60_000
+"""UTF-16 units; GitHub refuses a comment of more than 65,536."""
+_SUMMARY_ONLY = "the report is in the step summary only"
+_CLOSED = frozenset({403, 404, 410})
+"""Statuses of what is not ours to change: a conversation that is locked, what this token does not see."""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Place:
+    """A pull request to comment on; ``create`` also where there is no comment yet.
+
+    ``publishes`` tells whether its base is known for a branch that is published from.
+    """
+
+    number: int
+    create: bool
+    closed: bool = False
+    merged: bool = False
+    base: str = ""
+    publishes: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Commenter:
+    """Writes the comment called ``key``; ``when`` says in which cases a new one. With ``dry_run`` it only says where.
+
+    ``pushed`` gives the commits of a push, ``touched`` tells which charts they changed.
+    """
+
+    github: GitHub
+    event: Event
+    when: Literal["always", "changes", "failures", "off"]
+    key: str
+    publish_refs: tuple[str, ...]
+    dry_run: bool
+    pushed: Callable[[], frozenset[str]]
+    touched: Callable[[document.Chart], bool]
+
+    def comment(self, report: document.Report, *, expected: bool = False) -> document.Report:
+        """Write the comment on the pull request; on a push, the final state on those that it brought.
+
+        Where a pull request is ``expected`` and there is none, or the token may not write, the report says so; it
+        says what failed otherwise, as exit code 7.
+        """
+        if self.when == "off":
+            return report
+        try:
+            places = list(self._places(report))
+        except ReadOnlyError as error:
+            why = "which pull request this run belongs to is not known, so no comment was written"
+            return _noted(report, f"{why}: {compose.line(error)}")
+        except ForgeError as error:
+            return compose.concluded(report, [error])
+        if not places and expected:
+            return _noted(report, "no pull request was found for this event, so no comment was written")
+        if self.dry_run:
+            listed = ", ".join(f"#{place.number}" for place in places)
+            return _noted(report, f"dry run: would comment on {listed}") if places else report
+        return self._write(report, places)
+
+    def _write(self, report: document.Report, places: list[Place]) -> document.Report:
+        problems: list[PublishError] = []
+        for place in places:
+            try:
+                self._upsert(report, place)
+            except ReadOnlyError as error:
+                hint = "" if self.event.from_fork else f". {error.hint}"
+                return _noted(
+                    compose.concluded(report, problems), f"the token may not comment: {_SUMMARY_ONLY}{hint}"
+                )
+            except ForgeError as error:
+                if error.temporary or error.status not in _CLOSED:
+                    problems.append(error)
+                    continue
+                why = f"pull request {place.number} takes no comment, {_SUMMARY_ONLY}: {error.message}"
+                report = _noted(report, why)
+        return compose.concluded(report, problems)
+
+    def _upsert(self, report: document.Report, place: Place) -> None:
+        mark = RunMark(*_reported(self.event), _stage(report, merged=place.merged))
+        if mark.stage is not Stage.PLANNED and mark.attempt > 1:
+            report = self._with_earlier(report)
+        self.github.comments.upsert(
+            place.number,
+            self.key,
+            body(report, place, self._footer(report), self.event.url, final=mark.stage is not Stage.PLANNED),
+            mark,
+            revision=report.revision or "",
+            create=place.create,
+        )
+
+    def _with_earlier(self, report: document.Report) -> document.Report:
+        """Return the report of another attempt with what the push brought and earlier ones published marked."""
+        charts = (
+            replace(chart, touched=True) if chart.status == "unchanged" and self.touched(chart) else chart
+            for chart in report.charts
+        )
+        return replace(report, charts=tuple(charts))
+
+    def _places(self, report: document.Report) -> Iterator[Place]:
+        """Yield where to comment. Nobody waits for a new comment on what is closed or merged."""
+        event = self.event
+        pull_request = event.pull_request
+        if pull_request is not None:
+            yield Place(
+                number=pull_request.number,
+                create=not pull_request.closed and self._worth(report),
+                closed=pull_request.closed,
+                merged=pull_request.merged,
+                base=pull_request.base_ref,
+                publishes=self._publishes(pull_request.base_ref),
+            )
+        elif event.workflow_run is not None:
+            found = self.github.pulls.of_workflow_run(event.workflow_run)
+            if found is not None:
+                create = found.open and self._worth(report)
+                yield self._place(found, create=create)
+        elif event.name == "push":
+            # A merge group is pushed later. A schedule or a dispatch brings no pull request: on the last one's merge it
+            # would say "unchanged" where a release failed.
+            yield from (self._place(pull, create=False) for pull in self._merged())
+
+    def _place(self, pull: PullRequest, *, create: bool) -> Place:
+        return Place(
+            number=pull.number,
+            create=create,
+            closed=not pull.open,
+            merged=pull.merged,
+            base=pull.base_ref,
+            publishes=self._publishes(pull.base_ref),
+        )
+
+    def _publishes(self, branch: str) -> bool:
+        return self.event.publishes(f"refs/heads/{branch}", self.publish_refs)
+
+    def _merged(self) -> list[PullRequest]:
+        """Return the pull requests that a push brought: a merge queue and a person may merge several at once."""
+        commits = self.pushed() or frozenset(filter(None, [self.event.revision]))
+        found = self.github.pulls.merged_with(sorted(commits)).values()
+        brought = {pull.number: pull for pull in found if pull.merge_commit in commits}
+        return [brought[number] for number in sorted(brought)]
+
+    def _worth(self, report: document.Report) -> bool:
+        """Whether a comment that is not there yet is wanted; drift is if this pull request had a hand in it."""
+        if self.when == "always":
+            return True
+        if self.when == "failures":
+            return report.exit_code != 0
+        return any(
+            chart.status != "unchanged" and (chart.status != "drift" or chart.touched is True)
+            for chart in report.charts
+        )
+
+    def _footer(self, report: document.Report) -> str:
+        run = f"[run]({self.event.url}/actions/runs/{self.event.run_id})" if self.event.url else ""
+        revision = code((report.revision or "")[:7])
+        return (
+            "<sub>"
+            + " · ".join(part for part in (escaped(report.command, 20), revision, run) if part)
+            + "</sub>"
+        )
+
+
+def body(report: document.Report, place: Place, footer: str, home: str = "", *, final: bool) -> str:
+    """Return the comment's Markdown: the report, or, of a plan that is over, how it ended and the report folded.
+
+    ``home`` is the repository's page, below which releases are linked to.
+    """
+    if final or not place.closed:
+        return render(report, limit=COMMENT_LIMIT, footer=footer, home=home, elsewhere=IN_SUMMARY)
+    if place.merged:
+        head = f"### Helm charts: merged\n\n{_to_come(place)}"
+    else:
+        head = "### Helm charts: closed without a merge, nothing of it was published"
+    inside = render(report, limit=COMMENT_LIMIT - 1_000, home=home, elsewhere=IN_SUMMARY)
+    return f"{head}\n\n<details><summary>The last plan</summary>\n\n{inside}\n</details>\n\n{footer}\n"
+
+
+def _to_come(place: Place) -> str:
+    """Say what follows a merge: a branch that nothing is published from may be merged on, and say nothing here."""
+    if not place.base:
+        return "What the publish run makes of it will be said here."
+    if place.publishes:
+        return f"What the publish run of {code(place.base)} makes of it will be said here."
+    return f"If a run publishes {code(place.base)}, what it makes of it will be said here."
+
+
+def _reported(event: Event) -> tuple[int, int]:
+    """Return number and attempt of the run that is reported; their order is that of what happened.
+
+    A job that posts for another begins when that one has ended, whichever had begun first.
+    """
+    run = event.workflow_run or {"id": event.run_id, "run_attempt": event.run_attempt}
+    number, attempt = (str(run.get(key) or "") for key in ("id", "run_attempt"))
+    return int(number) if number.isdecimal() else 0, int(attempt) if attempt.isdecimal() else 0
+
+
+def _stage(report: document.Report, *, merged: bool) -> Stage:
+    """Return what a run came to: what was published or released stays in the comment, whatever a later run finds."""
+    if report.command != "publish" or report.dry_run or not merged:
+        return Stage.PLANNED
+    published = any(chart.status == "published" or chart.released for chart in report.charts)
+    return Stage.PUBLISHED if published and report.exit_code == 0 else Stage.RAN
+
+
+def _noted(report: document.Report, note: str) -> document.Report:
+    return replace(report, notes=(*report.notes, note))

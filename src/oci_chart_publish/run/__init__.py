@@ -1,0 +1,1 @@
+"""One run: the project, and the stages in order."""

@@ -1,0 +1,93 @@
+"""The labels of the pull requests that commits came with, of the one of the event and of those that were merged.
+
+A label decides a version on the pull request, where the version is shown, and has to decide the same after the merge.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from oci_chart_publish.errors import ForgeError, ReadOnlyError, RegistryError
+from oci_chart_publish.git.log import Commit
+from oci_chart_publish.git.repository import GitRepository
+from oci_chart_publish.github.event import Event
+
+if TYPE_CHECKING:
+    from oci_chart_publish.github import GitHub
+
+ASKED = 500
+"""Commits of one chart, the newest first, whose pull requests are asked for."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Labels:
+    """Tells the labels of commits by their shas; nothing is asked before the first call, and nothing twice.
+
+    ``github`` makes the gateway, or None where there is none; ``revision`` is the commit that the run is about.
+    """
+
+    event: Event
+    repository: GitRepository
+    revision: str
+    github: Callable[[], GitHub | None]
+    _known: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    _problems: list[str] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __call__(self, commits: Sequence[str]) -> Mapping[str, Sequence[str]]:
+        """Return the labels of each commit; safe for threads.
+
+        RegistryError where the code host does not answer, since the version depends on it. Where the token may not read
+        pull requests there are none, and ``problem`` says so.
+        """
+        with self._lock:
+            if not self._known:
+                self._known.update(self._of_event())
+            unknown = [commit for commit in commits[:ASKED] if commit not in self._known]
+            if unknown and not self._problems:
+                self._known.update(dict.fromkeys(unknown, ()) | self._merged(unknown))
+            return {commit: self._known.get(commit, ()) for commit in commits}
+
+    @property
+    def problem(self) -> str:
+        """What kept labels from being read; empty where nothing did."""
+        return next(iter(self._problems), "")
+
+    def _of_event(self) -> dict[str, tuple[str, ...]]:
+        pull_request = self.event.pull_request
+        own = commits_of(self.event, self.repository, self.revision) if pull_request else ()
+        return {commit.sha: pull_request.labels for commit in own} if pull_request else {}
+
+    def _merged(self, commits: Sequence[str]) -> dict[str, tuple[str, ...]]:
+        github = self.github()
+        if github is None:
+            if self.event.name:  # outside a workflow nobody expects them
+                self._problems.append("github-token is empty")
+            return {}
+        with github:
+            try:
+                pulls = github.pulls.merged_with(commits)
+            except ForgeError as error:
+                # In a private repository, what a token may not see is not found.
+                unseen = isinstance(error, ReadOnlyError) or error.status in {401, 403, 404}
+                if not unseen and "NOT_FOUND" not in error.codes:
+                    # Not what ForgeError stands for: nothing is published yet.
+                    raise RegistryError(error.message, hint="run it again: labels decide versions") from error
+                self._problems.append(error.message)
+                return {}
+        return {commit: pull.labels for commit, pull in pulls.items()}
+
+
+def commits_of(event: Event, repository: GitRepository, revision: str) -> tuple[Commit, ...]:
+    """Return the commits of the event's pull request, newest first, the merge that GitHub tests among them."""
+    pull_request = event.pull_request
+    if pull_request is None:
+        return ()
+    # What was tested is merged with the base as it was then; the event may name an older one.
+    others = [sha for sha in repository.parents(revision) if sha != pull_request.head]
+    tested = len(others) == 1 and pull_request.head in repository.parents(revision)
+    base = others[0] if tested else pull_request.base
+    return repository.log([f"{base}..{revision}"]) if base and repository.commit(base) else ()

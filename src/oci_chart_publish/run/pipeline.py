@@ -1,0 +1,267 @@
+"""The whole run, as it reads in the README.
+
+1. discover: which charts there are, and which of them this run is about
+2. bump: the version of each
+3. build: each chart becomes an artifact in the layout
+4. push: what the registries lack is copied to them
+5. report: one document for people and programs
+
+``plan`` is the same run without a single write outside the cache.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TypeGuard
+
+from oci_chart_publish.build.build import check_remembered
+from oci_chart_publish.errors import PublishError, SkippedError
+from oci_chart_publish.model import Failure, VersionDecision
+from oci_chart_publish.push import publish as protocol
+from oci_chart_publish.push.reconcile import Plan, State
+from oci_chart_publish.report import compose, document
+from oci_chart_publish.run.decide import Decisions, decide_versions
+from oci_chart_publish.run.graph import survey
+from oci_chart_publish.run.policy import INTERRUPTED, ChartNode, ChartSource, Outcome, Run, failure
+from oci_chart_publish.run.prepare import BuiltCharts, prepare
+from oci_chart_publish.run.tagging import named_in_layout, tag_in_order
+from oci_chart_publish.workers import Workers
+
+
+def plan(sources: Iterable[ChartSource], run: Run) -> tuple[document.Chart, ...]:
+    """Build everything, compare it with the registries, and say what would be published."""
+    surveyed, broken = survey(sources, run.dependencies)
+    run.progress.start(len(surveyed))
+    with Workers(run.jobs) as workers:
+        promise = _Promise(check=run.check)
+        so_far = _so_far(surveyed, broken, run, "planned")
+        outcomes = _each_in_order(partial(_prepare_as_promised, promise), surveyed, so_far, run, workers)
+        outcomes = promise.all_or_none(outcomes)
+        entries = _entries([*broken, *outcomes], run, workers, wrote=False)
+    run.progress.stop()
+    return entries
+
+
+def publish(sources: Iterable[ChartSource], run: Run) -> tuple[document.Chart, ...]:
+    """Publish what the registries lack; the order is that of the publish protocol."""
+    surveyed, broken = survey(sources, run.dependencies)
+    run.progress.start(len(surveyed))
+    with Workers(run.jobs) as workers:
+        promise = _Promise(check=run.check)
+        so_far = _so_far(surveyed, broken, run, "published")
+        outcomes = _each_in_order(partial(_prepare_and_upload, promise), surveyed, so_far, run, workers)
+        outcomes = promise.all_or_none(outcomes)
+        plans = [outcome for outcome in outcomes if isinstance(outcome, Plan)]
+        failures = [outcome for outcome in outcomes if isinstance(outcome, Failure)]
+        plans = workers.each(partial(_put_manifest, run=run, workers=workers), plans)
+        finished = tag_in_order(plans, [*broken, *failures], so_far, run, workers)
+        finished = named_in_layout(finished, run)
+        entries = _entries([*broken, *failures, *finished], run, workers, wrote=True)
+    run.progress.stop()
+    return entries
+
+
+def verify(sources: Iterable[ChartSource], run: Run) -> tuple[document.Chart, ...]:
+    """Rebuild everything and demand that every registry holds just that, whole."""
+    run = replace(
+        run, details=False, ignored=lambda _: None, dependencies=replace(run.dependencies, always=True)
+    )
+    surveyed, broken = survey(sources, run.dependencies)
+    run.progress.start(len(surveyed))
+    with Workers(run.jobs) as workers:
+        so_far = _so_far(surveyed, broken, run, "verified")
+        outcomes = _each_in_order(prepare, surveyed, dict(so_far), run, workers)
+        checked = workers.each(partial(_check, so_far=so_far, run=run, workers=workers), outcomes)
+        entries = _entries([*broken, *checked], run, workers, wrote=True)
+    run.progress.stop()
+    return entries
+
+
+def _so_far(
+    surveyed: Sequence[ChartNode], broken: Sequence[Failure], run: Run, done: str
+) -> dict[str, Outcome]:
+    """Return what has become of the charts of a run by name, to be kept up to date: nothing as yet.
+
+    It is what is reported where the run is interrupted and hangs: then what is under way counts as not ``done``.
+    """
+    why = SkippedError(f"not {done}: {INTERRUPTED}")
+    so_far: dict[str, Outcome] = {one.metadata.name: failure(one, why) for one in surveyed}
+    writes = done == "published"
+
+    def landed() -> list[document.Chart]:
+        outcomes = [
+            one.skipped(why.message) if _is_under_way(one) and writes else one for one in so_far.values()
+        ]
+        return [_entry(one, wrote=done != "planned") for one in (*broken, *outcomes)]
+
+    run.landed(landed)
+    return so_far
+
+
+def _is_under_way(outcome: Outcome) -> TypeGuard[Plan]:
+    return isinstance(outcome, Plan) and outcome.going and not outcome.done
+
+
+def _check(outcome: Outcome, so_far: dict[str, Outcome], run: Run, workers: Workers) -> Outcome:
+    if isinstance(outcome, Failure):
+        so_far[outcome.name] = outcome
+        return outcome
+    if run.stopping.is_set():
+        return so_far[outcome.artifact.name]
+    found = [finding for finding in outcome.findings if finding.state not in {State.FAILED, State.UNKNOWN}]
+    errors = workers.gather(
+        [partial(protocol.verify_destination, outcome.artifact, finding) for finding in found]
+    )
+    for finding, error in zip(found, errors, strict=True):
+        outcome = outcome if error is None else outcome.failed(finding.site, error)
+    so_far[outcome.artifact.name] = outcome
+    return outcome
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Bumped:
+    """The decision for one chart, and the files that change with it: new bytes by path below the chart's folder.
+
+    ``dependencies`` are the names of the charts of the run that it embeds.
+    """
+
+    name: str
+    path: str
+    version: str
+    decision: VersionDecision
+    dependencies: tuple[str, ...] = ()
+    files: Mapping[str, bytes] = field(default_factory=dict)
+
+
+def bump(sources: Iterable[ChartSource], run: Run) -> tuple[list[Bumped], list[PublishError]]:
+    """Decide every version, dependencies first, and say what would change in the tree; nothing is written."""
+    surveyed, broken = survey(sources, run.dependencies)
+    errors = [failure.error for failure in broken]
+    found: list[Bumped] = []
+    with Workers(run.jobs) as workers:
+        decisions = decide_versions(surveyed, run, workers)
+    for one in surveyed:
+        try:
+            decision = decisions.of(one.metadata.name)
+            if decision is not None:
+                found.append(_bumped(one, decision, decisions.moved(one)))
+        except PublishError as error:
+            errors.append(failure(one, error).error)
+    return found, errors
+
+
+def _bumped(one: ChartNode, decision: VersionDecision, moved: Mapping[str, str]) -> Bumped:
+    from oci_chart_publish.bump.stamp import stamped_files  # noqa: PLC0415
+
+    changes = decision.stamped or bool(moved)
+    return Bumped(
+        name=one.metadata.name,
+        path=one.source.path,
+        version=one.metadata.version,
+        decision=decision,
+        dependencies=one.dependencies,
+        files=stamped_files(one.source.tree, decision.version, moved) if changes else {},
+    )
+
+
+Prepare = Callable[[ChartNode, "Decisions", "BuiltCharts", Run, Workers], Outcome]
+
+
+def _each_in_order(
+    prepare: Prepare,
+    surveyed: Sequence[ChartNode],
+    so_far: dict[str, Outcome],
+    run: Run,
+    workers: Workers,
+) -> list[Outcome]:
+    """Decide every version, then prepare every chart, those that others embed before them.
+
+    Once the run is to stop, no other chart is begun: it stays what it is in ``so_far``.
+    """
+    decisions = Decisions() if run.stopping.is_set() else decide_versions(surveyed, run, workers)
+    shelf = BuiltCharts(surveyed=tuple(surveyed), run=run)
+    by_name = {one.metadata.name: one for one in surveyed}
+
+    def prepare_one(name: str) -> Outcome:
+        if not run.stopping.is_set():
+            so_far[name] = prepare(by_name[name], decisions, shelf, run, workers)
+        shelf.put(by_name[name].source.path, so_far[name])
+        return so_far[name]
+
+    graph = {name: one.dependencies for name, one in by_name.items()}
+    return list(workers.in_order(graph, prepare_one).values())
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class _Promise:
+    """Holds the plans of a run against what was promised; where one breaks it, none is carried out.
+
+    ``broken`` are the charts that break it, by name, as they are found.
+    """
+
+    check: Callable[[Plan], None]
+    broken: list[str] = field(default_factory=list)
+
+    def held(self, one: ChartNode, outcome: Outcome) -> Outcome:
+        """Return the plan, or that it is not what was promised; it goes out to nobody before all have been here."""
+        if isinstance(outcome, Plan) and outcome.going:
+            try:
+                self.check(outcome)
+            except PublishError as error:
+                self.broken.append(outcome.artifact.name)
+                return failure(one, error)
+        return outcome
+
+    def all_or_none(self, outcomes: list[Outcome]) -> list[Outcome]:
+        """Return what is to be carried out once all have been held against the promise."""
+        if not self.broken:
+            return outcomes
+        why = f"not published, because not all is as planned: {', '.join(sorted(self.broken))}"
+        return [one.skipped(why) if isinstance(one, Plan) and one.going else one for one in outcomes]
+
+
+def _prepare_as_promised(
+    promise: _Promise, one: ChartNode, decisions: Decisions, shelf: BuiltCharts, run: Run, workers: Workers
+) -> Outcome:
+    return promise.held(one, prepare(one, decisions, shelf, run, workers))
+
+
+def _prepare_and_upload(
+    promise: _Promise, one: ChartNode, decisions: Decisions, shelf: BuiltCharts, run: Run, workers: Workers
+) -> Outcome:
+    outcome = _prepare_as_promised(promise, one, decisions, shelf, run, workers)
+    if isinstance(outcome, Failure) or promise.broken or run.stopping.is_set():
+        return outcome
+    if outcome.going:
+        try:
+            check_remembered(outcome.artifact, run.layout)
+        except PublishError as error:
+            return failure(one, error)
+    return protocol.upload(outcome, run.layout, workers.gather)
+
+
+def _put_manifest(plan: Plan, run: Run, workers: Workers) -> Plan:
+    if run.stopping.is_set() and plan.going:
+        return plan.skipped(f"not published: {INTERRUPTED}")
+    return protocol.put_manifest(plan, workers.gather)
+
+
+def _entries(
+    outcomes: Iterable[Outcome], run: Run, workers: Workers, *, wrote: bool
+) -> tuple[document.Chart, ...]:
+    found = list(outcomes)
+    entries = workers.each(partial(_entry, wrote=wrote), found)
+    run.landed(lambda: entries)
+    if run.details and not run.stopping.is_set():
+        from oci_chart_publish.run.details import detailed  # noqa: PLC0415  (start-up: only where details are read)
+
+        entries = detailed(entries, found, run, workers)
+    return tuple(entries)
+
+
+def _entry(outcome: Outcome, *, wrote: bool) -> document.Chart:
+    if isinstance(outcome, Failure):
+        return compose.failed(outcome)
+    return compose.pushed(protocol.result(outcome, wrote=wrote))

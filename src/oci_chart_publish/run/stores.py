@@ -1,0 +1,161 @@
+"""The stores of a session, opened once however its settings are narrowed: the layout, its memo, the registries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import chain
+from pathlib import Path
+
+from oci_chart_publish.errors import ConfigError
+from oci_chart_publish.http.credentials import Credential, Credentials, discover
+from oci_chart_publish.http.tls import Trust
+from oci_chart_publish.layout.layout import ImageLayout
+from oci_chart_publish.layout.memo import Memo
+from oci_chart_publish.oci.reference import SCHEME, Repository
+from oci_chart_publish.registry.connect import Registries, RegistryOptions
+from oci_chart_publish.settings import Settings
+from oci_chart_publish.singleflight import locked_cached_property
+
+GHCR = "ghcr.io"
+_EVERYWHERE = frozenset({"*", "true"})
+
+
+def connect(
+    settings: Settings,
+    environment: Mapping[str, str],
+    *,
+    say: Callable[[str], None],
+    secret: Callable[[str], None],
+) -> Registries:
+    """Return the registries of a run. ``say`` is told of waits, ``secret`` of every secret that arises."""
+    own = hosts((*everywhere(settings), *filter(None, [settings.preview])))
+    asked = frozenset(settings.plain_http)
+    all_plain = not asked.isdisjoint(_EVERYWHERE)
+    options = RegistryOptions(
+        jobs=settings.jobs,
+        # Asked for in general, it covers the registries of this run by name, credentials included.
+        plain_http=(asked - _EVERYWHERE) | (own if all_plain else frozenset()),
+        plain_http_everywhere=all_plain,
+        trust=Trust(
+            ca_files=dict.fromkeys(own, Path(settings.ca_file)) if settings.ca_file else {},
+            insecure=frozenset(settings.insecure),
+            environment=environment,
+        ),
+        on_wait=say,
+        on_secret=secret,
+    )
+    return Registries(credentials(settings, environment), options)
+
+
+def hosts(registries: Sequence[str]) -> frozenset[str]:
+    """Return the hosts (``host[:port]``) of some registries."""
+    return frozenset(Repository.parse(registry).registry for registry in registries)
+
+
+def credentials(settings: Settings, environment: Mapping[str, str]) -> Credentials:
+    """Return where credentials are looked for: settings, the files of Helm, containers and Docker, the job's token.
+
+    A login to ghcr.io that somebody made is meant; the token is there in every job.
+    """
+    token = {}
+    if settings.github_token and environment.get("GITHUB_ACTOR"):
+        token[GHCR] = Credential(username=environment["GITHUB_ACTOR"], password=settings.github_token)
+    found = discover(environment, document=settings.registry_auth, fallback=token)
+    if not settings.password:
+        return found
+    host = _the_one_without(settings.registries, found)
+    own = {host: Credential(username=settings.username, password=settings.password)}
+    return discover(environment, explicit=own, document=settings.registry_auth, fallback=token)
+
+
+def _the_one_without(registries: Sequence[str], found: Credentials) -> str:
+    """Return the one registry that username and password can be for."""
+    repositories = [Repository.parse(registry) for registry in registries]
+    hosts = dict.fromkeys(repository.registry for repository in repositories)
+    bare = [host for host in hosts if not any(r.registry == host and found.find(r) for r in repositories)]
+    if len(hosts) == 1:
+        return next(iter(hosts))
+    if len(bare) == 1:
+        return bare[0]
+    raise ConfigError(
+        "username and password: it is not clear which registry they are for: "
+        + (
+            ", ".join(bare) + " have no other credential"
+            if bare
+            else "every registry has credentials already"
+        ),
+        hint="give the credentials of each registry in registry-auth, a Docker config.json document",
+    )
+
+
+def everywhere(settings: Settings) -> tuple[str, ...]:
+    """Return the registries that charts go to, those of single charts included."""
+    own = (one.registries or () for one in settings.chart_settings.values())
+    return tuple(chain(settings.registries, *own))
+
+
+def keep_apart(settings: Settings) -> None:
+    """Raise ConfigError where previews would lie among releases, for whoever asks there for the newest version."""
+    releases = {_place(registry) for registry in everywhere(settings)}
+    if settings.preview and _place(settings.preview) in releases:
+        raise ConfigError(
+            f"preview: {settings.preview} is where releases go",
+            hint=f"name a repository for previews alone, for example {_place(settings.preview)}-previews",
+        )
+
+
+def _place(registry: str) -> str:
+    return registry.removeprefix(SCHEME).rstrip("/")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Stores:
+    """Where artifacts are. ``say`` is told of waits, ``on_secret`` of every secret that arises."""
+
+    settings: Settings
+    environment: Mapping[str, str]
+    say: Callable[[str], None]
+    on_secret: Callable[[str], None]
+
+    @property
+    def layout_path(self) -> Path:
+        """Where the cache is: the setting, ``$OCI_CHART_CACHE``, or the platform's user cache directory."""
+        named = self.settings.layout or self.environment.get("OCI_CHART_CACHE", "")
+        if named:
+            return Path(named)
+        from platformdirs import user_cache_path  # noqa: PLC0415  (only where nothing says otherwise)
+
+        return user_cache_path("oci-chart-publish", appauthor=False) / "layout"
+
+    @locked_cached_property
+    def layout(self) -> ImageLayout:
+        """The cache, made where there is none."""
+        path = self.layout_path
+        try:
+            return ImageLayout.create(path)
+        except OSError as error:
+            raise ConfigError(
+                f"cannot use {path} as the image layout: {error.strerror or error}",
+                hint="name a folder that can be written with --layout or $OCI_CHART_CACHE",
+            ) from error
+
+    @locked_cached_property
+    def memo(self) -> Memo:
+        """What is remembered beside the cache."""
+        return Memo(self.layout.root / "memo")
+
+    @locked_cached_property
+    def registries(self) -> Registries:
+        """The connections of this run."""
+        return connect(self.settings, self.environment, say=self.say, secret=self.on_secret)
+
+    @property
+    def credentials(self) -> Credentials:
+        """Where credentials for registries are looked for."""
+        return credentials(self.settings, self.environment)
+
+    def close(self) -> None:
+        """End the connections, where there are any."""
+        if "registries" in self.__dict__:
+            self.registries.close()

@@ -1,0 +1,1 @@
+"""YAML as events: values with their lines, and edits in place."""

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from typing import Literal
+
+from tests.fakes.github import FakeGitHub
+
+from oci_chart_publish.github import GitHub
+from oci_chart_publish.github.api import Clock, Options
+from oci_chart_publish.github.event import Event
+from oci_chart_publish.notify.chart_releases import Releaser
+from oci_chart_publish.report import document
+
+
+def released(github: FakeGitHub, kind: Literal["release", "tag"]) -> document.Report:
+    """Release four charts that were published."""
+    charts = tuple(
+        document.Chart(name=name, path=f"charts/{name}", version="1.0.0", status="published")
+        for name in "abcd"
+    )
+    report = document.Report(
+        command="publish", dry_run=False, conclusion="success", exit_code=0, charts=charts, revision="1" * 40
+    )
+    options = Options(token="t0ken", api_url=github.api_url, between_writes=0)
+    with GitHub("acme/charts", options, clock=Clock(sleep=lambda _: None)) as host:
+        return Releaser(
+            github=host,
+            event=Event(),
+            kind=kind,
+            backfill=False,
+            latest=False,
+            dry_run=False,
+            blob=lambda *_: b"",
+            tag_name=lambda chart: f"{chart.name}-{chart.version}",
+            versions=lambda *_: (),
+            subjects=lambda _: (),
+            begun=lambda _: False,
+        ).releases(report)
+
+
+def test_code_host_that_does_not_answer_is_asked_for_two_charts_and_no_more(github: FakeGitHub) -> None:
+    github.fail("GET", "/git/ref/tags/", 502, times=100)
+    done = released(github, "tag")
+    assert done.exit_code == 7
+    first, rest = done.notes
+    assert "/git/ref/tags/a-1.0.0: 502 Server Error" in first
+    assert rest.startswith("3 charts are published and not tagged, b-1.0.0, c-1.0.0, d-1.0.0: GET ")
+    assert rest.endswith("Then re-run this job: another attempt makes what is missing")
+    assert len(github.sent("GET", "/git/ref/tags/c")) == 0
+
+
+def test_repository_that_the_token_does_not_see_is_asked_for_two_charts_and_no_more(
+    github: FakeGitHub,
+) -> None:
+    github.fail("GET", "/releases", 404, message="Not Found", times=100)
+    done = released(github, "release")
+    assert (done.exit_code, len(done.notes), len(github.requests)) == (7, 2, 2)
+    assert done.notes[1].startswith(
+        "3 charts are published and not released, b-1.0.0, c-1.0.0, d-1.0.0: GET "
+    )
