@@ -68,9 +68,9 @@ def test_architecture_has_every_module_at_its_floor() -> None:
     assert found == FLOORS
 
 
-def test_the_modules_of_flow_and_session_are_on_the_page_of_the_architecture() -> None:
+def test_the_modules_of_run_are_on_the_page_of_the_architecture() -> None:
     page = (ROOT / "docs" / "architecture.md").read_text()
-    named = set(re.findall(r"`((?:flow|session)/\w+)\.py`", page))
+    named = set(re.findall(r"`(run/\w+)\.py`", page))
     assert named == {f"{folder}/{name}" for folder in WITHIN for name in WITHIN[folder] if name != "__init__"}
 
 

@@ -11,9 +11,10 @@ chart never hides the rest.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Literal
+
+import msgspec
 
 from oci_chart_publish.chart.constraint import Constraint
 from oci_chart_publish.chart.metadata import ChartMetadata
@@ -26,8 +27,7 @@ from oci_chart_publish.oci.manifest import Manifest
 BumpLevel = Literal["none", "major", "minor", "patch", "explicit"]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class VersionDecision:
+class VersionDecision(msgspec.Struct, frozen=True, kw_only=True):
     """The version of a chart in this run.
 
     ``previous`` is the base; ``stamped`` tells that Chart.yaml says something else and has to be stamped; ``held`` that
@@ -44,8 +44,7 @@ class VersionDecision:
     warning: str = ""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Need:
+class Need(msgspec.Struct, frozen=True, kw_only=True):
     """A declared dependency that is missing in a chart's ``charts/``.
 
     ``version`` is exact where ``locked``, else a constraint. ``repository`` is the URL with aliases replaced.
@@ -69,8 +68,7 @@ class Need:
         return found == wanted and found.build == wanted.build
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ChartArtifact:
+class ChartArtifact(msgspec.Struct, frozen=True, kw_only=True):
     """A chart built into the layout: its manifest, config and layer are stored there.
 
     ``path`` is the chart's folder relative to the repository root ("" for the root itself); ``dependencies``
@@ -86,7 +84,7 @@ class ChartArtifact:
     config: Descriptor
     layer: Descriptor
     warnings: tuple[str, ...] = ()
-    warning_lines: Mapping[str, int] = field(default_factory=dict)
+    warning_lines: Mapping[str, int] = msgspec.field(default_factory=dict)
     dependencies: tuple[str, ...] = ()
     decision: VersionDecision | None = None
     remembered: str = ""
@@ -108,8 +106,7 @@ class ChartArtifact:
         return self.manifest.descriptor.digest
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Failure:
+class Failure(msgspec.Struct, frozen=True, kw_only=True):
     """A chart that could not go on: its folder, its name and version where known, and why."""
 
     path: str
@@ -133,8 +130,7 @@ class TargetStatus(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TargetResult:
+class TargetResult(msgspec.Struct, frozen=True, kw_only=True):
     """One chart at one registry ("" for the layout): where, what it holds there now, and what was done."""
 
     registry: str
@@ -144,8 +140,7 @@ class TargetResult:
     error: PublishError | None = None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PushResult:
+class PushResult(msgspec.Struct, frozen=True, kw_only=True):
     """One chart at all its registries. ``published`` is the manifest that the registries hold, where they agree.
 
     ``ignored`` are files in which that differs from this tree, and whose change needs no new version.
@@ -155,5 +150,5 @@ class PushResult:
     targets: tuple[TargetResult, ...] = ()
     published: Manifest | None = None
     error: PublishError | None = None
-    warnings: tuple[str, ...] = field(default=())
+    warnings: tuple[str, ...] = ()
     ignored: tuple[str, ...] = ()

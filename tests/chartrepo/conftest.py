@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import pytest
 from tests.fakes.chartrepo import ChartRepo
+from tests.fakes.clients import authority, registries, serve, trusting
 
 from oci_chart_publish.chartrepo.fetch import Fetcher
 from oci_chart_publish.http.credentials import Credential, Credentials, ExplicitCredentials
@@ -17,6 +18,8 @@ from oci_chart_publish.layout.memo import Memo
 from oci_chart_publish.oci.reference import Repository
 from oci_chart_publish.registry.client import RegistryRepository
 from oci_chart_publish.registry.connect import PULL, Registries, RegistryOptions
+
+__all__ = ("MakeFetcher", "authority", "chart_repo", "fetcher", "registries", "serve", "trusting")
 
 
 class MakeFetcher(Protocol):
@@ -75,5 +78,5 @@ def fetcher(tmp_path: Path) -> Iterator[MakeFetcher]:
         )
 
     yield make
-    for registries in made:
-        registries.close()
+    for opened in made:
+        opened.close()

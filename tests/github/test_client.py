@@ -362,7 +362,7 @@ def test_a_certificate_that_nobody_signed_is_refused(watch: Watch) -> None:
 def test_pygithub_is_not_imported_before_the_first_request() -> None:
     code = (
         "import sys\n"
-        "from oci_chart_publish.forge.github import GitHub\n"
+        "from oci_chart_publish.github import GitHub\n"
         "from oci_chart_publish.github.api import Options\n"
         "GitHub('acme/charts', Options(token='t')).close()\n"
         "print({'github', 'requests'} & set(sys.modules))\n"

@@ -1,9 +1,9 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 import pytest
+from msgspec.structs import replace
 from tests.fakes.github import Asset, FakeGitHub, Release, Token
 
 from oci_chart_publish.errors import ForgeError, ReadOnlyError

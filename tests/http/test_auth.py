@@ -9,10 +9,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from tests.fakes.clients import ALICE, USERS, Client
 from tests.fakes.registry import FakeRegistry, Quirks
 from tests.fakes.wire import Reply, Seen, WireServer, json_reply, refusal
 from tests.registry.artifacts import chart
-from tests.registry.conftest import ALICE, USERS, Client
 
 from oci_chart_publish.errors import AuthError, RegistryError
 from oci_chart_publish.http.credentials import Credential

@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from tests.fakes.clients import quick
 from tests.fakes.registry import FakeRegistry, Quirks
 from tests.push.places import Place, Start
-from tests.registry.conftest import quick
 
 from oci_chart_publish.http.credentials import Credentials
 from oci_chart_publish.layout.layout import ImageLayout

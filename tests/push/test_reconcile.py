@@ -1,9 +1,9 @@
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 from tests.fakes.registry import FakeRegistry
 from tests.fakes.wire import Reply, refusal
 from tests.push.packed import WEB, archive, built, stored

@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 from tests.fakes.wire import Reply, refusal
 from tests.push.packed import WEB, built
 from tests.push.places import OTHER, Start, carried_out, one_by_one, planned, statuses

@@ -3,9 +3,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from tests.fakes.clients import ALICE
 from tests.fakes.registry import FakeRegistry
 from tests.fakes.wire import Reply, Seen, WireServer, json_reply, refusal
-from tests.registry.conftest import ALICE
 
 from oci_chart_publish.errors import RegistryError
 from oci_chart_publish.oci.reference import Repository

@@ -8,10 +8,10 @@ import json
 from collections.abc import Callable
 
 import pytest
+from tests.fakes.clients import Client
 from tests.fakes.registry import FakeRegistry, Quirks
 from tests.fakes.wire import Reply, Seen, WireServer, refusal
 from tests.registry.artifacts import OCI_MANIFEST, chart
-from tests.registry.conftest import Client
 
 from oci_chart_publish.errors import (
     AuthError,

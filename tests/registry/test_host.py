@@ -14,10 +14,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from tests.fakes.clients import ALICE, USERS, Client, quick
 from tests.fakes.registry import FakeRegistry, Quirks
 from tests.fakes.wire import Reply, Seen, WireServer, refusal
 from tests.registry.artifacts import chart
-from tests.registry.conftest import ALICE, USERS, Client, quick
 
 from oci_chart_publish.errors import AuthError, RegistryError
 from oci_chart_publish.http.answer import ConnectionFailed

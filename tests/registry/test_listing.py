@@ -3,10 +3,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from tests.fakes.clients import Client
 from tests.fakes.registry import FakeRegistry, Quirks
 from tests.fakes.wire import Reply, Seen, WireServer, json_reply, refusal
 from tests.registry.artifacts import chart
-from tests.registry.conftest import Client
 
 from oci_chart_publish.errors import AuthError, RegistryError
 

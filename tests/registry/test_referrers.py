@@ -7,10 +7,10 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from tests.fakes.clients import Client
 from tests.fakes.registry import FakeRegistry, Quirks
 from tests.fakes.wire import Reply, WireServer, refusal
 from tests.registry.artifacts import chart, referrer
-from tests.registry.conftest import Client
 
 from oci_chart_publish.errors import VerificationError
 from oci_chart_publish.oci.descriptor import Descriptor

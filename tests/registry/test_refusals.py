@@ -6,9 +6,9 @@ import json
 from collections.abc import Callable
 
 import pytest
+from tests.fakes.clients import Client
 from tests.fakes.wire import WireServer, refusal
 from tests.registry.artifacts import chart
-from tests.registry.conftest import Client
 
 from oci_chart_publish.errors import AuthError, NotFoundError, RegistryError
 from oci_chart_publish.http.answer import Answer, Headers

@@ -6,14 +6,14 @@ import logging
 import resource
 import ssl
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
+from tests.fakes.clients import ALICE, USERS, Client
 from tests.fakes.registry import FakeRegistry, Quirks
 from tests.fakes.wire import Reply, WireServer, refusal
 from tests.registry.artifacts import chart
-from tests.registry.conftest import ALICE, USERS, Client
 
 from oci_chart_publish.errors import AuthError, PublishError, RegistryError, VerificationError
 from oci_chart_publish.http.answer import Answer, Headers

@@ -10,9 +10,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from tests.fakes.clients import ALICE, USERS, Client
 from tests.fakes.registry import FakeRegistry, Quirks
 from tests.fakes.wire import Reply, Seen, WireServer, refusal
-from tests.registry.conftest import ALICE, USERS, Client
 
 from oci_chart_publish.errors import RegistryError
 from oci_chart_publish.http.answer import ConnectionFailed

@@ -10,10 +10,11 @@ import os
 import shlex
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from functools import partial
 from itertools import count
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from oci_chart_publish.cli.main import collected, show, show_several
 from oci_chart_publish.cli.main import run as run_command

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
+
+import msgspec
 
 from oci_chart_publish.build.dependencies import key_of, vendored_otherwise
 from oci_chart_publish.chart import go_json as gojson
@@ -24,8 +25,7 @@ from oci_chart_publish.oci.store import Source, Target
 from oci_chart_publish.tree.tree import Tree
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Artifact:
+class Artifact(msgspec.Struct, frozen=True, kw_only=True):
     """A manifest with the bytes of its blobs."""
 
     manifest: Manifest
@@ -69,8 +69,7 @@ class Memo(Protocol):
         """Remember a JSON value under the key."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ArtifactOptions:
+class ArtifactOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What of the artifact does not come from the chart's files.
 
     ``source`` is the repository's URL; ``created`` (RFC 3339) and ``revision`` (commit) are empty unless asked for;

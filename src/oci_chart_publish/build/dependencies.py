@@ -5,9 +5,11 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
+
+import msgspec
+from msgspec.structs import replace
 
 from oci_chart_publish.chart.chart import Chart
 from oci_chart_publish.chart.constraint import Constraint
@@ -46,8 +48,7 @@ FILE = "file://"
 _ALIASES = ("@", "alias:")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Surroundings:
+class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     """What is known around a chart: charts of this repository by folder (name and version), and which URLs mean it."""
 
     folders: Mapping[str, tuple[str, str]]

@@ -5,7 +5,9 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from oci_chart_publish.chart.metadata import CHART_FILE, chart_file, decode_metadata
 from oci_chart_publish.errors import ChartError
@@ -54,8 +56,7 @@ def _reverted(commit: Commit, commits: Sequence[Commit], brought: Brought) -> li
     ]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ChartCommits:
+class ChartCommits(msgspec.Struct, frozen=True, kw_only=True):
     """Commits that changed a chart since a release, newest first.
 
     ``own`` are those (by sha) that changed files of the chart itself, not only of what it embeds; ``since`` is the

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 from oci_chart_publish.chart.version import is_strict
 from oci_chart_publish.errors import ConfigError
@@ -31,8 +32,7 @@ _SQUASHED = re.compile(r"^(?:[ \t]*[*-][ \t]+|    )(?=\S)(.*)$", re.MULTILINE)
 TYPES: dict[str, Level] = {"feat": "minor", "fix": "patch"}
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Rules:
+class Rules(msgspec.Struct, frozen=True, kw_only=True):
     """How commits become levels.
 
     ``patterns`` are tried first, in order, over the subject; a breaking change is major whatever they say.
@@ -74,8 +74,7 @@ class Rules:
         )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class CommitIntent:
+class CommitIntent(msgspec.Struct, frozen=True, kw_only=True):
     """What one commit asks for, and the subject that says so; ``release_as`` is a version it names outright.
 
     ``because`` is what decided the level where the subject did not, ``label`` the label that did. ``not_read`` is a

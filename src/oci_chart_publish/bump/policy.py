@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Literal
+
+import msgspec
+from msgspec.structs import replace
 
 from oci_chart_publish.bump.conventional import CommitIntent, Level, Rules, highest, meaning
 from oci_chart_publish.chart.version import ChartVersion, is_strict
@@ -67,8 +69,7 @@ def unlabelled(_: Sequence[str]) -> Mapping[str, Sequence[str]]:
     return {}
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Change:
+class Change(msgspec.Struct, frozen=True, kw_only=True):
     """A commit that counts for a chart; with ``own`` off it changed only files of charts that it embeds."""
 
     message: str
@@ -76,8 +77,7 @@ class Change:
     own: bool = True
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class History:
+class History(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of a chart's releases, previews left out.
 
     ``base`` is the highest release reachable from HEAD by its own tag; ``counted`` are the versions that count: by

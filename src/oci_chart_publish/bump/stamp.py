@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from oci_chart_publish.chart.constraint import Constraint
 from oci_chart_publish.chart.lock import Lock, decode_lock, lock_digest, lock_digest_helm2

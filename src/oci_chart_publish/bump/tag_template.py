@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import partial
 from itertools import islice, takewhile
+
+import msgspec
 
 from oci_chart_publish.chart.version import ChartVersion, is_strict
 from oci_chart_publish.errors import ConfigError
@@ -24,12 +25,20 @@ _EXAMPLE = "for example {name}-{version}"
 _ILLEGAL = re.compile(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//|^[/-]|[/.]$|(?:^|/)\.|\.lock(?:/|$)")
 
 
-@dataclass(frozen=True, slots=True)
-class TagTemplate:
+class TagTemplate(msgspec.Struct, frozen=True, eq=False):
     """A template such as ``{name}-{version}``; made by ``parse``. ``origin`` is the setting that it comes from."""
 
     text: str
-    origin: str = field(default=SETTING, compare=False)
+    origin: str = SETTING
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, TagTemplate) and self.text == other.text  # wherever it comes from
+
+    def __ne__(self, other: object) -> bool:
+        return not self == other  # noqa: SIM201  (a Struct's own compares identities)
+
+    def __hash__(self) -> int:
+        return hash(self.text)
 
     @classmethod
     def parse(cls, text: str, *, several: bool = True, origin: str = SETTING) -> TagTemplate:

@@ -7,7 +7,8 @@ strangers (``v1.2``, ``8-alpine``, ``7.4.*``, dates), so they are compared by th
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 from oci_chart_publish.bump.conventional import Level
 from oci_chart_publish.chart.metadata import ChartMetadata
@@ -19,8 +20,7 @@ _NUMBERS = re.compile(
 )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Upgrade:
+class Upgrade(msgspec.Struct, frozen=True, kw_only=True):
     """The level that is declared; ``reason`` names what decides it where it is above a patch: "appVersion 1 -> 2"."""
 
     level: Level = "patch"

@@ -7,22 +7,24 @@ without a tag stands for the only chart of that repository.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import PurePath
 
-from oci_chart_publish.cache.verbs import Row
+import msgspec
+
 from oci_chart_publish.chart.layer import CHART_LAYERS, HELM_CONFIG
 from oci_chart_publish.errors import ChartError, ConfigError, NotFoundError, VerificationError
 from oci_chart_publish.layout.layout import ImageLayout
 from oci_chart_publish.oci.descriptor import Descriptor
+from oci_chart_publish.oci.digest import Digest
 from oci_chart_publish.oci.manifest import Manifest
 from oci_chart_publish.oci.reference import SCHEME, Repository, check_tag
+from oci_chart_publish.report.text import plain, size
 
 _SHOWN = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Name:
+class Name(msgspec.Struct, frozen=True):
     """A repository, with or without a registry, and a tag, which is empty where the text has none."""
 
     repository: str
@@ -79,8 +81,7 @@ def _is_host(text: str) -> bool:
     return "." in text or ":" in text or text.lower() == "localhost"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class CachedChart:
+class CachedChart(msgspec.Struct, frozen=True, kw_only=True):
     """A chart in the cache: its name there, its manifest, and the layer that holds its files."""
 
     name: Name
@@ -203,3 +204,82 @@ def folder_name(chart: CachedChart) -> str:
     ):
         raise ChartError(f"{chart.name}: its name {name!r} cannot be that of a folder")
     return name
+
+
+_HEADER = ("REF", "NAME", "VERSION", "DIGEST", "SIZE", "CREATED")
+_WIDEST = 60
+_UNKNOWN = "-"
+
+_MINUTE = 60
+_HOUR = 60 * _MINUTE
+
+
+class Row(msgspec.Struct, frozen=True, kw_only=True):
+    """A name in the cache; ``size`` is the layer's (bytes), ``created`` its time (epoch), None where unknown."""
+
+    reference: str
+    digest: Digest
+    name: str = ""
+    version: str = ""
+    size: int | None = None
+    created: float | None = None
+
+
+def block(row: Row) -> Iterator[str]:
+    """Yield the five lines that say what a name stands for; the digest is the manifest's, without ``sha256:``."""
+    yield f"ref:     {plain(row.reference)}"
+    yield f"digest:  {row.digest.hex}"
+    yield f"size:    {size(row.size)}"
+    yield f"name:    {plain(row.name)}"
+    yield f"version: {plain(row.version)}"
+
+
+def table(rows: Sequence[Row], *, now: float) -> Iterator[str]:
+    """Yield the lines of the table, sorted by reference; ``now`` is what ages are counted from."""
+    cells = [_HEADER, *(_cells(row, now) for row in sorted(rows, key=lambda row: row.reference))]
+    widths = [min(_WIDEST, max(map(len, column))) for column in zip(*cells, strict=True)]
+    for line in cells:
+        yield "\t".join(_fitted(cell, width) for cell, width in zip(line, widths, strict=True))
+
+
+def _cells(row: Row, now: float) -> tuple[str, ...]:
+    return (
+        plain(row.reference),
+        plain(row.name) or _UNKNOWN,
+        plain(row.version) or _UNKNOWN,
+        row.digest.hex[:7],
+        size(row.size) or _UNKNOWN,
+        _UNKNOWN if row.created is None else age(now - row.created),
+    )
+
+
+def _fitted(cell: str, width: int) -> str:
+    return cell.ljust(width) if len(cell) <= width else cell[: width - 3] + "..."
+
+
+def age(seconds: float) -> str:
+    """Return a duration as Docker's ``units.HumanDuration`` does."""
+    whole, minutes, hours = int(seconds), int(seconds / _MINUTE), int(seconds / _HOUR + 0.5)
+    if whole < 1:
+        return "Less than a second"
+    if whole == 1:
+        return "1 second"
+    if whole < _MINUTE:
+        return f"{whole} seconds"
+    if minutes == 1:
+        return "About a minute"
+    if minutes < 60:
+        return f"{minutes} minutes"
+    return "About an hour" if hours == 1 else _long(hours, int(seconds / _HOUR))
+
+
+def _long(rounded: int, whole: int) -> str:
+    for below, unit, length in (
+        (48, "hours", 1),
+        (24 * 14, "days", 24),
+        (24 * 60, "weeks", 24 * 7),
+        (24 * 730, "months", 24 * 30),
+    ):
+        if rounded < below:
+            return f"{rounded // length} {unit}"
+    return f"{whole // 24 // 365} years"

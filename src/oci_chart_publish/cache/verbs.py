@@ -1,22 +1,25 @@
 """The verbs of the cache, ``save list push pull export remove gc``, as functions over stores.
 
 Each one yields the lines that ``helm chart`` of Helm 3.0 to 3.6 printed, as soon as they are true, and raises where
-that failed; ``printed`` holds the wording. Saving, pushing and pulling are one copy from a store to a store.
+that failed; ``cached_charts`` holds the wording. Saving, pushing and pulling are one copy from a store to a store.
 """
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from oci_chart_publish.cache.cached_charts import (
     CachedChart,
     Name,
+    Row,
+    block,
     find,
     find_name,
     folder_name,
@@ -24,105 +27,25 @@ from oci_chart_publish.cache.cached_charts import (
     layer_of,
     manifest_of,
     read,
+    table,
 )
 from oci_chart_publish.errors import ChartError, ConfigError, ConflictError, NotFoundError, PublishError
 from oci_chart_publish.layout.layout import HOUR, ImageLayout
 from oci_chart_publish.oci.digest import Digest
 from oci_chart_publish.oci.reference import SCHEME, Repository, TagReference, parse_reference
 from oci_chart_publish.oci.store import Target, copy
-from oci_chart_publish.report.text import plain, size
+from oci_chart_publish.report.text import size
 
 if TYPE_CHECKING:  # most verbs only move bytes: what reads charts is imported where it is used
     from oci_chart_publish.build.build import Artifact, ArtifactOptions
     from oci_chart_publish.chart.chart import Chart
 
 
-_HEADER = ("REF", "NAME", "VERSION", "DIGEST", "SIZE", "CREATED")
-_WIDEST = 60
-_UNKNOWN = "-"
-
-_MINUTE = 60
-_HOUR = 60 * _MINUTE
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Row:
-    """A name in the cache; ``size`` is the layer's (bytes), ``created`` its time (epoch), None where unknown."""
-
-    reference: str
-    digest: Digest
-    name: str = ""
-    version: str = ""
-    size: int | None = None
-    created: float | None = None
-
-
-def block(row: Row) -> Iterator[str]:
-    """Yield the five lines that say what a name stands for; the digest is the manifest's, without ``sha256:``."""
-    yield f"ref:     {plain(row.reference)}"
-    yield f"digest:  {row.digest.hex}"
-    yield f"size:    {size(row.size)}"
-    yield f"name:    {plain(row.name)}"
-    yield f"version: {plain(row.version)}"
-
-
-def table(rows: Sequence[Row], *, now: float) -> Iterator[str]:
-    """Yield the lines of the table, sorted by reference; ``now`` is what ages are counted from."""
-    cells = [_HEADER, *(_cells(row, now) for row in sorted(rows, key=lambda row: row.reference))]
-    widths = [min(_WIDEST, max(map(len, column))) for column in zip(*cells, strict=True)]
-    for line in cells:
-        yield "\t".join(_fitted(cell, width) for cell, width in zip(line, widths, strict=True))
-
-
-def _cells(row: Row, now: float) -> tuple[str, ...]:
-    return (
-        plain(row.reference),
-        plain(row.name) or _UNKNOWN,
-        plain(row.version) or _UNKNOWN,
-        row.digest.hex[:7],
-        size(row.size) or _UNKNOWN,
-        _UNKNOWN if row.created is None else age(now - row.created),
-    )
-
-
-def _fitted(cell: str, width: int) -> str:
-    return cell.ljust(width) if len(cell) <= width else cell[: width - 3] + "..."
-
-
-def age(seconds: float) -> str:
-    """Return a duration as Docker's ``units.HumanDuration`` does."""
-    whole, minutes, hours = int(seconds), int(seconds / _MINUTE), int(seconds / _HOUR + 0.5)
-    if whole < 1:
-        return "Less than a second"
-    if whole == 1:
-        return "1 second"
-    if whole < _MINUTE:
-        return f"{whole} seconds"
-    if minutes == 1:
-        return "About a minute"
-    if minutes < 60:
-        return f"{minutes} minutes"
-    return "About an hour" if hours == 1 else _long(hours, int(seconds / _HOUR))
-
-
-def _long(rounded: int, whole: int) -> str:
-    for below, unit, length in (
-        (48, "hours", 1),
-        (24 * 14, "days", 24),
-        (24 * 60, "weeks", 24 * 7),
-        (24 * 730, "months", 24 * 30),
-    ):
-        if rounded < below:
-            return f"{rounded // length} {unit}"
-    return f"{whole // 24 // 365} years"
-
-
 Connect = Callable[[Repository], Target]
 """Opens the store of a repository of a registry."""
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(msgspec.Struct, frozen=True):
     """The lines of the table, and what is wrong with the names that could not be read."""
 
     lines: tuple[str, ...]

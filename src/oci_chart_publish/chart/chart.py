@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from oci_chart_publish.chart.lock import Lock, decode_lock
 from oci_chart_publish.chart.members import SIZE_LIMIT, ChartFile, read_members
@@ -25,8 +27,7 @@ _BOM = b"\xef\xbb\xbf"
 _API_VERSIONS = frozenset({"v1", "v2"})
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Chart:
+class Chart(msgspec.Struct, frozen=True, kw_only=True):
     """A chart.
 
     ``files`` are its own, in the order of the walk, without those of subcharts; ``subcharts`` are sorted by name.

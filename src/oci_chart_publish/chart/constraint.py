@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 from oci_chart_publish.chart.version import ChartVersion, is_lenient
 from oci_chart_publish.errors import ChartError
@@ -31,8 +32,7 @@ _SPAN = re.compile(rf"{_BLANK}*({_VERSION}){_BLANK}+-{_BLANK}+({_VERSION}){_BLAN
 _WILD = frozenset({"x", "X", "*"})
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
+class _Part(msgspec.Struct, frozen=True):
     """An operator and a version completed with zeros; the flags tell what was open (missing or a wildcard)."""
 
     operator: str
@@ -106,8 +106,7 @@ class _Part:
         return self.version.minor > 0 or self.any_patch or version.patch == self.version.patch
 
 
-@dataclass(frozen=True, slots=True)
-class Constraint:
+class Constraint(msgspec.Struct, frozen=True):
     """What versions are wanted; ``str()`` is the text it was read from."""
 
     text: str

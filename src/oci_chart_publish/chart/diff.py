@@ -7,7 +7,8 @@ import gzip
 import json
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from oci_chart_publish.chart.chart import Chart
 from oci_chart_publish.chart.metadata import encode_config
@@ -20,8 +21,7 @@ _ALIGNED = 250_000
 """Pairs of items of two lists, above which they are compared item by item: aligning them takes too long."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ValueChange:
+class ValueChange(msgspec.Struct, frozen=True, kw_only=True):
     """A value that differs, as JSON text; None where one side has none. ``file`` is a path inside the chart."""
 
     file: str
@@ -30,8 +30,7 @@ class ValueChange:
     new: str | None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Difference:
+class Difference(msgspec.Struct, frozen=True, kw_only=True):
     """Paths inside the chart, sorted, and the values that changed, in the order of their keys."""
 
     added: tuple[str, ...] = ()

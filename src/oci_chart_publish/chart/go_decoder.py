@@ -8,8 +8,9 @@ of Chart.yaml, so that a list of the second is laid over the list of the first, 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeVar
+
+import msgspec
 
 from oci_chart_publish.errors import ChartError
 from oci_chart_publish.yamldoc.reader import kind_of, line_of, load_document
@@ -18,8 +19,7 @@ from oci_chart_publish.yamldoc.scalars import go_text
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True):
     """Where a value stands: the bytes and path of its file, and its dotted key ("" for the whole document)."""
 
     data: bytes

@@ -6,8 +6,9 @@ The first rule that decides wins, and a negated rule ignores what it does *not* 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from functools import lru_cache
+
+import msgspec
 
 from oci_chart_publish.errors import ChartError
 
@@ -18,8 +19,7 @@ _STAR = "[^/]*?"
 _SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(msgspec.Struct, frozen=True):
     """One line: a pattern over the base name or the whole path, for folders only or for all, negated or not."""
 
     pattern: re.Pattern[str]
@@ -37,8 +37,7 @@ class Rule:
         return self.pattern.fullmatch(name if self.base_name else path) is not None
 
 
-@dataclass(frozen=True, slots=True)
-class IgnoreRules:
+class IgnoreRules(msgspec.Struct, frozen=True):
     """The rules of a chart, in order, the default one last."""
 
     rules: tuple[Rule, ...]

@@ -8,9 +8,10 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time
 from typing import Any
+
+import msgspec
 
 from oci_chart_publish.chart import go_json as gojson
 from oci_chart_publish.chart.go_decoder import Reader
@@ -24,8 +25,7 @@ _TIME = re.compile(
 )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Lock:
+class Lock(msgspec.Struct, frozen=True, kw_only=True):
     """The lock: resolved dependencies, digest (``sha256:...``), and when it was generated, as written (RFC 3339)."""
 
     dependencies: tuple[Dependency, ...] = ()

@@ -11,7 +11,8 @@ import stat
 import tarfile
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from oci_chart_publish.errors import ChartError
 
@@ -33,8 +34,7 @@ _STREAM_LIMIT = 1000  # gzip streams in a row; every one is a copy of what follo
 _SLACK = 64 * 1024 * 1024  # headers and padding, beside the limit for the files themselves
 
 
-@dataclass(frozen=True, slots=True)
-class ChartFile:
+class ChartFile(msgspec.Struct, frozen=True):
     """A file of a chart: POSIX path below the chart's root, and its bytes."""
 
     path: str

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import cache
 from itertools import accumulate
 from typing import Any
+
+import msgspec
 
 from oci_chart_publish.chart import go_json as gojson
 from oci_chart_publish.chart.go_decoder import Reader
@@ -99,8 +100,7 @@ _FIELDS = (
 )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Maintainer:
+class Maintainer(msgspec.Struct, frozen=True, kw_only=True):
     """Who looks after a chart."""
 
     name: str = ""
@@ -108,8 +108,7 @@ class Maintainer:
     url: str = ""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Dependency:
+class Dependency(msgspec.Struct, frozen=True, kw_only=True):
     """A chart that a chart needs; ``version`` is a constraint (in a lock: a version).
 
     ``import_values`` are JSON values, numbers among them float, as Go has them.
@@ -138,8 +137,7 @@ class Dependency:
         )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ChartMetadata:
+class ChartMetadata(msgspec.Struct, frozen=True, kw_only=True):
     """The decoded Chart.yaml, in the order in which Helm writes it."""
 
     name: str = ""
@@ -155,7 +153,7 @@ class ChartMetadata:
     tags: str = ""
     app_version: str = ""
     deprecated: bool = False
-    annotations: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = msgspec.field(default_factory=dict)
     kube_version: str = ""
     dependencies: tuple[Dependency, ...] = ()
     type: str = ""

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
-from functools import total_ordering
 from typing import Literal
 
+import msgspec
 from semver import Version
 
 from oci_chart_publish.errors import ChartError
@@ -24,9 +23,7 @@ Level = Literal["major", "minor", "patch"]
 _Order = tuple[int, int, int, bool, tuple[tuple[bool, int, str], ...]]
 
 
-@total_ordering
-@dataclass(frozen=True, slots=True, eq=False)
-class ChartVersion:
+class ChartVersion(msgspec.Struct, frozen=True, eq=False):
     """A version; ``original`` is the text it was read from.
 
     Order, equality and hash are SemVer precedence: build metadata is ignored, as Helm ignores it.
@@ -38,11 +35,12 @@ class ChartVersion:
     prerelease: str = ""
     build: str = ""
     original: str = ""
-    _order: _Order = field(init=False, repr=False)
+
+    _order: _Order = (0, 0, 0, True, ())  # what it compares by, from the fields above
 
     def __post_init__(self) -> None:
         order = (self.major, self.minor, self.patch, not self.prerelease, _precedence(self.prerelease))
-        object.__setattr__(self, "_order", order)
+        msgspec.structs.force_setattr(self, "_order", order)
 
     @classmethod
     def parse(cls, text: str) -> ChartVersion:
@@ -78,8 +76,20 @@ class ChartVersion:
     def __eq__(self, other: object) -> bool:
         return self._order == other._order if isinstance(other, ChartVersion) else NotImplemented
 
+    def __ne__(self, other: object) -> bool:
+        return not self == other  # noqa: SIM201  (a Struct's own compares identities)
+
     def __lt__(self, other: ChartVersion) -> bool:
         return self._order < other._order
+
+    def __le__(self, other: ChartVersion) -> bool:
+        return self._order <= other._order
+
+    def __gt__(self, other: ChartVersion) -> bool:
+        return self._order > other._order
+
+    def __ge__(self, other: ChartVersion) -> bool:
+        return self._order >= other._order
 
     def __hash__(self) -> int:
         return hash(self._order)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from urllib.parse import urlsplit
+
+import msgspec
 
 from oci_chart_publish.errors import ConfigError
 from oci_chart_publish.oci.reference import SCHEME, Repository
 
 
-@dataclass(frozen=True, slots=True)
-class OwnRepositories:
+class OwnRepositories(msgspec.Struct, frozen=True):
     """Tells whether a dependency's repository means this one; ``urls`` are in their normal form."""
 
     urls: frozenset[str]

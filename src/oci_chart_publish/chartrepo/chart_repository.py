@@ -15,9 +15,10 @@ import tempfile
 import zlib
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
+
+import msgspec
 
 from oci_chart_publish import __version__
 from oci_chart_publish.chartrepo.repository_index import RepositoryIndex
@@ -33,8 +34,7 @@ from oci_chart_publish.singleflight import SingleFlight
 _FILE_LIMIT = 80 * 1024 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class CachedIndex:
+class CachedIndex(msgspec.Struct, frozen=True):
     """An index, and the ETag and the date of its last change as the server wrote them."""
 
     data: bytes
@@ -48,8 +48,7 @@ class CachedIndex:
         return {name: value for name, value in asked.items() if value}
 
 
-@dataclass(frozen=True, slots=True)
-class IndexCache:
+class IndexCache(msgspec.Struct, frozen=True):
     """The indexes in ``folder``. Threads and processes may share it; it never raises."""
 
     folder: Path
@@ -107,8 +106,7 @@ def _keep_quiet(_text: str) -> None:
     return None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ChartRepositories:
+class ChartRepositories(msgspec.Struct, frozen=True, kw_only=True):
     """The chart repositories of a run. Safe for threads.
 
     ``folder`` keeps indexes between runs. ``sender`` opens the connections at the first request. ``plain_http``
@@ -118,14 +116,14 @@ class ChartRepositories:
 
     folder: Path
     sender: Callable[[], Transporting]
-    credentials: Credentials = field(default_factory=Credentials)
+    credentials: Credentials = msgspec.field(default_factory=Credentials)
     plain_http: frozenset[str] = frozenset()
-    patience: RetryPolicy = field(default_factory=RetryPolicy)
-    budget: Budget = field(default_factory=lambda: Budget(RetryPolicy().total_asked))
+    patience: RetryPolicy = msgspec.field(default_factory=RetryPolicy)
+    budget: Budget = msgspec.field(default_factory=lambda: Budget(RetryPolicy().total_asked))
     on_wait: Callable[[str], None] = _keep_quiet
     on_secret: Callable[[str], None] = _keep_quiet
-    _indexes: SingleFlight[RepositoryIndex] = field(default_factory=SingleFlight)
-    _kept: SingleFlight[RepositoryIndex | None] = field(default_factory=SingleFlight)
+    _indexes: SingleFlight[RepositoryIndex] = msgspec.field(default_factory=SingleFlight)
+    _kept: SingleFlight[RepositoryIndex | None] = msgspec.field(default_factory=SingleFlight)
 
     def index(self, url: str) -> RepositoryIndex:
         """Return the index of the repository at ``url``, fetched or found unchanged once a run."""

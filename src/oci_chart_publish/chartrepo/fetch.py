@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Protocol
+
+import msgspec
 
 from oci_chart_publish.chart.archive import load_archive
 from oci_chart_publish.chart.layer import CHART_LAYER, CHART_LAYERS
@@ -36,8 +37,7 @@ from oci_chart_publish.singleflight import SingleFlight
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True):
     """A chart at a repository whose URL is ``http``, ``https`` or ``oci``, without a slash at its end."""
 
     repository: str
@@ -123,8 +123,7 @@ class Remote(Source, Protocol):
         """Return all tags; nothing where the repository does not exist."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Fetcher:
+class Fetcher(msgspec.Struct, frozen=True, kw_only=True):
     """Where archives come from in one run. Safe for threads.
 
     ``aliases`` gives the URL for a name, of ``@NAME`` and ``alias:NAME``. With ``offline`` nothing is sent: only what
@@ -135,10 +134,10 @@ class Fetcher:
     http: ChartRepositories
     layout: ImageLayout
     memo: Memo
-    aliases: Mapping[str, str] = field(default_factory=dict)
+    aliases: Mapping[str, str] = msgspec.field(default_factory=dict)
     offline: bool = False
-    _versions: SingleFlight[tuple[ChartVersion, ...]] = field(default_factory=SingleFlight)
-    _archives: SingleFlight[bytes] = field(default_factory=SingleFlight)
+    _versions: SingleFlight[tuple[ChartVersion, ...]] = msgspec.field(default_factory=SingleFlight)
+    _archives: SingleFlight[bytes] = msgspec.field(default_factory=SingleFlight)
 
     def versions(self, repository: str, name: str) -> tuple[ChartVersion, ...]:
         """Return all versions of a chart at a repository as Chart.yaml names it, lowest first.

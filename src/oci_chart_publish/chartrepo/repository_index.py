@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from oci_chart_publish.chart.version import ChartVersion
 from oci_chart_publish.errors import ChartError
@@ -25,8 +26,7 @@ _TOP = re.compile(rb"\n[^ \t\r\n#]")
 _DOCUMENT_START = re.compile(rb"\A(?:\xef\xbb\xbf)?" + _EMPTY + rb"---[ \t]*\r?\n")
 
 
-@dataclass(frozen=True, slots=True)
-class IndexEntry:
+class IndexEntry(msgspec.Struct, frozen=True):
     """One version of a chart: where its archive is, as written, and its digest, "" where the index has none.
 
     What else an index calls a digest is kept, so that it can be refused.
@@ -37,14 +37,13 @@ class IndexEntry:
     digest: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class RepositoryIndex:
+class RepositoryIndex(msgspec.Struct, frozen=True):
     """An index as it was fetched; ``title`` names it in errors."""
 
     data: bytes
     title: str
-    _whole: dict[str, Any] = field(default_factory=dict)
-    _shape: list[_Shape | None] = field(default_factory=list)
+    _whole: dict[str, Any] = msgspec.field(default_factory=dict)
+    _shape: list[_Shape | None] = msgspec.field(default_factory=list)
 
     def versions(self, name: str) -> tuple[IndexEntry, ...]:
         """Return the versions of a chart in the order of the index, none where it is not in it.
@@ -97,8 +96,7 @@ class RepositoryIndex:
         return entries
 
 
-@dataclass(frozen=True, slots=True)
-class _Shape:
+class _Shape(msgspec.Struct, frozen=True):
     """Where the entries of an index stand, and the blanks before the name of a chart."""
 
     start: int

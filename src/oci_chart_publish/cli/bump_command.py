@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import sys
 from collections.abc import Container, Mapping, Sequence
@@ -84,7 +83,7 @@ def bump(environment: Mapping[str, str], /, *, write: bool, check: bool, commit:
         to = committing.destination(session) if commit else None
         sources = session.sources()
         # What is written is not to be a number that a registry has.
-        run = dataclasses.replace(session.run(sources), guesses=not (write or commit))
+        run = replace(session.run(sources), guesses=not (write or commit))
         bumped, errors = pipeline.bump(sources, run)
         moving = [one for one in bumped if one.files]
         if as_json:

@@ -6,11 +6,11 @@ import difflib
 import json
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 
 from oci_chart_publish.chart.archive import load_archive
 from oci_chart_publish.chart.chart import Chart, load_chart
@@ -50,7 +50,8 @@ def diff(environment: Mapping[str, str], /, a: str, b: str, **options: Any) -> i
     found = difference(old, new)
     sizes = packed_size(old), packed_size(new)
     if options["as_json"]:
-        json.dump({**asdict(found), "old_size": sizes[0], "new_size": sizes[1]}, sys.stdout, indent=2)
+        sizes_too = {**msgspec.to_builtins(found), "old_size": sizes[0], "new_size": sizes[1]}
+        json.dump(sizes_too, sys.stdout, indent=2)
         print()
     else:
         for line in _lines(old, new, found, sizes):

@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Collection, Mapping
 from contextlib import closing
-from dataclasses import dataclass, field
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 from msgspec.structs import replace
 
 from oci_chart_publish.cli.flow_commands import PATHS, REGISTRY, common
@@ -76,14 +76,13 @@ def prune(
     return int(worst(error.exit_code for error in pruning.errors))
 
 
-@dataclass(frozen=True, kw_only=True)
-class Pruning:
+class Pruning(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """One run: where the previews are, who says which are closed, and what could not be deleted."""
 
     session: Project
     github: GitHub | None
     is_closed: Callable[[int], bool]
-    errors: list[PublishError] = field(default_factory=list)
+    errors: list[PublishError] = msgspec.field(default_factory=list)
 
     @cached_property
     def versions(self) -> PackageVersions | None:

@@ -6,8 +6,9 @@ A commit through the API leaves the work tree as it is unless that was to be wri
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from oci_chart_publish.errors import ConfigError, PublishError, StaleHeadError
 from oci_chart_publish.git.repository import GitRepository
@@ -20,8 +21,7 @@ Files = Mapping[str, bytes]
 _BRANCHES = "refs/heads/"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Destination:
+class Destination(msgspec.Struct, frozen=True, kw_only=True):
     """Where a commit goes: on ``head``, which has to be the end of ``branch``. Without a branch it is made by git."""
 
     head: str

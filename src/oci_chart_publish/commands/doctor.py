@@ -6,7 +6,8 @@ Nothing is published: the one write is an upload of two bytes to the repository 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+
+import msgspec
 
 from oci_chart_publish.errors import AuthError, ExitCode, PublishError, worst
 from oci_chart_publish.oci import descriptor as mediatype
@@ -18,8 +19,7 @@ from oci_chart_publish.run.project import Project
 EMPTY = b"{}"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """One question answered: well, or with what is wrong and what to do."""
 
     what: str

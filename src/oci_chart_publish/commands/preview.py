@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 
+import msgspec
+from msgspec.structs import replace
 from msgspec.structs import replace as replace_struct
 
 from oci_chart_publish.bump.preview_template import preview_version
@@ -23,8 +24,7 @@ from oci_chart_publish.run.project import Project
 from oci_chart_publish.tree.tree import ChartSource
 
 
-@dataclass(frozen=True, kw_only=True)
-class PreviewVersions:
+class PreviewVersions(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """Stands in for the bump stage: every chart gets the version of a preview, made from its own by ``version``."""
 
     version: Callable[[str], str]

@@ -10,8 +10,9 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
+
+import msgspec
 
 from oci_chart_publish.chart.version import ChartVersion
 from oci_chart_publish.errors import ConfigError, ConflictError, NotFoundError, RegistryError
@@ -49,8 +50,7 @@ class Listing(Protocol):
         """Return all tags."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Promotion:
+class Promotion(msgspec.Struct, frozen=True, kw_only=True):
     """One artifact: the store and name it has, those it is to have, and what was ``seen`` to be copied for it.
 
     ``tagged`` are the manifests whose referrers are under a tag of the destination now, which others may replace.
@@ -61,8 +61,8 @@ class Promotion:
     target: Target
     target_name: str
     title: str
-    seen: set[Digest] = field(default_factory=set)
-    tagged: set[Digest] = field(default_factory=set)
+    seen: set[Digest] = msgspec.field(default_factory=set)
+    tagged: set[Digest] = msgspec.field(default_factory=set)
 
 
 def promotions(source: str, destination: str, layout: Target, connect: Connect) -> Iterator[Promotion]:

@@ -6,8 +6,9 @@ Nothing is deleted that a tag other than a preview's still uses.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+import msgspec
 
 from oci_chart_publish.bump.preview_template import preview_of
 from oci_chart_publish.errors import AuthError, ForgeError, PublishError
@@ -32,8 +33,7 @@ class Prunable(Protocol):
         """Delete a manifest or tag; False where the registry does not offer it."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Preview:
+class Preview(msgspec.Struct, frozen=True, kw_only=True):
     """A preview that may go: its repository, tag, digest and the pull request it is of."""
 
     repository: Repository

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import islice
+
+import msgspec
 
 from oci_chart_publish.errors import PublishError
 
@@ -15,8 +16,7 @@ LOG_FORMAT = "%x00%H%x00%P%x00%ct%x00%an%x00%ae%x00%B"
 _FIELDS = 6
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Commit:
+class Commit(msgspec.Struct, frozen=True, kw_only=True):
     """A commit: ``time`` in seconds since the epoch (of the committer), ``message`` whole, with its body.
 
     ``files`` are POSIX paths relative to the repository root, changed against the first parent; a rename is two

@@ -11,10 +11,11 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Self
+
+import msgspec
 
 from oci_chart_publish.errors import ConfigError, PublishError
 from oci_chart_publish.git.blobs import BlobReader
@@ -41,8 +42,7 @@ _PLAIN_DIFF = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class LastChange:
+class LastChange(msgspec.Struct, frozen=True):
     """The last commit that touched some paths, and its time in seconds since the epoch (of the committer)."""
 
     sha: str

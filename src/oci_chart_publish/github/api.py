@@ -22,9 +22,10 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+
+import msgspec
 
 from oci_chart_publish.errors import ForgeError
 from oci_chart_publish.github import response as answer
@@ -47,8 +48,7 @@ Found = Callable[[], Json | None]
 """Looks up what a POST was to create; None where it does not exist."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Options:
+class Options(msgspec.Struct, frozen=True, kw_only=True):
     """How to reach GitHub. ``api_url`` is ``GITHUB_API_URL``; times are seconds.
 
     ``longest_wait`` is for one limit, ``all_waits`` for those of a run: past the 500 creations of an hour GitHub lets
@@ -63,8 +63,7 @@ class Options:
     all_waits: float = 900.0
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Clock:
+class Clock(msgspec.Struct, frozen=True, kw_only=True):
     """Time as the client sees it: seconds since 1970, and how to wait."""
 
     now: Callable[[], float] = time.time

@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from enum import IntEnum, StrEnum
+
+import msgspec
 
 from oci_chart_publish.errors import ForgeError, ReadOnlyError
 from oci_chart_publish.github import response as answer
@@ -40,8 +41,7 @@ class Stage(IntEnum):
     PUBLISHED = 2
 
 
-@dataclass(frozen=True, slots=True)
-class RunMark:
+class RunMark(msgspec.Struct, frozen=True):
     """Which run wrote a comment: ``GITHUB_RUN_ID`` and ``GITHUB_RUN_ATTEMPT``, and what it came to."""
 
     run: int = 0
@@ -66,8 +66,7 @@ class CommentStatus(StrEnum):
     """There is none, and none was to be created."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Comment:
+class Comment(msgspec.Struct, frozen=True, kw_only=True):
     """A comment of ours. ``body`` is all of it, the marker included; ``url`` its page."""
 
     id: int
@@ -77,8 +76,7 @@ class Comment:
     url: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class CommentOutcome:
+class CommentOutcome(msgspec.Struct, frozen=True, kw_only=True):
     """What ``upsert`` did; ``url`` is empty where there is no comment."""
 
     status: CommentStatus

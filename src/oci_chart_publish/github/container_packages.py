@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from urllib.parse import quote
+
+import msgspec
 
 from oci_chart_publish.errors import ForgeError
 from oci_chart_publish.github import response as answer
@@ -18,8 +19,7 @@ HIDDEN = f"Add `{NEEDS}` to the `permissions:` of the job. {_ROLE}"
 """What to do where GitHub answers 404 for what is there."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PackageVersion:
+class PackageVersion(msgspec.Struct, frozen=True, kw_only=True):
     """A manifest of a package: its ``digest``, its tags, when it was pushed (ISO 8601, UTC)."""
 
     id: int

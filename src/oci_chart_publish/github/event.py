@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from oci_chart_publish.errors import ConfigError
 
@@ -23,8 +24,7 @@ EVENT_LIMIT = 32 * 1024 * 1024
 _NO_COMMIT = "0" * 40
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PullRequestEvent:
+class PullRequestEvent(msgspec.Struct, frozen=True, kw_only=True):
     """The pull request of an event. ``head_repository`` is empty where the fork has been deleted."""
 
     number: int
@@ -56,8 +56,7 @@ class PullRequestEvent:
         )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Event:
+class Event(msgspec.Struct, frozen=True, kw_only=True):
     """The event: ``before`` is the commit before a push of ``commits`` commits, ``url`` the repository's page.
 
     For a merge group ``before`` is its base. ``pushed`` are the commits of a push, as far as the event lists them, and

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from oci_chart_publish.errors import ForgeError, ReadOnlyError, StaleHeadError
 
@@ -19,8 +20,7 @@ UNTRUSTED = "CERTIFICATE_VERIFY_FAILED"
 """How OpenSSL calls a certificate that nobody we trust has signed."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Failure:
+class Failure(msgspec.Struct, frozen=True, kw_only=True):
     """One request that failed: GitHub's words, or ours where ``status`` is 0 and nothing usable came back.
 
     ``unsent`` says that the request did not reach GitHub and never will.
@@ -29,7 +29,7 @@ class Failure:
     status: int
     message: str
     errors: tuple[Mapping[str, Any], ...] = ()
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict)
     unsent: bool = False
 
     @property

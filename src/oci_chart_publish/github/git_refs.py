@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from urllib.parse import quote
+
+import msgspec
 
 from oci_chart_publish.errors import ForgeError
 from oci_chart_publish.github import response as answer
@@ -30,16 +31,14 @@ class TagStatus(StrEnum):
     """It names another commit, and was left where it is."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TagOutcome:
+class TagOutcome(msgspec.Struct, frozen=True, kw_only=True):
     """What ``ensure`` did; ``commit`` is what the tag names now."""
 
     status: TagStatus
     commit: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class TagRef:
+class TagRef(msgspec.Struct, frozen=True, kw_only=True):
     """A tag as GitHub lists it: ``sha`` is a commit, or a tag object where ``annotated``."""
 
     name: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from oci_chart_publish.errors import ForgeError
 from oci_chart_publish.github import response as answer
@@ -27,8 +28,7 @@ _FRAGMENT = (
 )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class PullRequest:
+class PullRequest(msgspec.Struct, frozen=True, kw_only=True):
     """A pull request; ``head`` and ``base`` are commits. ``head_repository`` is empty where the fork is gone.
 
     ``merge_commit`` is what it became on the base once ``merged`` is true, and empty before.

@@ -11,10 +11,11 @@ import hashlib
 import re
 import threading
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
 from urllib.parse import quote
+
+import msgspec
 
 from oci_chart_publish.errors import ForgeError, ReadOnlyError
 from oci_chart_publish.github import response as answer
@@ -76,8 +77,7 @@ class ReleaseStatus(StrEnum):
     """Somebody else made it; nothing was changed."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Asset:
+class Asset(msgspec.Struct, frozen=True, kw_only=True):
     """A file of a release. ``digest`` is ``sha256:...``, empty on servers that do not know it yet."""
 
     id: int
@@ -88,8 +88,7 @@ class Asset:
     digest: str
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Release:
+class Release(msgspec.Struct, frozen=True, kw_only=True):
     """A release; ``commit`` is the target a draft names. ``url`` is its page."""
 
     id: int
@@ -105,8 +104,7 @@ class Release:
     assets: tuple[Asset, ...]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class AssetFile:
+class AssetFile(msgspec.Struct, frozen=True, kw_only=True):
     """A file to attach."""
 
     name: str
@@ -114,8 +112,7 @@ class AssetFile:
     media_type: str = "application/octet-stream"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ReleaseSpec:
+class ReleaseSpec(msgspec.Struct, frozen=True, kw_only=True):
     """A release to have. ``commit`` is where a new tag goes; ``notes`` is our part of the text, without markers.
 
     ``adopt`` takes over a release that another tool or a person made. A ``prerelease`` never becomes "Latest".
@@ -131,8 +128,7 @@ class ReleaseSpec:
     adopt: bool = False
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ReleaseOutcome:
+class ReleaseOutcome(msgspec.Struct, frozen=True, kw_only=True):
     """What ``ensure`` did; the tuples hold names of assets.
 
     ``commit`` is what the tag names, where the release was published now: another than the wanted one only if the
@@ -185,8 +181,7 @@ class GoneError(Exception):
     """The release was deleted or published by another run meanwhile."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class AssetChanges:
+class AssetChanges(msgspec.Struct, frozen=True, kw_only=True):
     """Names of assets: those uploaded now, those that hold something else, those that are not there."""
 
     uploaded: tuple[str, ...] = ()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping
-from dataclasses import dataclass
 from urllib.parse import quote
+
+import msgspec
 
 from oci_chart_publish.github import response as answer
 from oci_chart_publish.github.api import Client
@@ -19,8 +20,7 @@ _DOCUMENT = (
 )
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class CommitRef:
+class CommitRef(msgspec.Struct, frozen=True, kw_only=True):
     """A commit made: its ``sha`` and its page."""
 
     sha: str

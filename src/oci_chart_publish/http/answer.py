@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Protocol
+
+import msgspec
 
 from oci_chart_publish.errors import RegistryError
 from oci_chart_publish.http.address import redact
@@ -33,8 +34,7 @@ class Headers:
         return f"Headers({', '.join(self._fields)})"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """Status, headers and body of one exchange; ``whole`` is False where the body went past the limit.
 
     The body is what was on the wire: no ``Content-Encoding`` is undone.

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+
+import msgspec
 
 from oci_chart_publish.errors import AuthError
 from oci_chart_publish.http.answer import Answer
@@ -20,17 +21,20 @@ from oci_chart_publish.http.tokens import Fetch, Scope, Token, TokenService, nam
 _TRIALS = 2
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Grant:
+class Grant(msgspec.Struct, frozen=True, kw_only=True):
     """The value of ``Authorization``, empty for none.
 
     ``foreign`` marks a token of another repository that is not yet known for certain to be as good as one of
     its own; ``trial`` the first use of such a token, for which others wait.
     """
 
-    value: str = field(default="", repr=False)
+    value: str = ""
     foreign: bool = False
     trial: bool = False
+
+    def __repr__(self) -> str:
+        """Show what is no secret: a repr ends in logs and tracebacks."""
+        return f"Grant(foreign={self.foreign}, trial={self.trial})"
 
 
 class Authorizer:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 _SCHEMES = ("bearer", "basic")
 _PARAMETER = re.compile(r'([A-Za-z0-9_.-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,"]+))')
@@ -12,12 +13,11 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9_-]*)(?=\s+[A-Za-z0-9_.-]+\s*=|\s*(?:,
 _LIMIT = 8192
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Challenge:
+class Challenge(msgspec.Struct, frozen=True, kw_only=True):
     """A scheme, ``bearer`` or ``basic``, and its parameters with lower-case keys."""
 
     scheme: str
-    parameters: Mapping[str, str] = field(default_factory=dict)
+    parameters: Mapping[str, str] = msgspec.field(default_factory=dict)
 
     @property
     def realm(self) -> str:

@@ -6,7 +6,8 @@ import json
 import logging
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 _LOG = logging.getLogger(__name__)
 _SUFFIX = re.compile(r"[A-Za-z0-9_.-]+")
@@ -15,13 +16,16 @@ _IDENTITY = "<token>"
 _NOT_FOUND = b"credentials not found in native keychain"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True, kw_only=True):
     """What a helper knows of a host."""
 
     username: str
-    password: str = field(default="", repr=False)
-    identity_token: str = field(default="", repr=False)
+    password: str = ""
+    identity_token: str = ""
+
+    def __repr__(self) -> str:
+        """Show what is no secret: a repr ends in logs and tracebacks."""
+        return f"Answer(username={self.username!r})"
 
 
 def ask(suffix: str, server: str, *, environment: Mapping[str, str], origin: str) -> Answer | None:

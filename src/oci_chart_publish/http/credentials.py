@@ -13,9 +13,10 @@ import logging
 import re
 import threading
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
+
+import msgspec
 
 from oci_chart_publish.errors import ConfigError
 from oci_chart_publish.http import credential_helpers as helpers
@@ -26,14 +27,17 @@ _FILE_LIMIT = 4 * 1024 * 1024
 DOCKER_HUB_KEY = "https://index.docker.io/v1/"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Credential:
+class Credential(msgspec.Struct, frozen=True, kw_only=True):
     """A user name with its password, or an identity token; ``origin`` says where it was found."""
 
     username: str = ""
-    password: str = field(default="", repr=False)
-    identity_token: str = field(default="", repr=False)
+    password: str = ""
+    identity_token: str = ""
     origin: str = ""
+
+    def __repr__(self) -> str:
+        """Show what is no secret: a repr ends in logs and tracebacks."""
+        return f"Credential(username={self.username!r}, origin={self.origin!r})"
 
     @property
     def basic(self) -> str:
@@ -168,8 +172,7 @@ class ConfigDocument:
         return next((document.auths[key] for key in keys(repository) if key in document.auths), None)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Document:
+class _Document(msgspec.Struct, frozen=True, kw_only=True):
     auths: Mapping[str, Credential]
     helpers: Mapping[str, str]
     spelled: Mapping[str, str]

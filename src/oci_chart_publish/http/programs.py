@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from oci_chart_publish.errors import PublishError
 
@@ -13,8 +14,7 @@ class ProcessError(PublishError):
     """A program that could not be run to its end: missing, not executable, or out of time."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Completed:
+class Completed(msgspec.Struct, frozen=True, kw_only=True):
     """What a program left: exit ``code`` (negative for a signal), ``stdout`` and ``stderr``."""
 
     code: int

@@ -7,8 +7,9 @@ import re
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
+
+import msgspec
 
 TRANSIENT = frozenset({408, 429, 499, 500, 502, 503, 504, 522})
 """Statuses that say "later"; everything else is an answer."""
@@ -20,8 +21,7 @@ _SLOW_DOWN = frozenset({429, 503})
 SECONDARY_LIMIT = b"secondary rate limit"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RetryPolicy:
+class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """Numbers of the retry policy; times are in seconds."""
 
     tries: int = 6

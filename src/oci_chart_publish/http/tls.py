@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
+
+import msgspec
 
 from oci_chart_publish.errors import ConfigError
 from oci_chart_publish.http.address import Origin
@@ -16,17 +17,20 @@ _T = TypeVar("_T")
 _BUNDLES = ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_FILE")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Trust:
+class Trust(msgspec.Struct, frozen=True, kw_only=True):
     """Per ``host[:port]``: a CA file, hosts whose certificate is not checked, client certificates.
 
     A client certificate is a PEM file, or the two files of certificate and key.
     """
 
-    ca_files: Mapping[str, Path] = field(default_factory=dict)
+    ca_files: Mapping[str, Path] = msgspec.field(default_factory=dict)
     insecure: frozenset[str] = frozenset()
-    client_certificates: Mapping[str, tuple[Path, Path | None]] = field(default_factory=dict)
-    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
+    client_certificates: Mapping[str, tuple[Path, Path | None]] = msgspec.field(default_factory=dict)
+    environment: Mapping[str, str] = msgspec.field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        """Leave out the environment, which holds secrets."""
+        return f"Trust(ca_files={self.ca_files!r}, insecure={self.insecure!r})"
 
     def knows(self, name: str) -> bool:
         """Tell whether ``name`` has TLS settings of its own."""

@@ -7,8 +7,9 @@ import json
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from urllib.parse import quote, urlencode
+
+import msgspec
 
 from oci_chart_publish.errors import AuthError, RegistryError
 from oci_chart_publish.http.address import Origin, join, origin_of, redact, with_query
@@ -27,8 +28,7 @@ Fetch = Callable[[str, str, Mapping[str, str], bytes | None], Answer]
 """Sends a request to the token service, with retries: method, URL, headers, body."""
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(msgspec.Struct, frozen=True):
     """A repository and the actions wanted in it, ``pull`` or ``pull,push``; or a thing of another kind."""
 
     name: str
@@ -45,13 +45,16 @@ CATALOG = Scope("catalog", "*", "registry")
 """Of the list of all repositories."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Token:
+class Token(msgspec.Struct, frozen=True, kw_only=True):
     """A bearer token, until when it is good on the monotonic clock, and for which actions."""
 
-    text: str = field(repr=False)
+    text: str
     good_until: float
     actions: str
+
+    def __repr__(self) -> str:
+        """Show what is no secret: a repr ends in logs and tracebacks."""
+        return f"Token(good_until={self.good_until}, actions={self.actions!r})"
 
     def serves(self, actions: str) -> bool:
         """Tell whether it is good for ``actions`` now."""

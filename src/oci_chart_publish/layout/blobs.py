@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import os
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from oci_chart_publish.errors import ConfigError, NotFoundError, VerificationError
 from oci_chart_publish.layout import files
@@ -16,8 +17,7 @@ from oci_chart_publish.oci.manifest import MANIFEST_LIMIT
 _MODE = 0o444
 
 
-@dataclass(frozen=True, slots=True)
-class Blobs:
+class Blobs(msgspec.Struct, frozen=True):
     """``blobs/`` of the layout at ``root``."""
 
     root: Path

@@ -10,8 +10,9 @@ import stat
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from oci_chart_publish.errors import VerificationError
 from oci_chart_publish.layout.blobs import Blobs
@@ -22,16 +23,14 @@ from oci_chart_publish.oci.manifest import MANIFEST_LIMIT
 _DIGEST = re.compile(rb"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}")
 
 
-@dataclass(frozen=True, slots=True)
-class Collected:
+class Collected(msgspec.Struct, frozen=True):
     """What was removed: how many blobs, and their bytes in all."""
 
     blobs: int = 0
     size: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class _Stored:
+class _Stored(msgspec.Struct, frozen=True):
     path: Path
     size: int
     modified: float

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, NoReturn
+
+import msgspec
 
 from oci_chart_publish.errors import VerificationError
 from oci_chart_publish.oci.descriptor import REF_NAME, Descriptor
@@ -22,8 +23,7 @@ _HINT = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Index:
+class Index(msgspec.Struct, frozen=True):
     """The decoded ``document`` of an ``index.json``; its ``manifests`` are all objects."""
 
     document: Mapping[str, Any]

@@ -11,10 +11,11 @@ import json
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
+
+import msgspec
 
 from oci_chart_publish.errors import ConfigError, NotFoundError, VerificationError
 from oci_chart_publish.layout import files
@@ -36,8 +37,7 @@ _MODE = 0o644
 HOUR = timedelta(hours=1)
 
 
-@dataclass(frozen=True, slots=True)
-class ImageLayout:
+class ImageLayout(msgspec.Struct, frozen=True):
     """The layout in the folder ``root``; made by ``create`` or ``open``. Safe to use from several threads."""
 
     root: Path

@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import os
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
+
+import msgspec
 
 from oci_chart_publish.errors import VerificationError
 from oci_chart_publish.layout import files
@@ -21,13 +22,12 @@ LIMIT = 4 * 1024 * 1024
 _APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
 
 
-@dataclass(frozen=True, slots=True)
-class Memo:
+class Memo(msgspec.Struct, frozen=True):
     """The memo in ``folder``, which is ``memo/`` of a layout. Threads and processes may share it; it never raises."""
 
     folder: Path
     limit: int = LIMIT
-    _kinds: dict[str, dict[str, object]] = field(default_factory=dict)
+    _kinds: dict[str, dict[str, object]] = msgspec.field(default_factory=dict)
 
     def get(self, kind: str, key: str) -> object | None:
         """Return what was put under the key, None if nothing was or it has been forgotten."""

@@ -14,9 +14,9 @@ release, a code host that does not answer, or hides from the token what is asked
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Literal
 
+import msgspec
 from msgspec.structs import replace
 
 from oci_chart_publish.chart.version import ChartVersion
@@ -51,16 +51,14 @@ Subjects = Callable[[document.Chart], Sequence[str]]
 ReadBlob = Callable[[document.Chart, Descriptor], bytes]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Known:
+class Known(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """What the code host had before: names of tags, and of each tag the release that counts (ours, then published)."""
 
     tags: frozenset[str] = frozenset()
-    releases: Mapping[str, Release] = field(default_factory=dict)
+    releases: Mapping[str, Release] = msgspec.field(default_factory=dict)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Releaser:
+class Releaser(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """Makes tags, or releases, as ``kind`` says (off: neither); ``backfill`` also those of older versions.
 
     ``latest`` lets a release become the repository's latest; with ``dry_run`` the report says what would be made.

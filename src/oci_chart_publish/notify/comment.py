@@ -6,9 +6,9 @@ A comment that exists is kept up to date whatever the setting says; one that a p
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+import msgspec
 from msgspec.structs import replace
 
 from oci_chart_publish.errors import ForgeError, PublishError, ReadOnlyError
@@ -29,8 +29,7 @@ _CLOSED = frozenset({403, 404, 410})
 """Statuses of what is not ours to change: a conversation that is locked, what this token does not see."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Place:
+class Place(msgspec.Struct, frozen=True, kw_only=True):
     """A pull request to comment on; ``create`` also where there is no comment yet.
 
     ``publishes`` tells whether its base is known for a branch that is published from.
@@ -44,8 +43,7 @@ class Place:
     publishes: bool = False
 
 
-@dataclass(frozen=True, kw_only=True)
-class Commenter:
+class Commenter(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """Writes the comment called ``key``; ``when`` says in which cases a new one. With ``dry_run`` it only says where.
 
     ``pushed`` gives the commits of a push, ``touched`` tells which charts they changed.

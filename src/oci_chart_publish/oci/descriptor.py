@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from oci_chart_publish.errors import VerificationError
 from oci_chart_publish.oci.digest import Digest
@@ -25,14 +26,13 @@ REF_NAME = ANNOTATION + "ref.name"
 SOURCE = ANNOTATION + "source"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Descriptor:
+class Descriptor(msgspec.Struct, frozen=True, kw_only=True):
     """Media type, digest and size (bytes) of a blob or manifest, with its annotations."""
 
     media_type: str
     digest: Digest
     size: int
-    annotations: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = msgspec.field(default_factory=dict)
     artifact_type: str = ""
 
     @classmethod

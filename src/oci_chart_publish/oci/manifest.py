@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from oci_chart_publish.errors import VerificationError
 from oci_chart_publish.oci import descriptor as mediatype
@@ -15,8 +16,7 @@ MANIFEST_LIMIT = 4 * 1024 * 1024
 """Bytes of the largest manifest that is read (distribution-spec, "at least 4 megabytes")."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Manifest:
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """A manifest or index: ``data`` as stored, its ``descriptor``, and what it points to.
 
     ``config`` is None and ``layers`` empty for an index; ``manifests`` is empty for a manifest.
@@ -29,7 +29,7 @@ class Manifest:
     manifests: tuple[Descriptor, ...] = ()
     subject: Descriptor | None = None
     artifact_type: str = ""
-    annotations: Mapping[str, str] = field(default_factory=dict)
+    annotations: Mapping[str, str] = msgspec.field(default_factory=dict)
 
     @property
     def blobs(self) -> tuple[Descriptor, ...]:

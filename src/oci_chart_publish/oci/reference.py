@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 from oci_chart_publish.errors import ConfigError, VerificationError
 from oci_chart_publish.oci.digest import Digest
@@ -20,8 +21,7 @@ _NAME_LIMIT = 255
 SCHEME = "oci://"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class Repository:
+class Repository(msgspec.Struct, frozen=True, order=True):
     """``host[:port]`` of a registry and a path in it, which is empty for the whole registry."""
 
     registry: str
@@ -66,8 +66,7 @@ class Repository:
         return f"{self.registry}/{self.path}" if self.path else self.registry
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class TagReference:
+class TagReference(msgspec.Struct, frozen=True, order=True):
     """A repository and a tag."""
 
     repository: Repository
@@ -77,8 +76,7 @@ class TagReference:
         return f"{self.repository}:{self.tag}"
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class DigestReference:
+class DigestReference(msgspec.Struct, frozen=True, order=True):
     """A repository and a digest."""
 
     repository: Repository

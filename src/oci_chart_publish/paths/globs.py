@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+import msgspec
 
 from oci_chart_publish.errors import ConfigError
 
 _MAGIC = re.compile(r"[*?\[]")
 
 
-@dataclass(frozen=True, slots=True)
-class Patterns:
+class Patterns(msgspec.Struct, frozen=True):
     """Patterns as written, in three kinds: folders to look in, globs of chart folders, globs to leave out."""
 
     roots: tuple[str, ...] = ()

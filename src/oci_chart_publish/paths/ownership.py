@@ -5,12 +5,12 @@ from __future__ import annotations
 import posixpath
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 
+import msgspec
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Belonging:
+
+class Belonging(msgspec.Struct, frozen=True, kw_only=True):
     """The files whose change is a change of a chart: its folder without those of charts nested in it, and others.
 
     Paths are POSIX, relative to the repository root ("" is the root itself). ``extra`` are files or folders elsewhere;

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
+
+import msgspec
 
 from oci_chart_publish.chart.version import ChartVersion
 from oci_chart_publish.errors import PublishError
@@ -20,8 +21,7 @@ class Listing(Protocol):
         """Return all tags; nothing where the repository does not exist."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Previous:
+class Previous(msgspec.Struct, frozen=True, kw_only=True):
     """A published version, its manifest, the store that has it, and its releases up to there, lowest first."""
 
     version: ChartVersion

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Protocol
+
+import msgspec
+from msgspec.structs import replace
 
 from oci_chart_publish.errors import AuthError, ConflictError, NotFoundError, PublishError, SkippedError
 from oci_chart_publish.model import ChartArtifact
@@ -21,8 +23,7 @@ Ignored = Callable[[str], bool]
 """Whether a change of a file of the chart needs no new version."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Destination:
+class Destination(msgspec.Struct, frozen=True, kw_only=True):
     """A place for one chart.
 
     ``registry`` is what the user named ("" for the layout, which is then the only site), ``reference`` the full name
@@ -45,8 +46,7 @@ class State(StrEnum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Observation:
+class Observation(msgspec.Struct, frozen=True, kw_only=True):
     """The state of one site, the manifest found there, and when (monotonic seconds) it was looked up.
 
     ``ignored`` are files that differ in what is the same but for them, and whose change needs no new version.
@@ -57,7 +57,7 @@ class Observation:
     manifest: Manifest | None = None
     error: PublishError | None = None
     ignored: tuple[str, ...] = ()
-    looked_up: float = field(default_factory=time.monotonic)
+    looked_up: float = msgspec.field(default_factory=time.monotonic)
 
 
 class Verdicts(Protocol):
@@ -81,8 +81,7 @@ class Action(StrEnum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Plan:
+class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """What is to be done with one chart.
 
     ``manifest`` is what the missing sites are to receive: the published one where there is one (``origin`` is then

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import StrEnum
+
+import msgspec
 
 from oci_chart_publish.errors import AuthError, ConflictError, RegistryError, VerificationError
 from oci_chart_publish.http.address import redact
@@ -40,8 +41,7 @@ class Presence(StrEnum):
     """401 or 403: the registry does not say."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Lookup:
+class Lookup(msgspec.Struct, frozen=True, kw_only=True):
     """The outcome of looking a tag or digest up.
 
     ``error`` is the refusal of a hidden one; ``maybe_absent`` is set where the registry is known to answer so

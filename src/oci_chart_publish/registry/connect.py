@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from oci_chart_publish import __version__
 from oci_chart_publish.http.answer import Transporting
@@ -38,8 +39,7 @@ def _keep_quiet(_text: str) -> None:
     return None
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RegistryOptions:
+class RegistryOptions(msgspec.Struct, frozen=True, kw_only=True):
     """How registries are reached.
 
     ``jobs``: requests under way to one host at most (1 to 32). ``plain_http``: hosts (``host[:port]``) asked
@@ -53,10 +53,10 @@ class RegistryOptions:
     jobs: int = 16
     plain_http: frozenset[str] = frozenset()
     plain_http_everywhere: bool = False
-    trust: Trust = field(default_factory=Trust)
+    trust: Trust = msgspec.field(default_factory=Trust)
     cross_host_uploads: bool = True
     trusted_realms: frozenset[str] = frozenset()
-    patience: RetryPolicy = field(default_factory=RetryPolicy)
+    patience: RetryPolicy = msgspec.field(default_factory=RetryPolicy)
     connect_timeout: float = 10.0
     read_timeout: float = 60.0
     whole_timeout: float = 300.0

@@ -10,7 +10,8 @@ import logging
 import re
 import threading
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 from oci_chart_publish.errors import AuthError, RegistryError
 from oci_chart_publish.http import challenge, redirects
@@ -36,8 +37,7 @@ _WARNINGS_LIMIT = 4096
 _TLS_EXPECTED = (b"HTTP request to an HTTPS server", b"HTTP request was sent to HTTPS port")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True, kw_only=True):
     """One request to a registry. ``target`` is a path from ``/v2/`` on, or the URL of an earlier answer.
 
     ``limit`` caps the bytes of a body that is wanted. ``recheck`` is asked before a request whose answer
@@ -48,7 +48,7 @@ class Call:
     method: str
     target: str
     scope: Scope = NO_SCOPE
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: Mapping[str, str] = msgspec.field(default_factory=dict)
     body: bytes | None = None
     limit: int = SMALL
     recheck: Callable[[], Answer | None] | None = None

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+import msgspec
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class RegistryProfile:
+class RegistryProfile(msgspec.Struct, frozen=True, kw_only=True):
     """A sort of registry. ``hosts`` matches whole host names; ``mark`` finds it in an answer's headers.
 
     ``absent`` are the statuses that a look-up gives for what does not exist, besides 404.
@@ -21,7 +21,7 @@ class RegistryProfile:
     hosts: str = ""
     mark: str = ""
     absent: frozenset[int] = frozenset()
-    advice: Mapping[int, str] = field(default_factory=dict)
+    advice: Mapping[int, str] = msgspec.field(default_factory=dict)
     two_levels: bool = False
     lost_post: str = ""
 

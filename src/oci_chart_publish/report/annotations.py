@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 from oci_chart_publish.chart.metadata import chart_file
 from oci_chart_publish.report.document import FAILING, Chart, Problem, Report
@@ -12,8 +13,7 @@ from oci_chart_publish.report.document import FAILING, Chart, Problem, Report
 Level = Literal["error", "warning", "notice"]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Annotation:
+class Annotation(msgspec.Struct, frozen=True, kw_only=True):
     """A message at a place in the repository; ``line`` counts from 1."""
 
     level: Level

@@ -7,8 +7,9 @@ below the page of the repository that posts it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from urllib.parse import quote
+
+import msgspec
 
 from oci_chart_publish.report.document import Chart, Problem, Report, Target
 from oci_chart_publish.report.sizes import diagram
@@ -21,8 +22,7 @@ _VERIFIED = frozenset({"published", "would-publish", "unchanged"})
 _WRONG = frozenset({"failed", "conflict", "drift", "skipped", "unknown"})
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Page:
+class Page(msgspec.Struct, frozen=True, kw_only=True):
     """What a chart is shown on: ``home`` is the page of its repository, "" where there is none to link to.
 
     ``embedded`` has by a chart's name what ``embedded`` returns.
@@ -30,7 +30,7 @@ class Page:
 
     home: str = ""
     pull_request: bool = False
-    embedded: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    embedded: Mapping[str, Sequence[str]] = msgspec.field(default_factory=dict)
 
     @classmethod
     def of(cls, report: Report, home: str) -> Page:

@@ -7,7 +7,8 @@ cutting markup, and never without saying so.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from oci_chart_publish.report.detail import (
     Page,
@@ -52,8 +53,7 @@ def render(
     return _fitted(parts, limit, elsewhere)
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Parts:
+class _Parts(msgspec.Struct, frozen=True, kw_only=True):
     """What the Markdown is made of.
 
     ``moved`` are the charts that there is something to say of, worst first, ``foreign`` those in drift that nothing
@@ -187,8 +187,7 @@ def _foreign(parts: _Parts, lines: Sequence[str]) -> str:
     return folded(f"{SHOWN['drift'].label}: {len(parts.foreign)} not changed by {by}", "\n".join(lines))
 
 
-@dataclass(slots=True)
-class _Room:
+class _Room(msgspec.Struct):
     """UTF-16 units that are left."""
 
     left: int

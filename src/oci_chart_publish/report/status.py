@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+import msgspec
 
 from oci_chart_publish.report.document import Chart, Report
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Shown:
+class Shown(msgspec.Struct, frozen=True, kw_only=True):
     """``label`` stands in a table, ``counted`` after a number of charts; ``style`` is one of Rich."""
 
     label: str

@@ -8,8 +8,9 @@ what was planned.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from oci_chart_publish.errors import ConfigError, VerificationError
 from oci_chart_publish.git.repository import GitRepository
@@ -19,8 +20,7 @@ from oci_chart_publish.report import document
 from oci_chart_publish.report.document import REPORT, read_report
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ApprovedPlan:
+class ApprovedPlan(msgspec.Struct, frozen=True, kw_only=True):
     """What a saved plan promises: ``digests`` of charts by ``name:version``, built from ``folders`` at ``revision``.
 
     ``revision`` is empty where the plan was made outside git. ``of_pull_request`` tells whether the plan is of a pull

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
+
+from msgspec.structs import replace
 
 from oci_chart_publish.build.build import ArtifactOptions
 from oci_chart_publish.errors import ConfigError

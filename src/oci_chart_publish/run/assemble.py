@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from oci_chart_publish.build.build import Needs, build
 from oci_chart_publish.build.dependencies import Surroundings, needs

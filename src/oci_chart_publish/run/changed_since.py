@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from oci_chart_publish.chart.metadata import ChartMetadata
 from oci_chart_publish.discover.changed import changed_since
@@ -16,8 +18,7 @@ from oci_chart_publish.run.policy import DependencyPolicy
 from oci_chart_publish.tree.tree import ChartSource, Tree
 
 
-@dataclass(frozen=True, kw_only=True)
-class ChangedSince:
+class ChangedSince(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """Narrows charts to those that changed; one whose dependency in this repository did has changed, too.
 
     ``belonging`` gives the paths that count for the chart of a name in a folder; ``policy`` tells which dependencies

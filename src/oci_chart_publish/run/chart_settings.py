@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
+
+import msgspec
+from msgspec.structs import replace
 
 from oci_chart_publish.bump.history import matching
 from oci_chart_publish.bump.tag_template import SETTING, TagTemplate, refuse_collisions
@@ -15,8 +17,7 @@ from oci_chart_publish.settings import ChartSettings, Settings
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ChartPolicies:
+class ChartPolicies(msgspec.Struct, frozen=True, kw_only=True):
     """The settings, asked by a chart's name.
 
     ``folders`` are those of all charts of the run; ``links`` tells where the symbolic links below a folder lead: what

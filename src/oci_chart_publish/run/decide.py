@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from oci_chart_publish.build.build import Needs
 from oci_chart_publish.chart.version import ChartVersion
@@ -17,14 +19,13 @@ from oci_chart_publish.run.policy import ChartNode, Run
 from oci_chart_publish.workers import Workers
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Decisions:
+class Decisions(msgspec.Struct, frozen=True, kw_only=True):
     """The version of each chart by name, or why it could not be decided; empty where Chart.yaml is the truth.
 
     ``follow`` tells whether a chart moves with its dependencies in this repository.
     """
 
-    by_name: Mapping[str, VersionDecision | PublishError] = field(default_factory=dict)
+    by_name: Mapping[str, VersionDecision | PublishError] = msgspec.field(default_factory=dict)
     follow: bool = True
 
     def of(self, name: str) -> VersionDecision | None:
@@ -119,8 +120,7 @@ def _related(name: str, by_name: Mapping[str, ChartNode]) -> dict[str, str]:
     return found
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Candidate:
+class _Candidate(msgspec.Struct, frozen=True, kw_only=True):
     """A chart whose version is to be decided: ``moved`` are the new versions of what it embeds from here.
 
     ``unread`` collects why registries could not be asked for versions.
@@ -131,7 +131,7 @@ class _Candidate:
     lacks: Needs
     run: Run
     workers: Workers
-    unread: list[AuthError] = field(default_factory=list)
+    unread: list[AuthError] = msgspec.field(default_factory=list)
 
     def published(self) -> list[ChartVersion]:
         """Return the versions that the registries have, as far as they may be read."""

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import partial
 
+import msgspec
 from msgspec.structs import replace
 
 from oci_chart_publish.bump.policy import proposal
@@ -31,8 +31,7 @@ from oci_chart_publish.workers import Workers
 from oci_chart_publish.yamldoc.reader import line_of
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Described:
+class Described(msgspec.Struct, frozen=True, kw_only=True):
     """An entry of the report; of a chart that moves also the version before, where there is one, and its registry."""
 
     entry: document.Chart

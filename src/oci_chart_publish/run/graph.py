@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import posixpath
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
+
+from msgspec.structs import replace
 
 from oci_chart_publish.build.dependencies import FILE, key_of
 from oci_chart_publish.chart.metadata import CHART_FILE, ChartMetadata, Dependency, decode_metadata

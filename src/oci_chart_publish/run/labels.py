@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from oci_chart_publish.errors import ForgeError, ReadOnlyError, RegistryError
 from oci_chart_publish.git.log import Commit
@@ -22,8 +23,7 @@ ASKED = 500
 """Commits of one chart, the newest first, whose pull requests are asked for."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Labels:
+class Labels(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """Tells the labels of commits by their shas; nothing is asked before the first call, and nothing twice.
 
     ``github`` makes the gateway, or None where there is none; ``revision`` is the commit that the run is about.
@@ -33,9 +33,9 @@ class Labels:
     repository: GitRepository
     revision: str
     github: Callable[[], GitHub | None]
-    _known: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    _problems: list[str] = field(default_factory=list)
-    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _known: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
+    _problems: list[str] = msgspec.field(default_factory=list)
+    _lock: threading.Lock = msgspec.field(default_factory=threading.Lock)
 
     def __call__(self, commits: Sequence[str]) -> Mapping[str, Sequence[str]]:
         """Return the labels of each commit; safe for threads.

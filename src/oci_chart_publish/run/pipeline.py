@@ -12,9 +12,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TypeGuard
+
+import msgspec
+from msgspec.structs import replace
 
 from oci_chart_publish.build.build import check_remembered
 from oci_chart_publish.errors import PublishError, SkippedError
@@ -120,8 +122,7 @@ def _check(outcome: Outcome, so_far: dict[str, Outcome], run: Run, workers: Work
     return outcome
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Bumped:
+class Bumped(msgspec.Struct, frozen=True, kw_only=True):
     """The decision for one chart, and the files that change with it: new bytes by path below the chart's folder.
 
     ``dependencies`` are the names of the charts of the run that it embeds.
@@ -132,7 +133,7 @@ class Bumped:
     version: str
     decision: VersionDecision
     dependencies: tuple[str, ...] = ()
-    files: Mapping[str, bytes] = field(default_factory=dict)
+    files: Mapping[str, bytes] = msgspec.field(default_factory=dict)
 
 
 def bump(sources: Iterable[ChartSource], run: Run) -> tuple[list[Bumped], list[PublishError]]:
@@ -194,15 +195,14 @@ def _each_in_order(
     return list(workers.in_order(graph, prepare_one).values())
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class _Promise:
+class _Promise(msgspec.Struct, frozen=True, kw_only=True):
     """Holds the plans of a run against what was promised; where one breaks it, none is carried out.
 
     ``broken`` are the charts that break it, by name, as they are found.
     """
 
     check: Callable[[Plan], None]
-    broken: list[str] = field(default_factory=list)
+    broken: list[str] = msgspec.field(default_factory=list)
 
     def held(self, one: ChartNode, outcome: Outcome) -> Outcome:
         """Return the plan, or that it is not what was promised; it goes out to nobody before all have been here."""

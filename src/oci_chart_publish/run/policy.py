@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Protocol
+
+import msgspec
 
 from oci_chart_publish.build.build import ArtifactOptions
 from oci_chart_publish.build.dependencies import DEPENDENCIES, Fetcher
@@ -77,8 +78,7 @@ class Memo(Protocol):
         """Remember a JSON value under the key."""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class DependencyPolicy:
+class DependencyPolicy(msgspec.Struct, frozen=True, kw_only=True):
     """Where missing dependencies come from.
 
     ``is_own`` tells which repository URLs mean this repository, ``aliases`` are names for others, ``fetcher`` makes
@@ -89,7 +89,7 @@ class DependencyPolicy:
     """
 
     is_own: Callable[[str], bool] = lambda _: False
-    aliases: Mapping[str, str] = field(default_factory=dict)
+    aliases: Mapping[str, str] = msgspec.field(default_factory=dict)
     fetcher: Callable[[], Fetcher] | None = None
     tree: Callable[[str], Tree | None] | None = None
     always: bool = False
@@ -98,8 +98,7 @@ class DependencyPolicy:
     rewrite: str = ""
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Run:
+class Run(msgspec.Struct, frozen=True, kw_only=True):
     """All that a run needs: where to, with what, and how.
 
     ``check`` stops a chart that is about to be published, ``refuse`` a run by the names of its charts; ``ignored``
@@ -123,9 +122,9 @@ class Run:
     guesses: bool = True
     details: bool = True
     size_budget: int = 0
-    dependencies: DependencyPolicy = field(default_factory=DependencyPolicy)
-    progress: Progress = field(default_factory=Silent)
-    stopping: threading.Event = field(default_factory=threading.Event)
+    dependencies: DependencyPolicy = msgspec.field(default_factory=DependencyPolicy)
+    progress: Progress = msgspec.field(default_factory=Silent)
+    stopping: threading.Event = msgspec.field(default_factory=threading.Event)
     landed: Callable[[Landed], None] = lambda _: None
 
     def places(self, chart: str) -> tuple[str, ...]:
@@ -134,8 +133,7 @@ class Run:
         return self.registries if own is None else own
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ChartNode:
+class ChartNode(msgspec.Struct, frozen=True, kw_only=True):
     """A source whose Chart.yaml has been read."""
 
     source: ChartSource

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from functools import partial
+
+import msgspec
+from msgspec.structs import replace
 
 from oci_chart_publish.build.build import check_dependencies
 from oci_chart_publish.build.dependencies import FILE, archives, left_alone, renewed_lock
@@ -23,13 +25,12 @@ from oci_chart_publish.tree.tree import OverlayTree
 from oci_chart_publish.workers import Workers
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class BuiltCharts:
+class BuiltCharts(msgspec.Struct, frozen=True, kw_only=True):
     """What has been built in this run, for the charts that embed it."""
 
     surveyed: tuple[ChartNode, ...]
     run: Run
-    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    outcomes: dict[str, Outcome] = msgspec.field(default_factory=dict)
 
     def put(self, folder: str, outcome: Outcome) -> None:
         """Remember what became of the chart in a folder."""

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec.structs import replace
 
 from oci_chart_publish.build.build import ArtifactOptions
 from oci_chart_publish.chart.metadata import chart_file
@@ -46,8 +48,7 @@ if TYPE_CHECKING:
     from oci_chart_publish.run.versions import Versions
 
 
-@dataclass(frozen=True, kw_only=True)
-class Project:
+class Project(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """One run's surroundings. ``folder`` is where the command was started; paths of charts are below ``root``."""
 
     settings: Settings

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from oci_chart_publish.chart.metadata import chart_file, decode_metadata
 from oci_chart_publish.errors import ChartError, PublishError
@@ -58,8 +59,7 @@ def _version(repository: GitRepository, rev: str, path: str) -> str:
         return ""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Changes:
+class Changes(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """What the commits of an event changed.
 
     ``revision`` is the commit that the event ends with. Missing commits are fetched.
@@ -126,8 +126,7 @@ class Changes:
             return ()  # worth a note, not a failure
 
 
-@dataclass(frozen=True, kw_only=True)
-class Touched:
+class Touched(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """Tells whether the commits of an event changed a chart's files; where that is not known, they did.
 
     ``belonging`` gives the paths that count for the chart of a name in a folder.

@@ -11,7 +11,6 @@ import posixpath
 import re
 import types
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
@@ -24,8 +23,7 @@ from oci_chart_publish.settings import ChartSettings, Settings, fields, variable
 FILES = (".oci-chart-publish.yaml", ".github/oci-chart-publish.yaml")
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(msgspec.Struct, frozen=True):
     """Values from one place: ``title`` says where they come from, as messages name it ("input", "option --{}")."""
 
     title: str

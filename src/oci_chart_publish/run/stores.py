@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+
+import msgspec
 
 from oci_chart_publish.errors import ConfigError
 from oci_chart_publish.http.credentials import Credential, Credentials, discover
@@ -109,8 +110,7 @@ def _place(registry: str) -> str:
     return registry.removeprefix(SCHEME).rstrip("/")
 
 
-@dataclass(frozen=True, kw_only=True)
-class Stores:
+class Stores(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """Where artifacts are. ``say`` is told of waits, ``on_secret`` of every secret that arises."""
 
     settings: Settings

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Container, Sequence
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from oci_chart_publish.errors import PublishError, SkippedError
 from oci_chart_publish.model import Failure

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
 from functools import partial
+
+import msgspec
+from msgspec.structs import replace
 
 from oci_chart_publish.bump import policy
 from oci_chart_publish.bump.conventional import Rules
@@ -26,8 +28,7 @@ Published = Callable[[], Iterable[ChartVersion]]
 IsSame = Callable[[ChartVersion], bool]
 
 
-@dataclass(frozen=True, kw_only=True)
-class Versions:
+class Versions(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """Decides versions by the settings; ``revision`` is the commit whose versions are decided."""
 
     settings: Settings

@@ -8,9 +8,10 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Protocol
+
+import msgspec
 
 from oci_chart_publish.errors import ChartError
 
@@ -22,8 +23,7 @@ _KINDS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """A name in a folder. ``tracked`` is False for what Helm would pack but git does not know.
 
     ``error`` says why it cannot be packed (a link that leads nowhere, say), and is raised unless a rule ignores it.
@@ -189,8 +189,7 @@ def _sorted(entries: Mapping[str, Entry]) -> list[Entry]:
     ]
 
 
-@dataclass(frozen=True, kw_only=True, slots=True)
-class ChartSource:
+class ChartSource(msgspec.Struct, frozen=True, kw_only=True):
     """A chart's folder, not yet read.
 
     ``path`` is POSIX, relative to the repository root ("" for the root itself; outside git relative to the folder

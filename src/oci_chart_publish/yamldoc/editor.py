@@ -14,10 +14,10 @@ import re
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
+import msgspec
 import yaml
 
 from oci_chart_publish.errors import ChartError
@@ -35,8 +35,7 @@ _PLAIN = re.compile(
 _WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf"})
 
 
-@dataclass(frozen=True, slots=True)
-class _Scalar:
+class _Scalar(msgspec.Struct, frozen=True):
     value: str
     style: str | None
     start: int
@@ -46,20 +45,17 @@ class _Scalar:
     refusal: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Mapping:
+class _Mapping(msgspec.Struct, frozen=True):
     pairs: tuple[tuple[_Scalar, _Node], ...]
     line: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Sequence:
+class _Sequence(msgspec.Struct, frozen=True):
     items: tuple[_Node, ...]
     line: int
 
 
-@dataclass(frozen=True, slots=True)
-class _Alias:
+class _Alias(msgspec.Struct, frozen=True):
     name: str
     line: int
 

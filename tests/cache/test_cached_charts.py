@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
-from oci_chart_publish.cache.verbs import Row, age, block, table
+from oci_chart_publish.cache.cached_charts import Row, age, block, table
 from oci_chart_publish.oci.digest import Digest
 
 TRANSCRIPT = Path(__file__).parents[1] / "vectors" / "helm-3.6.3" / "transcript.txt"
