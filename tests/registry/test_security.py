@@ -76,8 +76,10 @@ class Wire:
         self.realm = realm
         self.urls: list[str] = []
 
-    def send(self, method: str, url: str, headers: object, body: object, *, limit: int) -> Answer:
-        del headers, body, limit
+    def send(
+        self, method: str, url: str, headers: object, body: object, *, limit: int, sink: object = None
+    ) -> Answer:
+        del headers, body, limit, sink
         self.urls.append(url)
         fields = Headers([("WWW-Authenticate", f'Bearer realm="{self.realm}",service="s"')])
         return Answer(method=method, url=url, status=401, headers=fields)

@@ -9,6 +9,7 @@ import msgspec
 
 from oci_chart_publish.errors import RegistryError
 from oci_chart_publish.http.address import redact
+from oci_chart_publish.oci.content import Content
 
 
 class Headers:
@@ -78,13 +79,36 @@ class ConnectionFailed(RegistryError):  # noqa: N818 - it says what happened
         self.unreachable = unreachable
 
 
+class Sink(Protocol):
+    """Takes the body of an answer piece by piece, over several answers where one breaks off."""
+
+    def headers(self) -> Mapping[str, str]:
+        """Return what to ask with: a ``Range`` once a part has arrived."""
+
+    def begin(self, answer: Answer) -> bool:
+        """Look at status and headers; False where the body is not what is waited for, and only explains."""
+
+    def write(self, piece: bytes) -> bool:
+        """Take a piece; False where it is too much, and the rest need not come."""
+
+
 class Transporting(Protocol):
     """Sends one request and nothing more: no redirect, no retry, no credentials of its own."""
 
     def send(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, *, limit: int
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes | Content | None,
+        *,
+        limit: int,
+        sink: Sink | None = None,
     ) -> Answer:
-        """Send and return the answer with at most ``limit`` bytes of body; NoAnswer where there is none."""
+        """Send and return the answer with at most ``limit`` bytes of body; NoAnswer where there is none.
+
+        What ``sink`` takes is not in the answer, and does not count for ``limit``.
+        """
 
     def close(self) -> None:
         """Close all connections."""

@@ -14,7 +14,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from pathlib import Path
 from typing import Any
@@ -27,8 +27,9 @@ from urllib3.exceptions import HTTPError
 from urllib3.util.connection import is_connection_dropped
 
 from oci_chart_publish.http.address import Origin, origin_of, redact
-from oci_chart_publish.http.answer import Answer, ConnectionFailed, Headers
+from oci_chart_publish.http.answer import Answer, ConnectionFailed, Headers, Sink
 from oci_chart_publish.http.tls import Trust, proxy_for
+from oci_chart_publish.oci.content import Content, InMemory
 
 _CHUNK = 256 * 1024
 _OK = 200
@@ -66,14 +67,17 @@ class OriginPool:
         method: str,
         target: str,
         headers: Mapping[str, str],
-        body: bytes | None,
+        body: bytes | Content | None,
         *,
         limit: int,
         whole: float,
+        url: str = "",
+        sink: Sink | None = None,
     ) -> tuple[int, Headers, bytes, bool]:
         """Send, and return status, headers, at most ``limit`` bytes of body, and whether that was all of it.
 
-        Only a 200 may have a body of more than ``DRAIN`` bytes. ``whole`` is the seconds that a body may take.
+        Only a 200 may have a body of more than ``DRAIN`` bytes. ``whole`` is the seconds that a body may take; what
+        goes into a ``sink`` may take that long for each piece.
         """
         connection = self._take()
         try:
@@ -81,16 +85,22 @@ class OriginPool:
                 self._open(connection)
             if self._proxy_headers:
                 headers = {**headers, **self._proxy_headers}
-            if body is not None and len(body) > _CHUNK:
+            if isinstance(body, bytes) and len(body) > _CHUNK:
+                body = InMemory(body)
+            if body is not None and not isinstance(body, bytes):
                 # The timeout of a socket is that of one sendall: a large body at once would have to fit in.
-                headers = {**headers, "Content-Length": str(len(body))}
-                HTTPConnection.request(connection, method, target, _pieces(body), headers)
+                headers = {**headers, "Content-Length": str(body.size)}
+                HTTPConnection.request(connection, method, target, body.pieces(), headers)
             else:
                 HTTPConnection.request(connection, method, target, body, headers)
             response = HTTPConnection.getresponse(connection)
             fields = Headers(response.getheaders())
-            allowed = limit if response.status == _OK else DRAIN
-            data, complete = _body(response, allowed, time.monotonic() + whole)
+            head = Answer(method=method, url=url, status=response.status, headers=fields)
+            if sink is not None and sink.begin(head):
+                data, complete = b"", _pour(response, sink)
+            else:
+                allowed = limit if response.status == _OK else DRAIN
+                data, complete = _body(response, allowed, time.monotonic() + whole)
         except BaseException:
             connection.close()
             raise
@@ -125,9 +135,15 @@ class OriginPool:
         connection.sock.settimeout(self._read)
 
 
-def _pieces(body: bytes) -> Iterator[memoryview]:
-    view = memoryview(body)
-    return (view[start : start + _CHUNK] for start in range(0, len(body), _CHUNK))
+def _pour(response: HTTPResponse, sink: Sink) -> bool:
+    """Read the body into ``sink``, undecoded; return whether that was all of it."""
+    while part := response.read1(_CHUNK):
+        if not sink.write(part):
+            return False
+    if response.length:
+        raise ConnectionError(f"the answer ended {response.length} bytes early")
+    response.close()
+    return True
 
 
 def _body(response: HTTPResponse, limit: int, ends: float) -> tuple[bytes, bool]:
@@ -185,7 +201,14 @@ class Transport:
         _redact_logs()
 
     def send(
-        self, method: str, url: str, headers: Mapping[str, str], body: bytes | None, *, limit: int
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str],
+        body: bytes | Content | None,
+        *,
+        limit: int,
+        sink: Sink | None = None,
     ) -> Answer:
         """Send one request and read its answer; NoAnswer where there is none."""
         end = url.find("/", 8)
@@ -196,7 +219,7 @@ class Transport:
             target = f"/{target}"
         try:
             status, fields, data, whole = lane.exchange(
-                method, target, headers, body, limit=limit, whole=self._whole
+                method, target, headers, body, limit=limit, whole=self._whole, url=url, sink=sink
             )
         except (RequestException, HTTPError, HTTPException, ValueError, OSError) as error:
             # Not "from error": its text holds the URL, whose query may be a secret.

@@ -16,12 +16,13 @@ import msgspec
 from oci_chart_publish.errors import AuthError, RegistryError
 from oci_chart_publish.http import challenge, redirects
 from oci_chart_publish.http.address import Origin, origin_of, redact
-from oci_chart_publish.http.answer import Answer, ConnectionFailed, Transporting
+from oci_chart_publish.http.answer import Answer, ConnectionFailed, Sink, Transporting
 from oci_chart_publish.http.auth import Authorizer, Grant
 from oci_chart_publish.http.credentials import Credential
 from oci_chart_publish.http.limiter import ConcurrencyLimiter
 from oci_chart_publish.http.retry import Budget, RetryPolicy, for_host, is_transient
 from oci_chart_publish.http.tokens import NO_SCOPE, TOKEN_LIMIT, Scope
+from oci_chart_publish.oci.content import Content
 from oci_chart_publish.oci.reference import DOCKER_HUB
 from oci_chart_publish.registry import profiles as hints
 from oci_chart_publish.registry.capabilities import Capabilities
@@ -42,15 +43,17 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 
     ``limit`` caps the bytes of a body that is wanted. ``recheck`` is asked before a request whose answer
     was lost is sent again: what it returns, if anything, is the answer. With ``same_origin`` a redirect to
-    another origin is not followed: it is the answer. ``tries`` is 0 for the number of the policy.
+    another origin is not followed: it is the answer. ``tries`` is 0 for the number of the policy. A ``sink`` takes the
+    body that is wanted, and goes on where it was when the request is sent again.
     """
 
     method: str
     target: str
     scope: Scope = NO_SCOPE
     headers: Mapping[str, str] = msgspec.field(default_factory=dict)
-    body: bytes | None = None
+    body: bytes | Content | None = None
     limit: int = SMALL
+    sink: Sink | None = None
     recheck: Callable[[], Answer | None] | None = None
     tries: int = 0
     same_origin: bool = False
@@ -220,7 +223,7 @@ class Host:
         return self._send(call, "https" + url.removeprefix("http"), authorization)
 
     def _send(self, call: Call, url: str, authorization: str) -> Answer:
-        headers = {**self._headers, **call.headers}
+        headers = {**self._headers, **call.headers, **(call.sink.headers() if call.sink else {})}
         own = url.startswith(f"{self.base}/") or origin_of(url) == self._origin
         if authorization and own:
             if self._origin.scheme == "http" and not self._origin.loopback and not self._credentials_in_clear:
@@ -233,7 +236,7 @@ class Host:
         self.pace.enter()
         success = False
         try:
-            answer = sender.send(call.method, url, headers, call.body, limit=call.limit)
+            answer = sender.send(call.method, url, headers, call.body, limit=call.limit, sink=call.sink)
             success = answer.status < 400 or answer.status == 404
             self._away = False
         finally:
