@@ -35,7 +35,7 @@ class TagTemplate(msgspec.Struct, frozen=True, eq=False):
         return isinstance(other, TagTemplate) and self.text == other.text  # wherever it comes from
 
     def __ne__(self, other: object) -> bool:
-        return not self == other  # noqa: SIM201  (a Struct's own compares identities)
+        return not self == other
 
     def __hash__(self) -> int:
         return hash(self.text)

@@ -77,7 +77,7 @@ class ChartVersion(msgspec.Struct, frozen=True, eq=False):
         return self._order == other._order if isinstance(other, ChartVersion) else NotImplemented
 
     def __ne__(self, other: object) -> bool:
-        return not self == other  # noqa: SIM201  (a Struct's own compares identities)
+        return not self == other
 
     def __lt__(self, other: ChartVersion) -> bool:
         return self._order < other._order

@@ -7,14 +7,20 @@ entries without a name, unknown keys, foreign annotations, stays as it is and wh
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 import msgspec
 
 from oci_chart_publish.errors import VerificationError
+from oci_chart_publish.layout import files
 from oci_chart_publish.oci.descriptor import REF_NAME, Descriptor
+from oci_chart_publish.singleflight import locked_cached_property
 
+_YOUNG = 20_000_000
+"""Nanoseconds within which two writes may bear the same time: file systems count in steps of up to 10 ms."""
 INDEX_LIMIT = 256 * 1024 * 1024
 """Bytes of the largest ``index.json`` that is read: a million names."""
 
@@ -23,7 +29,7 @@ _HINT = (
 )
 
 
-class Index(msgspec.Struct, frozen=True):
+class Index(msgspec.Struct, frozen=True, dict=True):
     """The decoded ``document`` of an ``index.json``; its ``manifests`` are all objects."""
 
     document: Mapping[str, Any]
@@ -70,8 +76,9 @@ class Index(msgspec.Struct, frozen=True):
             if descriptor is not None:
                 yield descriptor
 
-    def names(self) -> dict[str, Descriptor]:
-        """Return what each name stands for, in the order of the file; of two entries with one name, the first."""
+    @locked_cached_property
+    def names(self) -> Mapping[str, Descriptor]:
+        """What each name stands for, in the order of the file; of two entries with one name, the first."""
         found: dict[str, Descriptor] = {}
         for entry in self.entries:
             name = _name(entry)
@@ -131,3 +138,41 @@ def _entry(name: str, descriptor: Descriptor) -> Mapping[str, Any]:
         "annotations": annotations,
         **({"artifactType": descriptor.artifact_type} if descriptor.artifact_type else {}),
     }
+
+
+class ParsedIndex:
+    """The index of one layout, parsed again only where its file is another one than last time. Safe for threads.
+
+    A write is a rename, so another content is another inode, time or size; but for a file so young that a second
+    write could have left all three alike, which is read again, as git does with its own index.
+    """
+
+    def __init__(self) -> None:
+        self._known: tuple[tuple[int, int, int], Index] | None = None
+
+    def read(self, path: Path) -> Index:
+        """Return the index in ``path``; an empty one where there is none, as Helm 3.0 to 3.6 left it at first."""
+        stamp = _stamp(path)
+        known = self._known
+        if known is not None and known[0] == stamp and time.time_ns() - known[0][1] > _YOUNG:
+            return known[1]
+        data = files.read(path, limit=INDEX_LIMIT)
+        if data is None:
+            return Index.empty()
+        index = Index.parse(data, str(path))
+        if stamp is not None and stamp == _stamp(path):
+            self._known = stamp, index
+        return index
+
+    def written(self, path: Path, index: Index) -> None:
+        """Take over what was just written to ``path``, under the lock of the layout."""
+        stamp = _stamp(path)
+        self._known = None if stamp is None else (stamp, index)
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    try:
+        status = path.lstat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns, status.st_size

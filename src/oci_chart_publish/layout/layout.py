@@ -21,7 +21,8 @@ from oci_chart_publish.errors import ConfigError, NotFoundError, VerificationErr
 from oci_chart_publish.layout import files
 from oci_chart_publish.layout.blobs import Blobs
 from oci_chart_publish.layout.files import exclusive
-from oci_chart_publish.layout.index import INDEX_LIMIT, Index
+from oci_chart_publish.layout.index import Index, ParsedIndex
+from oci_chart_publish.layout.naming import NamingQueue
 from oci_chart_publish.oci.descriptor import Descriptor
 from oci_chart_publish.oci.digest import Digest
 from oci_chart_publish.oci.manifest import Manifest
@@ -41,6 +42,10 @@ class ImageLayout(msgspec.Struct, frozen=True):
     """The layout in the folder ``root``; made by ``create`` or ``open``. Safe to use from several threads."""
 
     root: Path
+    _naming: NamingQueue = msgspec.field(default_factory=NamingQueue)
+    """Names that threads want written at the same moment: one rewrite of the index serves all of them."""
+    _parsed: ParsedIndex = msgspec.field(default_factory=ParsedIndex)
+    """The index as it was last read, for as long as its file stays the same."""
 
     @classmethod
     def create(cls, root: Path) -> Self:
@@ -74,12 +79,12 @@ class ImageLayout(msgspec.Struct, frozen=True):
 
     def names(self) -> Mapping[str, Descriptor]:
         """Return all names and the manifest each stands for, in the order of ``index.json``."""
-        return self._index().names()
+        return self._index().names
 
     def resolve(self, name: str) -> Descriptor | None:
         """Return what a name, or the text of a digest, stands for; None if nothing here has it."""
         index = self._index()
-        found = index.names().get(name)
+        found = index.names.get(name)
         if found is not None:
             return found
         try:
@@ -126,7 +131,7 @@ class ImageLayout(msgspec.Struct, frozen=True):
         """Store a manifest, and let ``name`` stand for it; what it points to has to be stored already."""
         self._blobs.write(manifest.descriptor, manifest.data)
         if name is not None:
-            self.name_all({name: manifest.descriptor})
+            self._naming.put(name, manifest.descriptor, self.name_all)
 
     def name_all(self, names: Mapping[str, Descriptor]) -> None:
         """Let each name stand for a stored manifest, with one rewrite of the index.
@@ -148,7 +153,7 @@ class ImageLayout(msgspec.Struct, frozen=True):
     def remove(self, name: str) -> Descriptor | None:
         """Drop a name and return what it stood for, None if it was not here; blobs stay until ``gc``."""
         with self._writing() as index:
-            found = index.names().get(name)
+            found = index.names.get(name)
             if found is not None:
                 self._write_index(index, index.without(name))
         return found
@@ -192,14 +197,12 @@ class ImageLayout(msgspec.Struct, frozen=True):
             raise ConfigError(f"cannot write to the image layout {self.root}: {error.strerror}") from error
 
     def _index(self) -> Index:
-        path = self.root / _INDEX
-        data = files.read(path, limit=INDEX_LIMIT)
-        # Helm 3.0 to 3.6 wrote it with the first chart only.
-        return Index.empty() if data is None else Index.parse(data, str(path))
+        return self._parsed.read(self.root / _INDEX)
 
     def _write_index(self, old: Index, new: Index) -> None:
         if new.entries != old.entries:
             self._write(_INDEX, new.data)
+            self._parsed.written(self.root / _INDEX, new)
 
     def _write(self, name: str, data: bytes) -> None:
         files.write(self.root, self.root / name, data, mode=_MODE, durable=True)
@@ -242,7 +245,7 @@ def _is_layout(root: Path) -> bool:
 
 def _moving(index: Index, names: Mapping[str, Descriptor]) -> dict[str, Descriptor]:
     """Return the names that do not stand for these manifests yet."""
-    known = {name: (found.media_type, found.digest, found.size) for name, found in index.names().items()}
+    known = {name: (found.media_type, found.digest, found.size) for name, found in index.names.items()}
     return {
         name: wanted
         for name, wanted in names.items()
