@@ -9,6 +9,7 @@
       RemoteError               -  a server failed, with its status
         RegistryError           5  a registry answered with something unusable
           NotFoundError         5  what had to be there is not
+            UnknownNameError    2  a name that was typed and that the cache does not hold
           AuthError             6  not authenticated or not permitted
         ForgeError              7  published, but reporting failed
           ReadOnlyError         7  the token lacks a permission; for a comment that is a notice, and no failure
@@ -153,6 +154,12 @@ class NotFoundError(RegistryError):
     """A name, manifest or blob that had to be in a store and is not."""
 
     kind = "not-found"
+
+
+class UnknownNameError(NotFoundError):
+    """A name given by the user that the cache does not hold: no registry was asked."""
+
+    exit_code = ExitCode.USAGE
 
 
 class AuthError(RegistryError):

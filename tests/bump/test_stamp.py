@@ -109,10 +109,12 @@ def test_dependencies_of_the_repository_are_redirected_and_the_lock_fits_again()
     tree = MemoryTree({"Chart.yaml": chart("^1.0.0"), "Chart.lock": lock("1.0.0", RANGE_1_0)}, "web")
     files = redirected_files(tree, (), url)
     assert files["Chart.yaml"] == chart("^1.0.0").replace(b"file://../common", f'"{url}"'.encode())
-    moved = decode_lock(files["Chart.lock"])
+    before, moved = decode_lock(lock("1.0.0", RANGE_1_0)), decode_lock(files["Chart.lock"])
+    assert before is not None
+    assert moved is not None
     assert [one.repository for one in moved.dependencies] == [url]
     assert moved.digest == lock_digest(decode_metadata(files["Chart.yaml"]).dependencies, moved.dependencies)
-    assert moved.generated == decode_lock(lock("1.0.0", RANGE_1_0)).generated
+    assert moved.generated == before.generated
 
 
 def test_dependencies_of_others_stay_where_they_are() -> None:
@@ -120,3 +122,9 @@ def test_dependencies_of_others_stay_where_they_are() -> None:
     assert redirected_files(MemoryTree({"Chart.yaml": foreign}, "web"), (), "oci://r.example/c") == {}
     ours = redirected_files(MemoryTree({"Chart.yaml": foreign}, "web"), ("common",), "oci://r.example/c")
     assert ours["Chart.yaml"] == foreign.replace(b"https://charts.example", b'"oci://r.example/c"')
+
+
+def test_empty_lock_is_left_as_it_is() -> None:
+    tree = MemoryTree({"Chart.yaml": chart("^1.0.0"), "Chart.lock": b"# none yet\n"}, "web")
+    assert "Chart.lock" not in stamped_files(tree, "1.0.1", {"common": "1.1.0"})
+    assert list(redirected_files(tree, (), "oci://registry.example/charts")) == ["Chart.yaml"]

@@ -15,6 +15,8 @@ from tests.layout.artifacts import artifact, blob_file, put
 from oci_chart_publish.build.build import manifest_of
 from oci_chart_publish.cache import verbs
 from oci_chart_publish.cache.cached_charts import Name, find_name
+from oci_chart_publish.chart.chart import from_files
+from oci_chart_publish.chart.members import ChartFile
 from oci_chart_publish.errors import ChartError, ConfigError, ConflictError, NotFoundError, VerificationError
 from oci_chart_publish.layout.layout import ImageLayout
 from oci_chart_publish.oci.descriptor import Descriptor
@@ -445,15 +447,15 @@ def test_a_reference_without_a_tag_is_saved_under_the_charts_version(
 
 
 def test_what_a_user_would_stumble_over_is_said_at_save(empty: ImageLayout, mychart: Path) -> None:
-    assert verbs.advice(verbs.open_chart(mychart)) == ()
+    assert verbs.advice(verbs.open_chart(mychart), "chartmuseum") == ()
     text = CHARTMUSEUM.replace("v1", "v2").replace("1.8.2", '"1.8"')
     (mychart / "Chart.yaml").write_text(text + "dependencies:\n- name: redis\n  version: 1.x\n")
     chart = verbs.open_chart(mychart)
-    assert [warning.split(":")[0] for warning in verbs.advice(chart)] == [
+    assert [warning.split(":")[0] for warning in verbs.advice(chart, chart.name)] == [
         "version 1.8 is no full semantic version",
         "Chart.yaml",
     ]
-    assert "declared, but missing in charts/: redis" in verbs.advice(chart)[1]
+    assert "declared, but missing in charts/: redis" in verbs.advice(chart, chart.name)[1]
     assert list(verbs.save(empty, chart, "a"))[-1] == "1.8: saved"
 
 
@@ -570,3 +572,39 @@ def test_a_chart_whose_name_leads_elsewhere_is_not_exported(empty: ImageLayout, 
         with pytest.raises(ChartError, match="cannot be that of a folder"):
             list(verbs.export(empty, "bad:1", str(tmp_path / "out")))
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("reference", "proper"),
+    [
+        ("localhost:5000/myrepo/guestbook:9.9.9", "localhost:5000/myrepo/guestbook:1.4.0_b.1"),
+        ("localhost:5000/myrepo/otherapp:1.4.0_b.1", "localhost:5000/myrepo/guestbook:1.4.0_b.1"),
+        ("localhost:5000/myrepo/otherapp", "localhost:5000/myrepo/guestbook:1.4.0_b.1"),
+        ("otherapp:latest", "guestbook:1.4.0_b.1"),
+        ("localhost:5000/guestbook:1.4", "localhost:5000/guestbook:1.4.0_b.1"),
+    ],
+)
+def test_a_chart_under_the_name_or_version_of_another_is_told_of_at_save_and_push(
+    empty: ImageLayout, reference: str, proper: str
+) -> None:
+    chart = from_files([ChartFile("Chart.yaml", b"name: guestbook\nversion: 1.4.0+b.1\n")])
+    warning, *others = verbs.advice(chart, reference)
+    assert "is the chart guestbook 1.4.0+b.1: who pulls it installs guestbook 1.4.0+b.1" in warning
+    assert warning.endswith(f"save it as {proper}")
+    assert others == []
+    list(verbs.save(empty, chart, reference))
+    if Name.split(reference).tag:
+        assert verbs.advice_on_push(empty, reference) == (warning,)
+
+
+@pytest.mark.parametrize(
+    "reference",
+    ["localhost:5000/a/guestbook:1.4.0_b.1", "guestbook:1.4.0+b.1", "a/guestbook:latest", "guestbook"],
+)
+def test_a_chart_under_its_own_name_is_saved_and_pushed_without_a_word(
+    empty: ImageLayout, reference: str
+) -> None:
+    chart = from_files([ChartFile("Chart.yaml", b"name: guestbook\nversion: 1.4.0+b.1\n")])
+    assert verbs.advice(chart, reference) == ()
+    list(verbs.save(empty, chart, reference))
+    assert verbs.advice_on_push(empty, reference) == ()

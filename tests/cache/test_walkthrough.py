@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import socket
 import subprocess
@@ -25,6 +26,7 @@ log: {{level: warn}}
 storage: {{filesystem: {{rootdirectory: {root}}}}}
 http: {{addr: 127.0.0.1:{port}}}
 """
+MISNAMED = re.compile(r"warning: \S+ is the chart (\S+ \S+): who pulls it installs \1; save it as \S+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,8 @@ class Shell:
     def says(self, command: str) -> str:
         """Run a command that has to succeed quietly and return what it printed."""
         done = self.run(command)
-        assert (done.returncode, done.stderr) == (0, "")
+        said = [line for line in done.stderr.splitlines() if not MISNAMED.fullmatch(line)]
+        assert (done.returncode, said) == (0, [])
         return done.stdout.replace(self.host, "HOST")
 
     @property
@@ -183,9 +186,9 @@ def test_a_cache_of_helm_3_6_3_is_pushed_as_it_is(shell: Shell) -> None:
 @pytest.mark.parametrize(
     ("command", "code", "printed", "complaint"),
     [
-        ("push HOST/myrepo/mychart:9.9.9", 5, "", "Chart not found: HOST/myrepo/mychart:9.9.9"),
-        ("remove HOST/myrepo/mychart", 5, "", "Chart not found: HOST/myrepo/mychart"),
-        ("export HOST/myrepo/mychart:8.8.8", 5, "", "Chart not found: HOST/myrepo/mychart:8.8.8"),
+        ("push HOST/myrepo/mychart:9.9.9", 2, "", "Chart not found: HOST/myrepo/mychart:9.9.9"),
+        ("remove HOST/myrepo/mychart", 2, "", "Chart not found: HOST/myrepo/mychart"),
+        ("export HOST/myrepo/mychart:8.8.8", 2, "", "Chart not found: HOST/myrepo/mychart:8.8.8"),
         (
             "pull HOST/myrepo/nosuch:9.9.9",
             5,

@@ -7,7 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from oci_chart_publish.chart.diff import value_changes
+from oci_chart_publish.chart.chart import Chart, from_files
+from oci_chart_publish.chart.diff import difference, value_changes
+from oci_chart_publish.chart.members import ChartFile
 
 
 def changes(old: str, new: str) -> list[tuple[str, str | None, str | None]]:
@@ -65,3 +67,28 @@ def test_what_differs_has_changes_and_what_is_equal_has_none(old: object, new: o
     found = changes(json.dumps({"k": old}), json.dumps({"k": new}))
     assert bool(found) == (old != new or json.dumps(old, sort_keys=True) != json.dumps(new, sort_keys=True))
     assert all(before != after for _, before, after in found)
+
+
+def chart_with(*leaves: tuple[str, str]) -> Chart:
+    """Return a chart that holds ``leaf`` in several versions, with the values of each."""
+    files = [ChartFile("Chart.yaml", b"apiVersion: v2\nname: top\nversion: 1.0.0\n")]
+    for version, values in leaves:
+        files.append(
+            ChartFile(f"charts/leaf-{version}/Chart.yaml", f"name: leaf\nversion: {version}\n".encode())
+        )
+        files.append(ChartFile(f"charts/leaf-{version}/values.yaml", values.encode()))
+    return from_files(files)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "path"),
+    [
+        ((("1.0.0", "a: 1"), ("2.0.0", "a: 1")), (("1.0.0", "a: 2"), ("2.0.0", "a: 1")), "charts/leaf"),
+        ((("1.0.0", "a: 1"), ("2.0.0", "a: 1")), (("1.0.0", "a: 1"), ("2.0.0", "a: 2")), "charts/leaf-2.0.0"),
+    ],
+)
+def test_a_subchart_that_is_there_in_two_versions_is_compared_by_its_place(
+    old: tuple[tuple[str, str], ...], new: tuple[tuple[str, str], ...], path: str
+) -> None:
+    assert difference(chart_with(*old), chart_with(*old)).changed == ()
+    assert difference(chart_with(*old), chart_with(*new)).changed == (f"{path}/values.yaml",)

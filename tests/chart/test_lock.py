@@ -42,6 +42,7 @@ def test_digest_of_helms_own_test() -> None:
 
 def test_lock_keeps_digest_and_time_as_written() -> None:
     lock = decode_lock((VECTORS / "c2" / "Chart.lock").read_bytes())
+    assert lock is not None
     assert lock.generated == "2021-01-02T03:04:05.678900001+02:00"
 
 
@@ -50,13 +51,21 @@ def test_lock_holds_the_dependencies_as_written() -> None:
         b"dependencies:\n- name: a\n  repository: https://e.com\n  version: 1.10\ndigest: sha256:x\n"
         b'generated: "2024-01-01T00:00:00Z"\n'
     )
+    assert lock is not None
     assert lock.dependencies == (Dependency(name="a", version="1.1", repository="https://e.com"),)
     assert (lock.digest, lock.generated) == ("sha256:x", "2024-01-01T00:00:00Z")
 
 
-@pytest.mark.parametrize("document", [b"", b"~\n", b"dependencies:\n", b"digest: ~\n"])
-def test_empty_lock_is_a_lock(document: bytes) -> None:
+@pytest.mark.parametrize("document", [b"{}\n", b"dependencies:\n", b"digest: ~\n"])
+def test_lock_without_content_is_a_lock(document: bytes) -> None:
     assert decode_lock(document) == Lock()
+
+
+@pytest.mark.parametrize(
+    "document", [b"", b"~\n", b"null\n", b"# only a comment\n", b"\n\n", b"---\n", b"\xef\xbb\xbf"]
+)
+def test_empty_lock_is_no_lock(document: bytes) -> None:
+    assert decode_lock(document) is None
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from tests.fakes.chartrepo import ChartRepo, archive
 from tests.flow.charts import chart
 from tests.flow.command import Command, command, layer
-from tests.real.helm import helm
+from tests.real.helm import helm, transport
 from tests.real.registries import Registry
 
 from oci_chart_publish.chart.archive import load_archive
@@ -287,3 +287,39 @@ def test_repository_with_a_password_in_it_is_refused_and_the_password_is_not_pri
     assert "a URL with a user name in it is refused" in done.err
     assert "registry-auth" in done.err
     assert "sesame" not in done.err + done.out
+
+
+@pytest.mark.parametrize(("tag", "newer"), [("v1.2.3", "1.2.4"), ("1.2", "1.2.4")])
+def test_version_of_a_registry_that_helm_takes_for_a_tag_is_that_tag(
+    tmp_path: Path, plain_registry: Registry, tag: str, newer: str
+) -> None:
+    client, place = helm(tmp_path / "helm"), f"oci://{plain_registry.host}/tagged/{tag}"
+    for version in (tag, newer):
+        packed = tmp_path / f"leaf-{version}.tgz"
+        packed.write_bytes(archive("leaf", version))
+        client.run("push", packed, place, *transport(plain_registry))
+    folder = tmp_path / "repo"
+    top = chart(folder, "top", "1.0.0", {"leaf": tag}, repository=place)
+    ours = only(command(tmp_path, folder), "--dependency", "update", verb="publish")
+    assert f"version: {tag}\n".encode() in ours["charts/leaf/Chart.yaml"].replace(b'"', b"")
+    written = (top / "Chart.lock").read_bytes()
+    (top / "Chart.lock").unlink()
+    client.run("dependency", "update", top, *transport(plain_registry))
+    assert without_time(written) == without_time((top / "Chart.lock").read_bytes())
+    assert only(command(tmp_path, folder)) == {**ours, "Chart.lock": (top / "Chart.lock").read_bytes()}
+
+
+@pytest.mark.parametrize("lock", ["", "null\n", "# nothing is locked yet\n"])
+def test_empty_lock_is_no_lock_and_what_helm_publishes_with_it_is_unchanged(
+    tmp_path: Path, plain_registry: Registry, charts: ChartRepo, lock: str
+) -> None:
+    folder, place = tmp_path / "repo", f"{plain_registry.host}/emptylock/{len(lock)}"
+    top = chart(folder, "top", "1.0.0", {"leaf": "^1.0.0"}, repository=charts.url)
+    (top / "charts").mkdir()
+    (top / "charts/leaf-1.10.0.tgz").write_bytes(archive("leaf", "1.10.0"))
+    (top / "Chart.lock").write_text(lock)
+    client = helm(tmp_path / "helm")
+    client.run("package", top, "--destination", tmp_path)
+    client.run("push", tmp_path / "top-1.0.0.tgz", f"oci://{place}", *transport(plain_registry))
+    (top / "charts/leaf-1.10.0.tgz").unlink()
+    assert command(tmp_path, folder).publish(place).statuses() == {"top": "unchanged"}

@@ -15,7 +15,7 @@ from oci_chart_publish.chart.chart import Chart
 from oci_chart_publish.chart.constraint import Constraint
 from oci_chart_publish.chart.lock import encode_lock, lock_digest, lock_digest_helm2
 from oci_chart_publish.chart.metadata import CHART_FILE, Dependency
-from oci_chart_publish.chart.version import ChartVersion, is_strict
+from oci_chart_publish.chart.version import ChartVersion, is_lenient
 from oci_chart_publish.errors import ChartError, PublishError
 from oci_chart_publish.http.address import redact
 from oci_chart_publish.model import ChartArtifact, Need
@@ -222,9 +222,14 @@ def renewed_lock(chart: Chart, aliases: Mapping[str, str]) -> tuple[str, bytes]:
 
 
 def _embedded(dependency: Dependency, subcharts: Sequence[Chart]) -> str:
+    """Return the version that a lock names for a dependency: the tag where it is one, else what is embedded."""
     versions = [subchart.version for subchart in subcharts if subchart.name == dependency.name]
     constraint = Constraint.parse(dependency.version)  # one chart may be there twice, at versions of its own
-    return next((one for one in versions if constraint.allows(ChartVersion.parse(one))), dependency.version)
+    embedded = next((v for v in versions if constraint.allows(ChartVersion.parse(v))), dependency.version)
+    if _names_tag(dependency.repository, dependency.version):
+        tag = ChartVersion.parse(dependency.version)
+        return dependency.version if tag == ChartVersion.parse(embedded) else embedded
+    return embedded
 
 
 class Fetcher(Protocol):
@@ -294,9 +299,17 @@ def _fetched(need: Need, fetcher: Fetcher | None) -> Archive:
     return version, fetcher.archive(need.repository, need.name, version)
 
 
+def _names_tag(repository: str, version: str) -> bool:
+    """Tell whether a version is the tag in a registry itself, as written: ``1.2.3``, and ``v1.2.3`` and ``1.2`` too.
+
+    Helm takes what its lenient parser takes (``internal/resolver/resolver.go``); only other constraints list the tags.
+    """
+    return repository.startswith(SCHEME) and is_lenient(version)
+
+
 def _best(need: Need, fetcher: Fetcher) -> str:
-    if need.repository.startswith(SCHEME) and is_strict(need.version):
-        return need.version  # one tag, so the list is not asked for; as Helm
+    if _names_tag(need.repository, need.version):
+        return need.version  # one tag, so the list is not asked for
     fitting = [
         version for version in fetcher.versions(need.repository, need.name) if need.allows(str(version))
     ]

@@ -70,9 +70,11 @@ def redirected_files(tree: Tree, ours: Collection[str], url: str) -> dict[str, b
         return {declared: edited}
     data = tree.read(path)
     lock = decode_lock(data, path=path)
+    if lock is None:
+        return {declared: edited}
     moved = replace_scalars(data, _repositories(lock.dependencies, inside, url), path=path)
     wanted = [replace(d, repository=url) if d.name in inside else d for d in metadata.dependencies]
-    digest = _digest(lock, metadata.dependencies, decode_lock(moved, path=path), wanted)
+    digest = _digest(lock, metadata.dependencies, decode_lock(moved, path=path) or Lock(), wanted)
     if digest is not None:  # a lock that does not fit is told of by whoever needs it
         moved = replace_scalars(moved, {"digest": digest}, path=path)
     return {declared: edited, path: moved}
@@ -104,6 +106,8 @@ def _lock(
 ) -> dict[str, bytes]:
     data = tree.read(path)
     lock = decode_lock(data, path=path)
+    if lock is None:
+        return {}
     scalars = {
         f"dependencies.{number}.version": moved[dependency.name]
         for number, dependency in enumerate(lock.dependencies)
@@ -117,7 +121,7 @@ def _lock(
     wanted = decode_metadata(chart, requirements=requirements).dependencies
     original = tree.read(declared) if declared != "Chart.yaml" else None
     declares = decode_metadata(tree.read("Chart.yaml"), requirements=original).dependencies
-    digest = _digest(lock, declares, decode_lock(edited, path=path), wanted)
+    digest = _digest(lock, declares, decode_lock(edited, path=path) or Lock(), wanted)
     if digest is None:
         raise ChartError(
             "does not fit the declared dependencies as they are, before any bump",

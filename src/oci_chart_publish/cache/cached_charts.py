@@ -12,8 +12,15 @@ from pathlib import PurePath
 
 import msgspec
 
-from oci_chart_publish.chart.layer import CHART_LAYERS, HELM_CONFIG
-from oci_chart_publish.errors import ChartError, ConfigError, NotFoundError, VerificationError
+from oci_chart_publish.chart.layer import HELM_CONFIG, chart_layer
+from oci_chart_publish.chart.version import is_lenient
+from oci_chart_publish.errors import (
+    ChartError,
+    ConfigError,
+    NotFoundError,
+    UnknownNameError,
+    VerificationError,
+)
 from oci_chart_publish.layout.layout import ImageLayout
 from oci_chart_publish.oci.descriptor import Descriptor
 from oci_chart_publish.oci.digest import Digest
@@ -54,6 +61,11 @@ class Name(msgspec.Struct, frozen=True):
         tag = check_tag((name.tag or version).replace("+", "_"), text)
         return cls(_checked_repository(name.repository, text), tag)
 
+    def misnames(self, name: str, version: str) -> bool:
+        """Tell whether this says another name or version than those of a chart; ``latest`` says no version."""
+        tag = self.tag.replace("_", "+")
+        return self.repository.rpartition("/")[2] != name or (is_lenient(tag) and tag != version)
+
     def __str__(self) -> str:
         separator = "" if self.tag.startswith("@") or not self.tag else ":"
         return f"{self.repository}{separator}{self.tag}"
@@ -91,7 +103,7 @@ class CachedChart(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def find(layout: ImageLayout, reference: str) -> CachedChart:
-    """Read the chart that ``reference`` stands for; NotFoundError where there is none, ConfigError for several."""
+    """Read the chart that ``reference`` stands for; errors as ``find_name``."""
     name = find_name(layout, reference)
     descriptor = layout.resolve(name)
     if descriptor is None:
@@ -100,11 +112,14 @@ def find(layout: ImageLayout, reference: str) -> CachedChart:
 
 
 def find_name(layout: ImageLayout, reference: str) -> str:
-    """Return the name in the index that ``reference`` stands for, whatever is behind it; errors as ``find``."""
+    """Return the name in the index that ``reference`` stands for, whatever is behind it.
+
+    UnknownNameError where there is none, ConfigError for several.
+    """
     names = list(layout.names())
     name = _among(names, reference)
     if name is None:
-        raise NotFoundError(f"Chart not found: {reference}", hint=_near(reference, names, layout.title))
+        raise UnknownNameError(f"Chart not found: {reference}", hint=_near(reference, names, layout.title))
     return name
 
 
@@ -168,7 +183,7 @@ def read(layout: ImageLayout, name: str, descriptor: Descriptor) -> CachedChart:
 
 def layer_of(manifest: Manifest, name: str) -> Descriptor:
     """Return the layer with the chart's files; ChartError where ``name`` stands for something else."""
-    layer = next((layer for layer in reversed(manifest.layers) if layer.media_type in CHART_LAYERS), None)
+    layer = chart_layer(manifest)
     if manifest.config is None or not is_chart(manifest):
         what = manifest.config.media_type if manifest.config else manifest.descriptor.media_type
         raise ChartError(f"{name} is not a Helm chart but {what}", hint=f"a chart's config is {HELM_CONFIG}")

@@ -70,11 +70,32 @@ def open_chart(path: Path) -> Chart:
     return load_archive(data, title=str(path))
 
 
-def advice(chart: Chart) -> tuple[str, ...]:
-    """Return what a user should know of a chart that is saved all the same, as Helm 3.6 did."""
+def misnamed(reference: str, name: str, version: str) -> tuple[str, ...]:
+    """Warn of a reference that says another name or version than the chart it stands for, ``name`` and ``version``.
+
+    Helm pulls by the reference, and then shows and installs what is inside.
+    """
+    where = Name.split(reference)
+    if not where.misnames(name, version):
+        return ()
+    folder, slash, _ = where.repository.rpartition("/")
+    proper = Name(f"{folder}{slash}{name}", version.replace("+", "_"))
+    return (
+        f"{where} is the chart {name} {version}: who pulls it installs {name} {version}; save it as {proper}",
+    )
+
+
+def advice_on_push(layout: ImageLayout, reference: str) -> tuple[str, ...]:
+    """Return what a user should know of a chart in the cache that is pushed all the same."""
+    chart = find(layout, reference)
+    return misnamed(str(chart.name), chart.row.name, chart.row.version)
+
+
+def advice(chart: Chart, reference: str) -> tuple[str, ...]:
+    """Return what a user should know of a chart that is saved as ``reference`` all the same, as Helm 3.6 did."""
     from oci_chart_publish.build.build import check_dependencies, warnings_of  # noqa: PLC0415
 
-    warnings = warnings_of(chart)
+    warnings = (*misnamed(reference, chart.name, chart.version), *warnings_of(chart))
     try:
         check_dependencies(chart)
     except ChartError as error:

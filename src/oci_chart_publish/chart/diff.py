@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
-from oci_chart_publish.chart.chart import Chart
+from oci_chart_publish.chart.chart import Chart, placed
 from oci_chart_publish.chart.metadata import encode_config
 from oci_chart_publish.errors import ChartError
 from oci_chart_publish.yamldoc.reader import load_document
@@ -61,11 +61,11 @@ def difference(old: Chart, new: Chart) -> Difference:
 
 
 def files(chart: Chart, prefix: str = "") -> Iterator[tuple[str, bytes]]:
-    """Yield every file of a chart and its subcharts with its path inside the chart."""
+    """Yield every file of a chart and its subcharts with the path at which the chart's package has it."""
     for file in chart.files:
         yield prefix + file.path, file.data
-    for subchart in chart.subcharts:
-        yield from files(subchart, f"{prefix}charts/{subchart.name}/")
+    for place, subchart in placed(chart.subcharts):
+        yield from files(subchart, f"{prefix}charts/{place}/")
 
 
 def value_changes(file: str, old: bytes, new: bytes) -> list[ValueChange]:

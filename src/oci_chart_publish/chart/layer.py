@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator
 import deflate
 
 from oci_chart_publish.chart.chart import Chart, placed
+from oci_chart_publish.oci.descriptor import Descriptor
+from oci_chart_publish.oci.manifest import Manifest
 
 HELM_CONFIG = "application/vnd.cncf.helm.config.v1+json"
 CHART_LAYER = "application/vnd.cncf.helm.chart.content.v1.tar+gzip"
@@ -18,6 +20,20 @@ PROVENANCE_LAYER = "application/vnd.cncf.helm.chart.provenance.v1.prov"
 # The layer type of Helm 3.0 to 3.6 (`helm chart save`); Helm 3.7.1 and later still read it.
 LEGACY_LAYER = "application/tar+gzip"
 CHART_LAYERS = (CHART_LAYER, LEGACY_LAYER)
+
+
+def chart_layers(manifest: Manifest) -> list[Descriptor]:
+    """Return the layers of a manifest that hold a chart's files, in its order; a chart has one."""
+    return [layer for layer in manifest.layers if layer.media_type in CHART_LAYERS]
+
+
+def chart_layer(manifest: Manifest) -> Descriptor | None:
+    """Return the layer with the chart's files, None where a manifest has none.
+
+    With several Helm takes the last (``pkg/registry/client.go``), and so is everything judged here.
+    """
+    layers = chart_layers(manifest)
+    return layers[-1] if layers else None
 
 
 EPOCH = 315532800

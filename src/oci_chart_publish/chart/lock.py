@@ -14,9 +14,9 @@ from typing import Any
 import msgspec
 
 from oci_chart_publish.chart import go_json as gojson
-from oci_chart_publish.chart.go_decoder import Reader
+from oci_chart_publish.chart.go_decoder import Place, Reader
 from oci_chart_publish.chart.metadata import Dependency, go_value
-from oci_chart_publish.yamldoc.reader import scalar
+from oci_chart_publish.yamldoc.reader import load_document, scalar
 
 # time.Time's UnmarshalJSON: RFC 3339.
 _TIME = re.compile(
@@ -33,9 +33,16 @@ class Lock(msgspec.Struct, frozen=True, kw_only=True):
     generated: str = ""
 
 
-def decode_lock(data: bytes, *, path: str = "Chart.lock") -> Lock:
-    """Read a Chart.lock or requirements.lock; ChartError with file, key and line. Locks are not sanitised."""
-    reader = Reader.of((data, path))
+def decode_lock(data: bytes, *, path: str = "Chart.lock") -> Lock | None:
+    """Read a Chart.lock or requirements.lock; ChartError with file, key and line. Locks are not sanitised.
+
+    None where the file is empty, holds comments only or says ``null``: Helm then has no lock
+    (``pkg/chart/v2/loader/load.go`` unmarshals into a pointer).
+    """
+    document = load_document(data, path=path)
+    if document is None:
+        return None
+    reader = Reader([(document, Place(data, path))])
     dependencies = reader.structs("dependencies", _dependency)
     for index, dependency in enumerate(dependencies):
         if dependency is None:

@@ -64,7 +64,7 @@ def _rules(tree: Tree, root: Mapping[str, Entry], include: Sequence[str]) -> Ign
 def _locked_archives(tree: Tree, root: Mapping[str, Entry]) -> frozenset[str]:
     """Return the paths of the archives that the lock names: they belong to the chart, tracked or not."""
     locks = [decode_lock(tree.read(name), path=name) for name in LOCKS if name in root]
-    return frozenset(f"{CHARTS}{d.name}-{d.version}.tgz" for lock in locks for d in lock.dependencies)
+    return frozenset(f"{CHARTS}{d.name}-{d.version}.tgz" for lock in locks if lock for d in lock.dependencies)
 
 
 class _Walk:

@@ -12,7 +12,7 @@ from typing import Protocol
 import msgspec
 
 from oci_chart_publish.chart.archive import load_archive
-from oci_chart_publish.chart.layer import CHART_LAYER, CHART_LAYERS
+from oci_chart_publish.chart.layer import CHART_LAYER, chart_layers
 from oci_chart_publish.chart.members import check_plain
 from oci_chart_publish.chart.version import ChartVersion
 from oci_chart_publish.chartrepo.chart_repository import ARCHIVE_LIMIT, ChartRepositories
@@ -266,7 +266,7 @@ class Fetcher(msgspec.Struct, frozen=True, kw_only=True):
         manifest = store.manifest(reference.tag)
         if manifest is None:
             raise ChartError(f"{place}: {reference} does not exist", hint="check version and repository")
-        layers = [blob for blob in manifest.layers if blob.media_type in CHART_LAYERS]
+        layers = chart_layers(manifest)
         if len(layers) != 1:
             raise ChartError(f"{place}: {reference} is no chart: it has {len(layers)} layers of one")
         if layers[0].size > ARCHIVE_LIMIT:

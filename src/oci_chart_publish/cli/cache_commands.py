@@ -39,6 +39,11 @@ def _print(lines: Iterable[str]) -> None:
         print(line, flush=True)
 
 
+def _warn(warnings: Iterable[str]) -> None:
+    for warning in warnings:
+        print(f"warning: {plain(warning, 1000)}", file=sys.stderr)
+
+
 @click.command()
 @click.argument("chart", type=click.Path(path_type=Path))
 @REFERENCE
@@ -64,8 +69,7 @@ def save(
     with closing(_session(environment, options)) as session:
         recipe = None if legacy else session.recipe()("")
         opened = verbs.open_chart(chart)
-        for warning in verbs.advice(opened):
-            print(f"warning: {plain(warning, 1000)}", file=sys.stderr)
+        _warn(verbs.advice(opened, reference))
         _print(verbs.save(session.layout, opened, reference, recipe=recipe, legacy=legacy))
 
 
@@ -92,6 +96,7 @@ def push(environment: Mapping[str, str], /, reference: str, **options: Any) -> N
     A tag that holds something else there is a conflict (exit 4), unless --overwrite.
     """
     with closing(_session(environment, options, reference, writes=True)) as session:
+        _warn(verbs.advice_on_push(session.layout, reference))
         overwrite = session.settings.overwrite
         _print(verbs.push(session.layout, session.store, reference, overwrite=overwrite))
 

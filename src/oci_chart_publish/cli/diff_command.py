@@ -15,13 +15,12 @@ import msgspec
 from oci_chart_publish.chart.archive import load_archive
 from oci_chart_publish.chart.chart import Chart, load_chart
 from oci_chart_publish.chart.diff import Difference, difference, files
-from oci_chart_publish.chart.layer import entries, gzip, tar
+from oci_chart_publish.chart.layer import chart_layer, entries, gzip, tar
 from oci_chart_publish.cli.flow_commands import REGISTRY, common
 from oci_chart_publish.cli.options import given, setting_options
 from oci_chart_publish.errors import ConfigError, ExitCode, NotFoundError
 from oci_chart_publish.oci.reference import SCHEME, DigestReference, TagReference, parse_reference
 from oci_chart_publish.oci.store import Source
-from oci_chart_publish.push.same import chart_layer
 from oci_chart_publish.report.text import change, plain, size
 from oci_chart_publish.run.project import Project
 from oci_chart_publish.tree.tree import FolderTree

@@ -13,11 +13,12 @@ from typing import Protocol
 import msgspec
 from msgspec.structs import replace
 
+from oci_chart_publish.chart.layer import chart_layer
 from oci_chart_publish.errors import AuthError, ConflictError, NotFoundError, PublishError, SkippedError
 from oci_chart_publish.model import ChartArtifact
 from oci_chart_publish.oci.manifest import Manifest
 from oci_chart_publish.oci.store import Source, Target
-from oci_chart_publish.push.same import chart_layer, differing, same
+from oci_chart_publish.push.same import differing, same
 
 Ignored = Callable[[str], bool]
 """Whether a change of a file of the chart needs no new version."""

@@ -13,22 +13,15 @@ from collections.abc import Iterable, Sequence
 
 from oci_chart_publish.chart.archive import load_archive
 from oci_chart_publish.chart.chart import Chart
-from oci_chart_publish.chart.layer import CHART_LAYERS
+from oci_chart_publish.chart.layer import chart_layer
 from oci_chart_publish.chart.lock import Lock
 from oci_chart_publish.errors import ChartError, VerificationError
 from oci_chart_publish.model import Need
-from oci_chart_publish.oci.descriptor import Descriptor
 from oci_chart_publish.oci.manifest import Manifest
 from oci_chart_publish.oci.store import Source
 
 _BOM = b"\xef\xbb\xbf"
 _NOT_COMPARED_AS_BYTES = frozenset({"Chart.yaml", "Chart.lock", "requirements.lock"})
-
-
-def chart_layer(manifest: Manifest) -> Descriptor | None:
-    """Return the layer that holds the chart. With several Helm takes the last (``pkg/registry/client.go``)."""
-    found = [layer for layer in manifest.layers if layer.media_type in CHART_LAYERS]
-    return found[-1] if found else None
 
 
 def same(

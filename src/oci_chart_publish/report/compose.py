@@ -7,7 +7,7 @@ from typing import Literal
 
 from msgspec.structs import replace
 
-from oci_chart_publish.chart.layer import CHART_LAYERS, PROVENANCE_LAYER
+from oci_chart_publish.chart.layer import PROVENANCE_LAYER, chart_layer
 from oci_chart_publish.errors import ExitCode, PublishError, worst
 from oci_chart_publish.model import ChartArtifact, Failure, PushResult, TargetResult, TargetStatus
 from oci_chart_publish.oci import descriptor as oci
@@ -99,9 +99,7 @@ def _held(result: PushResult) -> tuple[str | None, oci.Descriptor | None, oci.De
         return None, None, None
     if manifest is None:
         return str(result.artifact.digest), result.artifact.config, result.artifact.layer
-    # With several Helm takes the last.
-    layers = [layer for layer in manifest.layers if layer.media_type in CHART_LAYERS]
-    return str(manifest.descriptor.digest), manifest.config, layers[-1] if layers else None
+    return str(manifest.descriptor.digest), manifest.config, chart_layer(manifest)
 
 
 def _provenance(result: PushResult) -> document.Descriptor | None:

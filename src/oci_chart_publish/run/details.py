@@ -17,6 +17,7 @@ from oci_chart_publish.bump.policy import proposal
 from oci_chart_publish.chart.archive import load_archive
 from oci_chart_publish.chart.chart import Chart
 from oci_chart_publish.chart.diff import Difference, difference, release_size
+from oci_chart_publish.chart.layer import chart_layer
 from oci_chart_publish.chart.version import ChartVersion
 from oci_chart_publish.errors import PublishError
 from oci_chart_publish.oci.manifest import Manifest
@@ -24,7 +25,6 @@ from oci_chart_publish.oci.reference import DOCKER_HUB, Repository
 from oci_chart_publish.oci.store import Source, Target
 from oci_chart_publish.push.previous import Previous, overtaken, previous, published, published_versions
 from oci_chart_publish.push.reconcile import Plan, State
-from oci_chart_publish.push.same import chart_layer
 from oci_chart_publish.report import document
 from oci_chart_publish.run.policy import Memo, Outcome, Run
 from oci_chart_publish.workers import Workers

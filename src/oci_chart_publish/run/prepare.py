@@ -13,11 +13,11 @@ from oci_chart_publish.build.dependencies import FILE, archives, left_alone, ren
 from oci_chart_publish.chart import layer as package
 from oci_chart_publish.chart.archive import load_archive
 from oci_chart_publish.chart.chart import Chart, load_chart
+from oci_chart_publish.chart.layer import chart_layer
 from oci_chart_publish.chart.version import ChartVersion
 from oci_chart_publish.errors import ChartError, PublishError, SkippedError
 from oci_chart_publish.model import ChartArtifact, Failure, Need
 from oci_chart_publish.push.reconcile import Action, Destination, Plan, State, decide, look_up
-from oci_chart_publish.push.same import chart_layer
 from oci_chart_publish.run.assemble import build_at, lacks_of
 from oci_chart_publish.run.decide import Decisions
 from oci_chart_publish.run.policy import ChartNode, Outcome, Run, failure
