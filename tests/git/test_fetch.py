@@ -101,6 +101,27 @@ def test_the_token_goes_to_its_server_in_place_of_a_stale_one_and_is_never_store
     assert "czNjcmV0" not in config
 
 
+def test_a_partial_clone_without_stored_credentials_reads_old_files_with_the_token(tmp_path: Path) -> None:
+    repo = upstream(tmp_path / "up")
+    (tmp_path / "srv").mkdir()
+    bare = GitRepo.clone(repo.root, tmp_path / "srv" / "charts.git", "--bare")
+    bare.git("config", "uploadpack.allowFilter", "true")
+    bare.git("config", "uploadpack.allowAnySHA1InWant", "true")
+    with serve(tmp_path / "srv", AUTHORIZATION) as server:
+        header = f"http.{server.url}/.extraheader=AUTHORIZATION: {AUTHORIZATION}"
+        # As with `persist-credentials: false`: the clone was let in, and what let it in is gone.
+        GitRepo(tmp_path, init=False).git(
+            "-c", header, "clone", "--quiet", "--filter=blob:none", f"{server.url}/charts.git", "clone"
+        )
+        server.seen.clear()
+        with opened(tmp_path / "clone") as repository:
+            repository.authenticate("s3cret", server=server.url)
+            assert server.seen == []
+            assert repository.read("web-1.0.0", "charts/web/Chart.yaml") == b"version: 1.0.0\n"
+        assert {tuple(header) for header in server.seen} == {(AUTHORIZATION,)}
+    assert "extraheader" not in (tmp_path / "clone" / ".git" / "config").read_text()
+
+
 def test_the_token_is_not_sent_to_another_server(tmp_path: Path) -> None:
     upstream(tmp_path / "srv" / "up")
     GitRepo.clone(tmp_path / "srv" / "up", tmp_path / "srv" / "charts.git", "--bare")

@@ -55,6 +55,14 @@ def given_away(root: Path) -> None:
             os.chown(path, 1001, 1001)
 
 
+def test_charts_called_as_the_parts_of_a_git_directory_make_no_bare_repository(tmp_path: Path) -> None:
+    repo = GitRepo(tmp_path / "repo")
+    repo.write({f"charts/{name}/Chart.yaml": f"name: {name}\n" for name in ("HEAD", "objects", "refs")})
+    sha = repo.commit("first")
+    with opened(repo.root / "charts" / "HEAD") as repository:
+        assert (repository.root, repository.bare, repository.head()) == (repo.root, False, sha)
+
+
 def test_a_bare_repository_is_read(tmp_path: Path) -> None:
     repo = GitRepo(tmp_path / "repo")
     repo.write({"a.txt": "a\n"})

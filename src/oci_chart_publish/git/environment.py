@@ -112,6 +112,14 @@ def locate(path: Path) -> tuple[Path, bool] | None:
         dot = folder / ".git"
         if dot.is_file() or (dot / "HEAD").is_file():
             return folder, False
-        if all((folder / name).exists() for name in ("HEAD", "objects", "refs")):
+        if _is_bare(folder):
             return folder, True
     return None
+
+
+def _is_bare(folder: Path) -> bool:
+    """Tell whether a folder is a git directory, as git itself does (``setup.c: is_git_directory``).
+
+    Charts may be called HEAD, objects and refs.
+    """
+    return (folder / "HEAD").is_file() and all((folder / name).is_dir() for name in ("objects", "refs"))

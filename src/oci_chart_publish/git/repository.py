@@ -306,8 +306,13 @@ class GitRepository:
         return web_url(self.origin())
 
     def authenticate(self, token: str, *, server: str) -> None:
-        """Take the token that fetches send to ``server`` and nowhere else; nothing is sent yet."""
+        """Take the token that fetches send to ``server`` and nowhere else; nothing is sent yet.
+
+        In a partial clone whatever reads an old file may fetch it, so every process gets the token there.
+        """
         self._token, self._server = token, server
+        if token and self._is_partial():
+            self._authorise()
 
     def fetch_history(self, branch: str) -> None:
         """Complete the history of ``branch`` and of HEAD, with all tags, without the contents of old files.

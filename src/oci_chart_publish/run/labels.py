@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from oci_chart_publish.errors import ForgeError, ReadOnlyError, RegistryError
-from oci_chart_publish.git.log import Commit
-from oci_chart_publish.git.repository import GitRepository
+from oci_chart_publish.errors import ConfigError, ForgeError, ReadOnlyError, RegistryError
 from oci_chart_publish.github.event import Event
+from oci_chart_publish.run.pushed_changes import Changes
 
 if TYPE_CHECKING:
     from oci_chart_publish.github import GitHub
@@ -26,12 +25,11 @@ ASKED = 500
 class Labels(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """Tells the labels of commits by their shas; nothing is asked before the first call, and nothing twice.
 
-    ``github`` makes the gateway, or None where there is none; ``revision`` is the commit that the run is about.
+    ``github`` makes the gateway, or None where there is none; ``changes`` are those of the event.
     """
 
     event: Event
-    repository: GitRepository
-    revision: str
+    changes: Changes
     github: Callable[[], GitHub | None]
     _known: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
     _problems: list[str] = msgspec.field(default_factory=list)
@@ -58,8 +56,13 @@ class Labels(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     def _of_event(self) -> dict[str, tuple[str, ...]]:
         pull_request = self.event.pull_request
-        own = commits_of(self.event, self.repository, self.revision) if pull_request else ()
-        return {commit.sha: pull_request.labels for commit in own} if pull_request else {}
+        if pull_request is None:
+            return {}
+        try:
+            return {commit.sha: pull_request.labels for commit in self.changes.commits}
+        except ConfigError as error:
+            self._problems.append(error.message)
+            return {}
 
     def _merged(self, commits: Sequence[str]) -> dict[str, tuple[str, ...]]:
         github = self.github()
@@ -79,15 +82,3 @@ class Labels(msgspec.Struct, frozen=True, kw_only=True, dict=True):
                 self._problems.append(error.message)
                 return {}
         return {commit: pull.labels for commit, pull in pulls.items()}
-
-
-def commits_of(event: Event, repository: GitRepository, revision: str) -> tuple[Commit, ...]:
-    """Return the commits of the event's pull request, newest first, the merge that GitHub tests among them."""
-    pull_request = event.pull_request
-    if pull_request is None:
-        return ()
-    # What was tested is merged with the base as it was then; the event may name an older one.
-    others = [sha for sha in repository.parents(revision) if sha != pull_request.head]
-    tested = len(others) == 1 and pull_request.head in repository.parents(revision)
-    base = others[0] if tested else pull_request.base
-    return repository.log([f"{base}..{revision}"]) if base and repository.commit(base) else ()

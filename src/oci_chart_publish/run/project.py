@@ -250,6 +250,7 @@ class Project(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             per_chart=per_chart,
             event=self.event,
             repository=self.repository,
+            changes=self.changes,
             revision=self.revision,
             labels=self._labels(),
         )
@@ -259,12 +260,7 @@ class Project(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             return None
         from oci_chart_publish.run.labels import Labels  # noqa: PLC0415  (start-up: where they decide)
 
-        return Labels(
-            event=self.event,
-            repository=self.repository,
-            revision=self.revision,
-            github=self.github,
-        )
+        return Labels(event=self.event, changes=self.changes, github=self.github)
 
     def unused_settings(self, charts: Mapping[str, str]) -> tuple[str, ...]:
         """Return what to tell of settings that have no effect, by the folders of the run's charts by name."""

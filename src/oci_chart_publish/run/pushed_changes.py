@@ -8,8 +8,9 @@ import msgspec
 
 from oci_chart_publish.chart.metadata import chart_file, decode_metadata
 from oci_chart_publish.errors import ChartError, PublishError
+from oci_chart_publish.git.log import Commit
 from oci_chart_publish.git.repository import GitRepository
-from oci_chart_publish.github.event import Event
+from oci_chart_publish.github.event import Event, PullRequestEvent
 from oci_chart_publish.paths.ownership import Belonging
 from oci_chart_publish.report.document import Chart
 from oci_chart_publish.singleflight import locked_cached_property
@@ -60,7 +61,7 @@ def _version(repository: GitRepository, rev: str, path: str) -> str:
 
 
 class Changes(msgspec.Struct, frozen=True, kw_only=True, dict=True):
-    """What the commits of an event changed.
+    """Which commits an event brings, and what they changed: asked for conflicts, ``--check``, labels and levels alike.
 
     ``revision`` is the commit that the event ends with. Missing commits are fetched.
     """
@@ -71,42 +72,80 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     say: Callable[[str], None]
 
     @locked_cached_property
+    def base(self) -> str | None:
+        """The commit (sha) that the event's commits go on from; None where it is not known.
+
+        Of a pull request that is tested merged, it is the parent that is not its head: the base in the event is that of
+        the time when the branch was pushed. Of any other branch, it is where the branch left the one it goes to.
+        """
+        if self.repository is None:
+            return None
+        if self.event.pull_request:
+            return self._base_of_pull_request(self.repository, self.event.pull_request)
+        if (
+            self.event.created
+            and self.event.ref.startswith("refs/heads/")
+            and not self.event.on_default_branch
+        ):
+            target = self.event.default_branch
+            places = [f"refs/{kind}/{target}" for kind in ("remotes/origin", "heads")] if target else []
+            return self._base_of_branch(self.repository, target, places)
+        return self._available(self.repository, self.event.before)
+
+    @locked_cached_property
+    def commits(self) -> tuple[Commit, ...]:
+        """The commits, newest first, merges among them; none where it is not known where they begin."""
+        if self.repository is None or self.base is None:
+            return ()
+        return self.repository.log([f"{self.base}..{self.revision}"])
+
+    @locked_cached_property
     def paths(self) -> frozenset[str] | None:
         """The paths that changed; None where that is not known, which counts as all."""
         try:
-            return self._paths()
+            if self.repository is None or self.base is None:
+                return None
+            return frozenset(self.repository.changed_files(self.base, self.revision))
         except PublishError as error:
             # Everything is published by now: what a run did must be told even where this cannot be.
             self.say(f"conflicts count as this run's own: {error}")
             return None
 
-    def _paths(self) -> frozenset[str] | None:
-        event, repository = self.event, self.repository
-        # A push goes on from the commit before; a pull request and a new branch go off somewhere.
-        new = event.created and event.ref.startswith("refs/heads/") and not event.on_default_branch
-        branches, base = new or event.pull_request is not None, event.before
-        if event.pull_request:
-            base = event.pull_request.base
-        elif new and event.default_branch and repository is not None:
-            places = [f"refs/{kind}/{event.default_branch}" for kind in ("remotes/origin", "heads")]
-            base = next((place for place in places if repository.commit(place)), places[0])
-        if repository is None or not base:
-            return None
-        self._fetch_missing(repository, base, branches=branches)
-        if repository.commit(base) is None:
-            return None  # the history was rewritten: everything may have changed
-        start = repository.merge_base(base, self.revision) if branches else base
-        return frozenset(repository.changed_files(start or base, self.revision))
+    def _base_of_pull_request(self, repository: GitRepository, pull_request: PullRequestEvent) -> str | None:
+        others = [sha for sha in repository.parents(self.revision) if sha != pull_request.head]
+        if len(others) == 1 and pull_request.head in repository.parents(self.revision):
+            return self._available(repository, others[0])
+        target = pull_request.base_ref
+        places = [f"refs/remotes/origin/{target}"] if target else []
+        return self._base_of_branch(repository, target, [*places, *filter(None, [pull_request.base])])
 
-    def _fetch_missing(self, repository: GitRepository, base: str, *, branches: bool) -> None:
-        known = repository.commit(base) is not None
-        if branches:
-            named = "" if self.event.pull_request else self.event.default_branch
-            shallow = repository.is_shallow()
-            if (shallow or named) and (not known or repository.merge_base(base, self.revision) is None):
-                repository.fetch_history(named)
-        elif not known:
-            repository.fetch_commit(base)
+    def _base_of_branch(self, repository: GitRepository, target: str, places: Sequence[str]) -> str | None:
+        """Return where the branch that is checked out left the ``target`` branch, of which ``places`` are commits.
+
+        A branch may have taken in newer commits of its target: the newest common ancestor is where it left it.
+        """
+        if not places:
+            return None
+        found = self._ancestors(repository, places)
+        if not found and (repository.is_shallow() or not self.event.pull_request):
+            repository.fetch_history(target)
+            found = self._ancestors(repository, places)
+        if found:
+            return _newest(repository, found)
+        # Without a common history all that differs is new.
+        return next(filter(None, map(repository.commit, places)), None)
+
+    def _ancestors(self, repository: GitRepository, places: Sequence[str]) -> list[str]:
+        """Return the common ancestors with some commits, those of what was merged since only if there is no other."""
+        present = [place for place in places if repository.commit(place)]
+        found = [base for place in present if (base := repository.merge_base(place, self.revision))]
+        return [base for base in found if base != repository.commit(self.revision)] or found
+
+    def _available(self, repository: GitRepository, sha: str) -> str | None:
+        """Return a commit that is there now, None where it cannot be: the history was rewritten, say."""
+        if sha and repository.commit(sha) is None:
+            repository.fetch_commit(sha)
+        return repository.commit(sha) if sha else None
 
     def _raised(self, charts: Sequence[Chart]) -> bool:
         """Whether some chart may have another version than before."""
@@ -124,6 +163,14 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             return superseded(repository, event.before, self.revision, charts)
         except PublishError:
             return ()  # worth a note, not a failure
+
+
+def _newest(repository: GitRepository, commits: Sequence[str]) -> str:
+    """Return the commit that has the others among its ancestors."""
+    newest = commits[0]
+    for other in commits[1:]:
+        newest = other if repository.is_ancestor(newest, other) else newest
+    return newest
 
 
 class Touched(msgspec.Struct, frozen=True, kw_only=True, dict=True):

@@ -20,7 +20,8 @@ from oci_chart_publish.git.repository import GitRepository
 from oci_chart_publish.github.event import Event
 from oci_chart_publish.model import VersionDecision
 from oci_chart_publish.run.chart_settings import ChartPolicies
-from oci_chart_publish.run.labels import Labels, commits_of
+from oci_chart_publish.run.labels import Labels
+from oci_chart_publish.run.pushed_changes import Changes
 from oci_chart_publish.settings import Settings
 from oci_chart_publish.singleflight import locked_cached_property
 
@@ -35,6 +36,7 @@ class Versions(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     per_chart: ChartPolicies
     event: Event
     repository: GitRepository | None
+    changes: Changes
     revision: str = "HEAD"
     labels: Labels | None = None
 
@@ -124,10 +126,7 @@ class Versions(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     @locked_cached_property
     def _arriving(self) -> frozenset[str]:
         """The commits that the pull request of the event brings, without merges."""
-        if self.repository is None:
-            return frozenset()
-        found = commits_of(self.event, self.repository, self.revision)
-        return frozenset(commit.sha for commit in found if len(commit.parents) < 2)
+        return frozenset(commit.sha for commit in self.changes.commits if len(commit.parents) < 2)
 
     def _rules(self, metadata: ChartMetadata, history: History) -> Rules:
         """Return how the commits since a chart's last release become levels."""
