@@ -13,6 +13,8 @@
           AuthError             6  not authenticated or not permitted
         ForgeError              7  published, but reporting failed
           ReadOnlyError         7  the token lacks a permission; for a comment that is a notice, and no failure
+          LimitedError          7  a rate limit that lasts longer than we wait
+          ForbiddenError        7  a ruleset or policy of the repository, which holds for all that is like it
           StaleHeadError        7  the branch moved since its head was read
       VerificationError         8  bytes do not match their digest, or a rebuild differs
       SkippedError              0  left alone because of another chart, whose error counts
@@ -175,10 +177,14 @@ class ForgeError(RemoteError):
     exit_code = ExitCode.FORGE
     kind = "forge"
 
+    def reworded(self, message: str, hint: str) -> Self:
+        """Return the same error in other words."""
+        return type(self)(message, hint=hint, status=self.status, codes=self.codes, temporary=self.temporary)
+
     @property
     def limited(self) -> bool:
         """Whether it was a rate limit, which holds for every other request as well."""
-        return self.temporary and (self.status in {403, 429} or "RATE_LIMITED" in self.codes)
+        return isinstance(self, LimitedError)
 
 
 class ReadOnlyError(ForgeError):
@@ -189,6 +195,14 @@ class ReadOnlyError(ForgeError):
     """
 
     kind = "read-only"
+
+
+class LimitedError(ForgeError):
+    """A rate limit that lasts longer than we wait, and holds for every other request as well."""
+
+
+class ForbiddenError(ForgeError):
+    """What a ruleset, an archive or a policy forbids, whatever it is about: the rest of its kind need not be tried."""
 
 
 class StaleHeadError(ForgeError):

@@ -71,7 +71,7 @@ def test_run_of_another_event_leaves_the_comment_of_a_merged_pull_request(
     project.open(7, "web", "1.0.1")
     project.pull_request(7)
     project.merge(7)
-    project.github.fail("POST", "/releases$", 422, message="Validation Failed")
+    project.github.refuse("POST", "/releases$", "burnt-tag")
     assert project.push(before).code == 7
     said = project.comment(7)
     assert "422 Validation Failed" in said
@@ -339,7 +339,7 @@ def test_what_ends_all_releases_is_told_once_and_asked_no_more(project: Project,
     if what == "limited":
         project.github.limit("POST", "/git/refs$", retry_after=3600)
     else:
-        project.github.fail("POST", "/git/refs$", 401, message="Bad credentials")
+        project.github.refuse("POST", "/git/refs$", "bad-credentials")
     step = project.push(release="tag")
     assert (step.code, len(project.github.sent("POST", "/git/refs$"))) == (7, 1)
     (note,) = notes(step)
@@ -353,7 +353,7 @@ def test_what_ends_all_releases_is_told_once_and_asked_no_more(project: Project,
 
 
 def test_release_that_is_refused_for_another_reason_does_not_stop_the_others(project: Project) -> None:
-    project.github.fail("PATCH", "/releases/", 403, message="Resource not accessible by integration")
+    project.github.refuse("PATCH", "/releases/", "not-accessible")
     step = project.push()
     assert step.code == 7
     (note,) = notes(step)

@@ -150,7 +150,7 @@ def test_a_failed_publish_is_replaced_by_the_one_that_repairs_it(project: Projec
     project.open(7, "web", "1.0.1")
     project.pull_request(7)
     project.merge(7)
-    project.github.fail("POST", "/releases$", 422, message="Validation Failed")
+    project.github.refuse("POST", "/releases$", "burnt-tag")
     project.runner.extra = {"GITHUB_SERVER_URL": project.github.url}
     assert project.push(before).code == 7
     assert "422 Validation Failed" in project.comment(7)
@@ -165,17 +165,21 @@ def test_a_failed_publish_is_replaced_by_the_one_that_repairs_it(project: Projec
 
 
 @pytest.mark.parametrize(
-    ("release", "path", "done"), [("release", "/releases$", "released"), ("tag", "/git/refs$", "tagged")]
+    ("release", "path", "refusal", "done"),
+    [
+        ("release", "/releases$", "burnt-tag", "released"),
+        ("tag", "/git/refs$", "reference-update-failed", "tagged"),
+    ],
 )
 def test_what_one_attempt_published_and_the_next_released_is_shown_whole(
-    project: Project, release: str, path: str, done: str
+    project: Project, release: str, path: str, refusal: str, done: str
 ) -> None:
     before = project.head
     project.repo.write({"charts/api/Chart.yaml": chart_yaml("api", "1.1.0")})
     project.open(7, "web", "1.1.0")
     project.pull_request(7)
     project.merge(7)
-    project.github.fail("POST", path, 422, message="Validation Failed")
+    project.github.refuse("POST", path, refusal)
     assert project.push(before, release=release).code == 7
     assert project.comment(7).splitlines()[1] == "### Helm charts: 2 published"
     assert "422 Validation Failed" in project.comment(7)
@@ -217,7 +221,7 @@ def test_comment_that_could_not_be_written_shows_in_the_next_attempt_what_was_pu
     project.open(7, "web", "1.1.0")
     project.pull_request(7)
     project.merge(7)
-    project.github.fail("PATCH", "/comments/", 422, message="Validation Failed")
+    project.github.refuse("PATCH", "/comments/", "body-too-long")
     assert project.push(before, release="off").code == 7
     assert "1 to publish" in project.comment(7).splitlines()[1]
     project.runner.extra = {"GITHUB_RUN_ATTEMPT": "2"}
@@ -290,22 +294,22 @@ def test_token_that_may_not_read_pull_requests_is_told_what_it_was_for(project: 
 
 
 @pytest.mark.parametrize(
-    ("status", "message"),
-    [(403, "Unable to create comment because issue is locked."), (404, "Not Found")],
-    ids=["locked", "hidden"],
+    ("refusal", "words"),
+    [
+        ("locked", "403 Unable to create comment because issue is locked."),
+        ("not-found", "404 Not Found"),
+    ],
 )
-def test_pull_request_that_takes_no_comment_fails_nothing(
-    project: Project, status: int, message: str
-) -> None:
+def test_pull_request_that_takes_no_comment_fails_nothing(project: Project, refusal: str, words: str) -> None:
     project.open(7, "web", "1.0.1")
-    project.github.fail("POST", "/issues/7/comments$", status, message=message)
+    project.github.refuse("POST", "/issues/7/comments$", refusal)
     step = project.pull_request(7)
     assert (step.code, project.github.state.comments) == (0, {}), step.errors + step.log
     (note,) = notes(step)
     assert note.startswith(
         "pull request 7 takes no comment, the report is in the step summary only: POST http"
     )
-    assert note.endswith(f"{status} {message}")
+    assert note.endswith(words)
     assert f"::notice::{note}" in step.annotations
 
 

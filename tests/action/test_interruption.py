@@ -95,7 +95,7 @@ def test_grace_leaves_the_runner_time_for_the_report() -> None:
 def test_tags_stop_between_two_charts(
     runner: Cancelling, github: FakeGitHub, plain_registry: Registry, number: int
 ) -> None:
-    github.fail("POST", "/git/refs$", 0, delay=0.5, times=NUMBER)
+    github.hang("POST", "/git/refs$", 0.5, times=NUMBER)
     runner.when = lambda: len(github.sent("POST", "/git/refs$")) >= 2
     runner.signal = number
     step = push(runner, plain_registry, release="tag")
@@ -110,7 +110,7 @@ def test_tags_stop_between_two_charts(
 def test_a_code_host_that_hangs_costs_no_report(
     runner: Cancelling, github: FakeGitHub, plain_registry: Registry
 ) -> None:
-    github.fail("POST", "/releases$", 0, delay=HANGS, times=100)
+    github.hang("POST", "/releases$", HANGS, times=100)
     runner.when = lambda: bool(github.sent("POST", "/releases$"))
     says_what_it_did(push(runner, plain_registry))
     assert runner.took[0] < HANGS / 2

@@ -104,7 +104,7 @@ def test_draft_that_could_not_be_published_is_finished_by_any_later_push(
     before = project.head
     if tag:
         project.github.state.create_ref("refs/tags/web-1.0.0", before)
-    project.github.fail("PATCH", "/releases/", 403, message="Resource not accessible by integration", times=2)
+    project.github.refuse("PATCH", "/releases/", "not-accessible", times=2)
     assert project.push().code == 7
     assert project.released() == {}
     project.repo.write({"README.md": "hello"})

@@ -3,12 +3,13 @@
 Every request and every answer is validated against GitHub's own description (``github_contract``, ``github_graphql``).
 A violation is answered with 418, a wrong GraphQL document as GitHub does; either is kept in ``violations`` and raised
 again when the stand-in is closed, so that no test passes over it. Tests look at ``state`` (what GitHub would now hold)
-and at ``requests`` (what was asked), and script failures with ``fail``, ``hold`` and the permissions of a token.
+and at ``requests`` (what was asked), and script failures with ``refuse``, ``hold`` and the permissions of a token.
 """
 
 from __future__ import annotations
 
 import json
+import math
 import re
 import ssl
 import threading
@@ -23,15 +24,15 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 from tests.fakes.github_answers import Answers
 from tests.fakes.github_contract import ContractError, Sent, contract
 from tests.fakes.github_graphql import graphql
+from tests.fakes.github_refusals import GRAPHQL, VARYING, Refusal, refusal
 from tests.fakes.github_routes import READ_ONLY, ROUTES, Call, Route, Token
 from tests.fakes.github_state import Asset, Comment, PackageVersion, Pull, Refused, Release, State
 
 __all__ = ["Asset", "Comment", "FakeGitHub", "PackageVersion", "Pull", "Release", "State", "Token"]
 
-PRIMARY = "API rate limit exceeded for installation ID 1234."
+MINUTE, HOUR = 60, 3600
 RESET = 4_000_000_000
 """When the primary rate limit begins anew: long after any test."""
-SECONDARY = "You have exceeded a secondary rate limit. Please wait a few minutes before you try again."
 
 
 class Request(NamedTuple):
@@ -43,19 +44,27 @@ class Request(NamedTuple):
     headers: Mapping[str, str]
 
 
+Effect = Literal["none", "done", "starter"]
+
+
 @dataclass
 class Fault:
     """One scripted answer; ``effect`` says what happened on the server all the same."""
 
     method: str
     pattern: str
-    status: int
-    data: Any
+    refusal: Refusal | None
     headers: Mapping[str, str]
-    effect: Literal["none", "done", "starter"]
+    effect: Effect
     times: int
-    drop: bool
-    delay: float
+    drop: bool = False
+    delay: float = 0
+    instead: Any = None
+
+    @property
+    def answers(self) -> bool:
+        """Whether the answer is not what the state would give."""
+        return self.drop or self.refusal is not None or self.instead is not None
 
 
 @dataclass
@@ -84,6 +93,10 @@ class FakeGitHub:
         self.requests: list[Request] = []
         self.violations: list[str] = []
         self.rate_limit = 5000
+        # docs, "About secondary rate limits": content-generating requests
+        self.creations_a_minute, self.creations_an_hour = 80, 500
+        self.clock: Callable[[], float] = time.monotonic
+        self._created: list[float] = []
         self._used: Counter[str] = Counter()
         self._prefix = prefix
         self._graphql = "/api/graphql" if prefix else "/graphql"
@@ -130,47 +143,44 @@ class FakeGitHub:
         """Merge a pull request as one commit on its base; return that commit."""
         pull = self.state.pulls[number]
         pull.merge_sha = self.state.commit(f"{pull.title} (#{number})", branch=pull.base_ref)
-        pull.merged, pull.state = True, "closed"
+        pull.merged, pull.state, pull.hidden = True, "closed", self.state.lag
         return pull.merge_sha
 
-    def fail(
+    def refuse(
         self,
         method: str,
         pattern: str,
-        status: int = 502,
+        name: str = "server-error",
         *,
-        message: str = "Server Error",
-        data: Any = None,
-        headers: Mapping[str, str] | None = None,
-        effect: Literal["none", "done", "starter"] = "none",
+        effect: Effect = "none",
         times: int = 1,
-        drop: bool = False,
-        delay: float = 0,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
-        """Answer the next ``times`` requests whose path matches with a failure.
+        """Answer the next ``times`` requests whose path matches with a refusal of ``github-refusals.json``.
 
         ``effect="done"``: the work was done before the failure. ``"starter"``: an upload left half an asset.
-        ``drop``: the connection is closed without an answer. ``status`` 0: only ``delay``.
-        ``data`` is the whole answer in place of ``message``.
+        ``headers`` may say how long a limit lasts.
         """
-        self._faults.append(
-            Fault(
-                method,
-                pattern,
-                status,
-                {"message": message} if data is None else data,
-                headers or {},
-                effect,
-                times,
-                drop,
-                delay,
-            )
-        )
+        if others := set(headers or ()) - VARYING:
+            raise ContractError(f"{name}: a test may not choose {sorted(others)}")
+        self._faults.append(Fault(method, pattern, refusal(name), dict(headers or {}), effect, times))
+
+    def hang(self, method: str, pattern: str, delay: float, *, times: int = 1) -> None:
+        """Take ``delay`` seconds for each of the next ``times`` answers."""
+        self._faults.append(Fault(method, pattern, None, {}, "none", times, delay=delay))
+
+    def drop(self, method: str, pattern: str, *, effect: Effect = "none", times: int = 1) -> None:
+        """Close the connection of the next ``times`` matching requests without an answer."""
+        self._faults.append(Fault(method, pattern, None, {}, effect, times, drop=True))
+
+    def interpose(self, method: str, pattern: str, data: Any, **headers: str) -> None:
+        """Let something between GitHub and the client (a proxy, a login page) answer the next request with 200."""
+        self._faults.append(Fault(method, pattern, None, headers, "none", 1, instead=data))
 
     def limit(self, method: str, pattern: str, *, times: int = 1, retry_after: int | None = None) -> None:
         """Answer with a secondary rate limit (403)."""
         headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
-        self.fail(method, pattern, 403, message=SECONDARY, headers=headers, times=times)
+        self.refuse(method, pattern, "secondary-limit", headers=headers, times=times)
 
     def hold(self, method: str, pattern: str, *, parties: int) -> None:
         """Let the next ``parties`` matching requests wait for each other before they are carried out."""
@@ -225,14 +235,16 @@ class FakeGitHub:
             self.requests.append(Request(method, short, body, headers))
             limits = self._count("graphql" if path == self._graphql else "core")
         if limits["X-RateLimit-Remaining"] == "-1":
-            return _Answer(403, {"message": PRIMARY}, {**limits, "X-RateLimit-Remaining": "0"})
+            return _refused(refusal("primary-limit"), {**limits, "X-RateLimit-Remaining": "0"})
         self._wait(method, short)
         self._act(method, short)
         fault = self._take_fault(method, short)
+        if fault is None and (limited := self._creation(method, path)):
+            return replace(limited, headers={**limits, **limited.headers})
         if fault and fault.delay:
             time.sleep(fault.delay)
         answer = None
-        if fault is None or fault.effect != "none" or fault.status == 0:
+        if fault is None or fault.effect != "none" or not fault.answers:
             try:
                 token = self.tokens.get(headers.get("Authorization", "").partition(" ")[2])
                 call = Call(self.state, self.answers, token, {}, query, body, raw, media_type)
@@ -242,9 +254,34 @@ class FakeGitHub:
                 answer = _Answer(418, {"message": f"stand-in: {error}"})  # nobody repeats a 418
         if fault and fault.drop:
             return None
-        if fault and fault.status:
-            answer = _Answer(fault.status, fault.data, fault.headers)
+        if fault and fault.refusal:
+            self._judge(fault.refusal, method, path)
+            answer = _refused(fault.refusal, fault.headers)
+        elif fault and fault.instead is not None:
+            answer = _Answer(200, fault.instead, fault.headers)
         return replace(answer, headers={**limits, **answer.headers}) if answer else None
+
+    def _judge(self, refused: Refusal, method: str, path: str) -> None:
+        """Note a refusal that GitHub does not give this operation."""
+        operation = GRAPHQL if path == self._graphql else f"{method} {self._find(method, path)[0].template}"
+        if not refused.may_answer(operation):
+            self.violations.append(f"{operation} does not answer {refused.name}")
+
+    def _creation(self, method: str, path: str) -> _Answer | None:
+        """Count what creates something; refuse what is more than GitHub takes in a minute or an hour."""
+        if method != "POST" or path == self._graphql:
+            return None
+        with self._lock:
+            now = self.clock()
+            self._created = [at for at in self._created if now - at < HOUR]
+            minute = [at for at in self._created if now - at < MINUTE]
+            if len(self._created) < self.creations_an_hour and len(minute) < self.creations_a_minute:
+                self._created.append(now)
+                return None
+            oldest, window = (
+                (minute[0], MINUTE) if len(minute) >= self.creations_a_minute else (self._created[0], HOUR)
+            )
+        return _refused(refusal("creation-limit"), {"Retry-After": str(math.ceil(oldest + window - now))})
 
     def _count(self, resource: str) -> dict[str, str]:
         """Count a request; return what every answer says of the primary rate limit (-1 is left beyond it)."""
@@ -325,6 +362,10 @@ class _Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+def _refused(refused: Refusal, headers: Mapping[str, str]) -> _Answer:
+    return _Answer(refused.status, refused.data, {**refused.headers, **headers})
+
+
 def _refusal(refused: Refused, url: str) -> dict[str, Any]:
     data: dict[str, Any] = {
         "message": refused.message,
@@ -368,11 +409,15 @@ def _handler(fake: FakeGitHub) -> type[BaseHTTPRequestHandler]:
             if answer is None:
                 self.close_connection = True
                 return
-            data = b"" if answer.data is None else json.dumps(answer.data).encode()
+            page = isinstance(answer.data, str)
+            data = answer.data.encode() if page else json.dumps(answer.data).encode()
+            data = b"" if answer.data is None else data
             self.send_response(answer.status)
-            self.send_header("Content-Type", "application/json; charset=utf-8")
+            self.send_header("Content-Type", "text/html" if page else "application/json; charset=utf-8")
             self.send_header("Content-Length", str(len(data)))
             for name, value in answer.headers.items():
+                if name == "Content-Type":
+                    continue
                 self.send_header(name, value)
             self.end_headers()
             self.wfile.write(data)

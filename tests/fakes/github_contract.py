@@ -16,6 +16,7 @@ from urllib.parse import quote
 from openapi_core import Config, OpenAPI
 from openapi_core.exceptions import OpenAPIError
 from openapi_core.testing import MockRequest, MockResponse
+from openapi_schema_validator import OAS30Validator
 
 DESCRIPTION = Path(__file__).with_name("github-openapi.json")
 HOST = "https://api.github.com"
@@ -98,6 +99,13 @@ class Contract:
                 raise ContractError(
                     f"{method} {template}: answer {status}: {error.__cause__ or error}"
                 ) from error
+
+    def check_schema(self, schema: str, data: object, what: str) -> None:
+        """Raise ContractError unless ``data`` is what component ``schema`` describes."""
+        described = self.document["components"]["schemas"][schema]
+        validator = OAS30Validator({**described, "components": self.document["components"]})
+        if error := next(validator.iter_errors(data), None):
+            raise ContractError(f"{what}: not a {schema}: {error.message}")
 
     def fill(self, schema: str, known: Mapping[str, Any]) -> dict[str, Any]:
         """Return ``known`` completed by the least that component ``schema`` demands.

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from graphql import GraphQLResolveInfo, get_named_type
 from tests.fakes.github_contract import ContractError
 from tests.fakes.github_routes import READ_ONLY, Call
-from tests.fakes.github_state import Commit, Pull, Refused
+from tests.fakes.github_state import Commit, Pull, Refused, seen
 from tests.fakes.graphql_document import Owner, selected
 
 LARGEST = 100
@@ -259,7 +259,9 @@ def _associated(call: Call, commit: Commit, arguments: Mapping[str, Any]) -> lis
         for pull in call.state.pulls.values()
         if commit.sha in (pull.head_sha, pull.merge_sha, *pull.commits)
     )
-    found = (pull for pull in having if pull.merged or (pull.state == "open" and not there))
+    found = (
+        pull for pull in having if (pull.merged and seen([pull])) or (pull.state == "open" and not there)
+    )
     return sorted(found, key=lambda pull: pull.number)
 
 

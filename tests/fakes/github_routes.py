@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, TypeVar
 
 from tests.fakes.github_answers import Answers
-from tests.fakes.github_state import Comment, Pull, Refused, Release, State
+from tests.fakes.github_state import Comment, Pull, Refused, Release, State, seen
 from tests.fakes.prune_openapi import REPO
 
 Item = TypeVar("Item")
@@ -118,7 +118,7 @@ def _repository(call: Call) -> tuple[int, Any]:
 @route("GET", f"{REPO}/issues/{{issue_number}}/comments", "issues", "pull_requests")
 def _comments(call: Call) -> tuple[int, Any]:
     pull = _pull(call, "issue_number")
-    listed = [comment for comment in call.state.comments.values() if comment.issue == pull.number]
+    listed = seen(comment for comment in call.state.comments.values() if comment.issue == pull.number)
     return 200, [
         call.answers.comment(comment) for comment in call.page(sorted(listed, key=lambda one: one.id))
     ]
@@ -185,6 +185,7 @@ def _commit_pulls(call: Call) -> tuple[int, Any]:
         pull
         for pull in call.state.pulls.values()
         if sha in (pull.head_sha, pull.merge_sha, *pull.commits)
+        and (seen([pull]) or not pull.merged)
         and (pull.merged or pull.state == "open")
         and (
             call.state.commit_pulls_sees_forks or pull.merged or pull.head_repository == call.state.full_name
@@ -239,7 +240,7 @@ def _releases(call: Call) -> tuple[int, Any]:
     drafts = call.token is not None and "contents" in call.token.writes  # others are not told of them
     listed = [
         one
-        for one in sorted(call.state.releases.values(), key=lambda one: -one.id)
+        for one in sorted(seen(call.state.releases.values()), key=lambda one: -one.id)
         if drafts or not one.draft
     ]
     return 200, [call.answers.release(release) for release in call.page(listed)]

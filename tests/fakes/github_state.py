@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from tests.fakes.github_git import GitObjects
+from tests.fakes.github_refusals import refusal
 
 COMMENT_LIMIT = 65_536
 RELEASE_LIMIT = 125_000
+
+
+Item = TypeVar("Item", "Comment", "Pull", "Release")
 
 
 class Refused(Exception):  # noqa: N818 - it is an answer, not a fault
@@ -22,6 +27,13 @@ class Refused(Exception):  # noqa: N818 - it is an answer, not a fault
         self.status = status
         self.message = message
         self.errors = errors
+
+
+def of_file(name: str) -> Refused:
+    """Return a refusal of ``github-refusals.json``."""
+    found = refusal(name)
+    body = found.body or {}
+    return Refused(found.status, body["message"], errors=tuple(body.get("errors", ())))
 
 
 def invalid(resource: str, code: str, name: str, message: str = "") -> Refused:
@@ -46,6 +58,8 @@ class Comment:
     issue: int
     login: str
     body: str
+    hidden: int = 0
+    """How many lists still lack it."""
 
 
 @dataclass
@@ -62,6 +76,8 @@ class Pull:
     commits: tuple[str, ...] = ()
     title: str = "A change"
     author: str = "monalisa"
+    hidden: int = 0
+    """How many answers still lack its merge."""
 
 
 @dataclass
@@ -86,6 +102,8 @@ class Release:
     immutable: bool = False
     author: str = "github-actions[bot]"
     assets: list[Asset] = field(default_factory=list)
+    hidden: int = 0
+    """How many lists still lack it."""
 
 
 @dataclass
@@ -119,6 +137,8 @@ class State:
         self.protected_branches = ""
         self.workflow_commits: set[str] = set()
         self.commit_pulls_sees_forks = True
+        self.lag = 0
+        """How many lists lack what was made just before, and how many answers a merge."""
         self._ids = iter(range(1001, 10**9))
         self.commit("initial commit", branch="main")
 
@@ -220,10 +240,7 @@ class State:
     def _obey_rules(self, ref: str) -> None:
         tag = ref.removeprefix("tags/")
         if ref.startswith("tags/") and self.protected_tags and re.fullmatch(self.protected_tags, tag):
-            raise Refused(
-                422,
-                "Repository rule violations found\n\nCannot create ref due to creations being restricted.\n\n",
-            )
+            raise of_file("ruleset-ref")
 
     def commit_on_branch(
         self, branch: str, expected: str, message: str, files: Mapping[str, bytes | None]
@@ -252,7 +269,7 @@ class State:
         if issue not in self.pulls:
             raise Refused(404, "Not Found")
         _limited(body, COMMENT_LIMIT, "IssueComment")
-        comment = Comment(self.next_id(), issue, login, body)
+        comment = Comment(self.next_id(), issue, login, body, hidden=self.lag)
         self.comments[comment.id] = comment
         return comment
 
@@ -269,7 +286,9 @@ class State:
         _may_be_latest(make_latest, draft=draft, prerelease=prerelease)
         if not well_formed(f"refs/tags/{tag}"):
             raise invalid("Release", "custom", "tag_name", "tag_name is not well-formed")
-        release = Release(self.next_id(), tag, target, name, body, draft=True, prerelease=prerelease)
+        release = Release(
+            self.next_id(), tag, target, name, body, draft=True, prerelease=prerelease, hidden=self.lag
+        )
         if target and self.resolve(target) is None:
             raise invalid("Release", "invalid", "target_commitish")
         self._workflows(release)
@@ -282,12 +301,15 @@ class State:
         if any(other.tag == release.tag and not other.draft for other in self.releases.values()):
             raise invalid("Release", "already_exists", "tag_name")
         if release.tag in self.burnt_tags:
-            raise invalid("Release", "custom", "tag_name", "tag_name was used by an immutable release")
+            raise of_file("burnt-tag")
         self._workflows(release)
         commit = self.resolve(release.target or "main")
         assert commit is not None
         if f"tags/{release.tag}" not in self.refs:
-            self.create_ref(f"refs/tags/{release.tag}", commit)
+            try:
+                self.create_ref(f"refs/tags/{release.tag}", commit)
+            except Refused as refused:
+                raise of_file("ruleset-release") if "rule" in refused.message else refused from refused
         release.draft = False
         release.immutable = self.immutable_releases
         if make_latest != "false" and not release.prerelease:  # GitHub's default is "true"
@@ -345,6 +367,17 @@ class State:
         release.assets.remove(asset)
 
 
+def seen(items: Iterable[Item]) -> list[Item]:
+    """Return what a list shows by now, and let time pass for the rest."""
+    shown = []
+    for item in items:
+        if item.hidden:
+            item.hidden -= 1
+        else:
+            shown.append(item)
+    return shown
+
+
 def well_formed(ref: str) -> bool:
     """Tell whether a ref may have this whole name; the rules of ``git check-ref-format``, and one folder below refs."""
     parts = ref.split("/")
@@ -368,8 +401,17 @@ def _may_be_latest(make_latest: str, *, draft: bool, prerelease: bool) -> None:
         raise Refused(422, "Validation Failed", errors=(error,))
 
 
+def _too_long(resource: str, limit: int) -> Mapping[str, str]:
+    """Return the words for a comment (easybuilders/easybuild-easyconfigs#24647) or a release."""
+    if resource == "IssueComment":
+        message = f"Body is too long (maximum is {limit} characters)"
+        return {"resource": resource, "code": "unprocessable", "field": "data", "message": message}
+    message = f"body is too long (maximum is {limit} characters)"
+    return {"resource": resource, "code": "custom", "field": "body", "message": message}
+
+
 def _limited(body: str, limit: int, resource: str, *, blank: bool = False) -> None:
     if len(body) > limit:
-        raise invalid(resource, "custom", "body", f"body is too long (maximum is {limit} characters)")
+        raise Refused(422, "Validation Failed", errors=(_too_long(resource, limit),))
     if not body and not blank:
         raise invalid(resource, "missing_field", "body", "body can't be blank")

@@ -394,7 +394,7 @@ def test_preview_that_github_does_not_find_to_delete_is_looked_for_again(
     github: FakeGitHub, versions: PackageVersions
 ) -> None:
     first, second, _ = held_by(github, [SEVEN, EIGHT, NINE])
-    github.fail("DELETE", "/versions/1$", 404, message="Not Found")
+    github.refuse("DELETE", "/versions/1$", "not-found")
     with pytest.raises(ForgeError, match=f"{SEVEN}: remains, the packages API does not find it to delete"):
         versions.remove(first)
     listed = github.state.packages["previews/web"]

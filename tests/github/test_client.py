@@ -43,11 +43,11 @@ def bodies(fake: FakeGitHub) -> list[str]:
     return [comment.body for comment in fake.state.comments.values()]
 
 
-@pytest.mark.parametrize("status", [500, 502, 503, 504])
+@pytest.mark.parametrize("refusal", ["server-error", "issues-producing", "no-server", "not-in-time"])
 def test_a_read_is_repeated_with_growing_pauses(
-    fake: FakeGitHub, client: Client, watch: Watch, status: int
+    fake: FakeGitHub, client: Client, watch: Watch, refusal: str
 ) -> None:
-    fake.fail("GET", "/repos/acme/charts$", status, times=4)
+    fake.refuse("GET", "/repos/acme/charts$", refusal, times=4)
     client.get("/repos/acme/charts")
     assert watch.slept == [1.0, 2.0, 4.0, 8.0]
 
@@ -55,10 +55,10 @@ def test_a_read_is_repeated_with_growing_pauses(
 def test_the_fifth_failure_is_an_error_that_says_what_was_done_and_what_came_back(
     fake: FakeGitHub, client: Client
 ) -> None:
-    fake.fail("GET", "/repos/acme/charts$", 502, message="Bad Gateway", times=5)
+    fake.refuse("GET", "/repos/acme/charts$", times=5)
     with pytest.raises(ForgeError) as caught:
         client.get("/repos/acme/charts")
-    assert caught.value.message == f"GET {fake.api_url}/repos/acme/charts: 502 Bad Gateway"
+    assert caught.value.message == f"GET {fake.api_url}/repos/acme/charts: 502 Server Error"
     assert caught.value.hint == "GitHub did not answer as it should; a re-run finishes what is missing."
     assert (caught.value.status, caught.value.temporary) == (502, True)
     assert len(fake.sent("GET")) == 5
@@ -66,7 +66,7 @@ def test_the_fifth_failure_is_an_error_that_says_what_was_done_and_what_came_bac
 
 def test_a_change_is_repeated_after_a_bad_gateway(fake: FakeGitHub, client: Client, watch: Watch) -> None:
     comment = fake.state.comment(7, "old", "github-actions[bot]")
-    fake.fail("PATCH", "", 502, effect="done")
+    fake.refuse("PATCH", "", effect="done")
     client.patch(f"/repos/acme/charts/issues/comments/{comment.id}", {"body": "new"}, needs="")
     assert (bodies(fake), watch.slept) == (["new"], [1.0])
 
@@ -75,7 +75,7 @@ def test_a_deletion_that_was_carried_out_before_the_answer_got_lost_is_done(
     fake: FakeGitHub, client: Client
 ) -> None:
     comment = fake.state.comment(7, "old", "github-actions[bot]")
-    fake.fail("DELETE", "", 502, effect="done")
+    fake.refuse("DELETE", "", effect="done")
     assert client.delete(f"/repos/acme/charts/issues/comments/{comment.id}", needs="") is False
     assert bodies(fake) == []
 
@@ -112,7 +112,7 @@ def test_a_secondary_limit_is_waited_for(
 def test_too_many_requests_is_waited_for_even_by_a_creation(
     fake: FakeGitHub, client: Client, watch: Watch, headers: dict[str, str], slept: list[float]
 ) -> None:
-    fake.fail("POST", "comments", 429, message="Too many requests", headers=headers)
+    fake.refuse("POST", "comments", "secondary-limit-429", headers=headers)
     client.create(COMMENTS, {"body": "one"}, find=nothing, needs="")
     assert (watch.slept, bodies(fake)) == (slept, ["one"])
 
@@ -121,7 +121,7 @@ def test_the_primary_limit_is_waited_for_until_it_is_reset(
     fake: FakeGitHub, client: Client, watch: Watch
 ) -> None:
     headers = {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": str(int(watch.time) + 30)}
-    fake.fail("GET", "charts$", 403, message="API rate limit exceeded for installation.", headers=headers)
+    fake.refuse("GET", "charts$", "primary-limit", headers=headers)
     client.get("/repos/acme/charts")
     assert watch.slept == [31.0]
 
@@ -151,13 +151,13 @@ def test_limits_are_waited_for_a_quarter_of_an_hour_in_all(
 def test_a_creation_whose_answer_got_lost_is_looked_up_and_not_repeated(
     fake: FakeGitHub, client: Client
 ) -> None:
-    fake.fail("POST", "comments", 502, effect="done")
+    fake.refuse("POST", "comments", effect="done")
     created = client.create(COMMENTS, {"body": "one"}, find=lambda: {"id": 5}, needs="")
     assert (created, bodies(fake)) == ({"id": 5}, ["one"])
 
 
 def test_a_creation_that_did_not_happen_is_repeated(fake: FakeGitHub, client: Client, watch: Watch) -> None:
-    fake.fail("POST", "comments", 502)
+    fake.refuse("POST", "comments")
     client.create(COMMENTS, {"body": "one"}, find=nothing, needs="")
     assert (bodies(fake), watch.slept) == (["one"], [1.0])
 
@@ -166,13 +166,13 @@ def test_a_creation_that_did_not_happen_is_repeated(fake: FakeGitHub, client: Cl
 def test_a_connection_that_breaks_during_a_creation_leaves_one_comment(
     fake: FakeGitHub, github: GitHub, effect: str
 ) -> None:
-    fake.fail("POST", "comments", 0, drop=True, effect="done" if effect == "done" else "none")
+    fake.drop("POST", "comments", effect="done" if effect == "done" else "none")
     github.comments.upsert(7, "report", "hello", MARK)
     assert bodies(fake) == ['<!-- oci-chart-publish key="report" run="1" attempt="1" -->\nhello']
 
 
 def test_a_server_that_is_slower_than_the_timeout_is_asked_again(fake: FakeGitHub, watch: Watch) -> None:
-    fake.fail("GET", "charts$", 0, delay=1.5)
+    fake.hang("GET", "charts$", 1.5)
     client = Client(Options(token="t0ken", api_url=fake.api_url, timeout=1), watch.clock)
     client.get("/repos/acme/charts")
     assert watch.slept == [1.0]
@@ -192,11 +192,11 @@ def test_a_token_without_permission_is_told_what_to_add_in_one_line(fake: FakeGi
     assert len(fake.sent("POST")) == 1
 
 
-@pytest.mark.parametrize(
-    "said", ["Must have admin rights to Repository.", "Must have push access to repository"]
-)
-def test_what_a_personal_token_may_not_do_is_told_apart(fake: FakeGitHub, client: Client, said: str) -> None:
-    fake.fail("POST", "comments$", 403, message=said)
+@pytest.mark.parametrize("refusal", ["admin-rights", "push-access", "not-accessible-token"])
+def test_what_a_personal_token_may_not_do_is_told_apart(
+    fake: FakeGitHub, client: Client, refusal: str
+) -> None:
+    fake.refuse("POST", "comments$", refusal)
     with pytest.raises(ReadOnlyError):
         client.create(COMMENTS, {"body": "one"}, find=nothing, needs="pull-requests: write")
 
@@ -222,7 +222,7 @@ def test_a_wrong_token_is_told_what_the_input_takes(fake: FakeGitHub, watch: Wat
 
 
 def test_a_server_that_asks_for_time_gets_it(fake: FakeGitHub, client: Client, watch: Watch) -> None:
-    fake.fail("GET", "charts$", 503, headers={"Retry-After": "20"})
+    fake.refuse("GET", "charts$", "no-server", headers={"Retry-After": "20"})
     client.get("/repos/acme/charts")
     assert watch.slept == [20.0]
 
@@ -254,7 +254,7 @@ def test_a_url_of_no_use_is_an_error(watch: Watch) -> None:
 
 def test_a_next_page_on_another_host_is_not_asked_for(fake: FakeGitHub, client: Client) -> None:
     link = '<https://elsewhere.example/issues?page=2>; rel="next"'
-    fake.fail("GET", "comments", 200, data=[], headers={"Link": link})
+    fake.interpose("GET", "comments", [], Link=link)
     with pytest.raises(ForgeError) as caught:
         list(client.pages(COMMENTS))
     assert caught.value.message == (
@@ -266,14 +266,14 @@ def test_a_next_page_on_another_host_is_not_asked_for(fake: FakeGitHub, client: 
 def test_something_that_answers_in_the_place_of_github_is_an_error(
     fake: FakeGitHub, client: Client, data: object
 ) -> None:
-    fake.fail("GET", "comments", 200, data=data)
+    fake.interpose("GET", "comments", data)
     with pytest.raises(ForgeError, match="expected a list") as caught:
         list(client.pages(COMMENTS))
     assert "a proxy, a login page" in caught.value.hint
 
 
 def test_a_repository_that_moved_is_named_as_such(fake: FakeGitHub, client: Client) -> None:
-    fake.fail("POST", "comments", 307, message="Moved Permanently")
+    fake.refuse("POST", "comments", "moved")
     with pytest.raises(ForgeError, match="the repository has moved") as caught:
         client.create(COMMENTS, {"body": "one"}, find=nothing, needs="")
     assert caught.value.hint.startswith("Use its new name")

@@ -155,8 +155,7 @@ def test_who_we_are_is_known_without_graphql_too(
 ) -> None:
     fake.tokens["t0ken"] = token
     fake.state.comment(7, marked("old"), login)
-    errors = [{"type": "FORBIDDEN", "message": "Resource not accessible by integration"}]
-    fake.fail("POST", "graphql", 200, data={"data": None, "errors": errors})
+    fake.refuse("POST", "graphql", "graphql-not-accessible")
     github.comments.upsert(7, "report", "news", RunMark(1, 1))
     assert list(bodies(fake).values()) == [marked("news")]
 
@@ -242,9 +241,7 @@ def test_a_comment_that_vanishes_while_it_is_edited_is_created_again(
 
 
 def test_a_list_that_lags_behind_leads_to_no_second_comment(fake: FakeGitHub, github: GitHub) -> None:
-    fake.before(
-        "POST", "/issues/7/comments$", lambda: fake.fail("GET", "/7/comments$", 200, data=[], times=3)
-    )
+    fake.state.lag = 3
     outcome = github.comments.upsert(7, "report", "hello", RunMark(1, 1))
     assert (outcome.status, list(bodies(fake).values())) == (CommentStatus.CREATED, [marked("hello")])
 
@@ -254,7 +251,7 @@ def test_a_list_that_lacks_the_oldest_comment_keeps_it_all_the_same(fake: FakeGi
 
     def lag() -> None:
         later = fake.state.comment(7, marked("other"), BOT)
-        fake.fail("GET", "/7/comments$", 200, data=[fake.answers.comment(later)])
+        fake.interpose("GET", "/7/comments$", [fake.answers.comment(later)])
 
     fake.before("POST", "/issues/7/comments$", lambda: fake.before("GET", "/issues/7/comments$", lag))
     github.comments.upsert(7, "report", "hello", RunMark(2, 1))
@@ -275,7 +272,7 @@ def test_a_comment_that_always_vanishes_is_an_error_in_the_end(fake: FakeGitHub,
 def test_a_creation_that_was_done_before_a_bad_gateway_is_not_repeated(
     fake: FakeGitHub, github: GitHub
 ) -> None:
-    fake.fail("POST", "comments", 502, effect="done")
+    fake.refuse("POST", "comments", effect="done")
     outcome = github.comments.upsert(7, "report", "hello", RunMark(1, 1))
     assert outcome.status is CommentStatus.CREATED
     assert list(bodies(fake).values()) == [marked("hello")]
@@ -301,20 +298,20 @@ def test_a_comment_that_is_too_long_is_refused_with_githubs_reason(fake: FakeGit
         github.comments.upsert(7, "report", "x" * 65_536, RunMark(1, 1))
     assert caught.value.message == (
         f"POST {fake.api_url}/repos/acme/charts/issues/7/comments: "
-        "422 Validation Failed: body is too long (maximum is 65536 characters)"
+        "422 Validation Failed: Body is too long (maximum is 65536 characters)"
     )
 
 
 def test_an_edit_that_is_refused_says_why(fake: FakeGitHub, github: GitHub) -> None:
     fake.state.comment(7, marked("old"), BOT)
-    fake.fail("PATCH", "comments", 403, message="Unable to edit a comment of a locked conversation")
-    with pytest.raises(ForgeError, match="403 Unable to edit a comment of a locked conversation"):
+    fake.refuse("PATCH", "comments", "archived")
+    with pytest.raises(ForgeError, match="403 Repository was archived so is read-only"):
         github.comments.upsert(7, "report", "news", RunMark(1, 1))
 
 
 def test_a_wrong_token_is_not_taken_for_another_author(fake: FakeGitHub, github: GitHub) -> None:
     fake.state.comment(7, marked("old"), BOT)
-    fake.fail("POST", "graphql", 401, message="Bad credentials")
+    fake.refuse("POST", "graphql", "bad-credentials")
     with pytest.raises(ForgeError, match="401 Bad credentials"):
         github.comments.upsert(7, "report", "news", RunMark(1, 1))
 

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 from tests.fakes.github import FakeGitHub, Token
+from tests.github.conftest import Watch
 
 from oci_chart_publish.errors import ForgeError, ReadOnlyError, StaleHeadError
 from oci_chart_publish.github import GitHub
@@ -32,7 +33,7 @@ def test_a_branch_that_moved_is_told_apart(fake: FakeGitHub, github: GitHub, hea
 
 @pytest.mark.parametrize("effect", ["none", "done"])
 def test_a_bad_gateway_leaves_one_commit(fake: FakeGitHub, github: GitHub, head: str, effect: str) -> None:
-    fake.fail("POST", "graphql", 502, effect="done" if effect == "done" else "none")
+    fake.refuse("POST", "graphql", effect="done" if effect == "done" else "none")
     made = github.commits.commit_files("main", head, FILES, "chore: release\n\nweb 1.4.1")
     assert fake.state.refs["heads/main"] == made.sha
     assert fake.state.commits[made.sha].parents == (head,)
@@ -43,7 +44,7 @@ def test_a_bad_gateway_while_somebody_else_commits_is_a_moved_branch(
     fake: FakeGitHub, github: GitHub, head: str
 ) -> None:
     fake.before("POST", "graphql", lambda: fake.state.commit("theirs", branch="main"))
-    fake.fail("POST", "graphql", 502)
+    fake.refuse("POST", "graphql")
     with pytest.raises(StaleHeadError):
         github.commits.commit_files("main", head, FILES, "chore: release")
 
@@ -94,8 +95,32 @@ def test_what_a_personal_token_lacks_is_told_in_its_terms(
     assert fake.state.refs["heads/main"] == head
 
 
-def test_a_secondary_limit_of_graphql_is_waited_for(fake: FakeGitHub, github: GitHub, head: str) -> None:
-    errors = [{"type": "RATE_LIMITED", "message": "API rate limit exceeded"}]
-    fake.fail("POST", "graphql", 200, data={"data": None, "errors": errors})
+@pytest.mark.parametrize("refusal", ["graphql-rate-limited", "graphql-rate-limit", "graphql-secondary-limit"])
+def test_a_limit_of_graphql_is_waited_for(
+    fake: FakeGitHub, github: GitHub, head: str, refusal: str, watch: Watch
+) -> None:
+    fake.refuse("POST", "graphql", refusal)
     made = github.commits.commit_files("main", head, FILES, "chore: release")
     assert fake.state.refs["heads/main"] == made.sha
+    assert watch.slept == [60.0]
+
+
+@pytest.mark.parametrize("effect", ["none", "done"])
+@pytest.mark.parametrize("refusal", ["graphql-went-wrong", "graphql-went-wrong-dated"])
+def test_an_untyped_error_of_graphql_is_a_lost_answer(
+    fake: FakeGitHub, github: GitHub, head: str, refusal: str, effect: str
+) -> None:
+    fake.refuse("POST", "graphql", refusal, effect="done" if effect == "done" else "none")
+    made = github.commits.commit_files("main", head, FILES, "chore: release")
+    assert fake.state.refs["heads/main"] == made.sha
+    assert fake.state.commits[made.sha].parents == (head,)
+    assert len(fake.sent("POST")) == (1 if effect == "done" else 2)
+
+
+def test_a_protected_branch_of_either_kind_names_the_rule(
+    fake: FakeGitHub, github: GitHub, head: str
+) -> None:
+    fake.refuse("POST", "graphql", "ruleset-branch")
+    with pytest.raises(ForgeError, match="Changes must be made through a pull request") as caught:
+        github.commits.commit_files("main", head, FILES, "chore: release")
+    assert caught.value.hint.startswith("A ruleset of the repository forbids this.")

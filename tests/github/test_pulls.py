@@ -63,7 +63,7 @@ def test_a_commit_that_github_does_not_have_belongs_to_no_pull_request(github: G
 
 
 def test_a_server_in_trouble_is_not_taken_for_no_pull_request(fake: FakeGitHub, github: GitHub) -> None:
-    fake.fail("GET", "/pulls", 502, times=5)
+    fake.refuse("GET", "/pulls", times=5)
     with pytest.raises(ForgeError, match="502 Server Error"):
         github.pulls.of_commit(fake.state.refs["heads/main"])
 

@@ -271,7 +271,8 @@ def test_a_ruleset_is_named_and_leaves_no_draft(fake: FakeGitHub, github: GitHub
     with pytest.raises(ForgeError) as caught:
         github.releases.ensure(spec)
     assert caught.value.message.endswith(
-        ": 422 Repository rule violations found Cannot create ref due to creations being restricted."
+        ": 422 Validation Failed: pre_receive Repository rule violations found Cannot create ref due to creations "
+        "being restricted.: Published releases must have a valid tag"
     )
     assert caught.value.hint == (
         "A ruleset of the repository forbids this. Add a bypass actor (Settings > Rules > Rulesets > Bypass list), "
@@ -305,7 +306,7 @@ def test_a_token_that_lacks_a_permission_is_told_that_alone(
 def test_a_draft_that_may_be_written_and_not_published_is_about_its_commit(
     fake: FakeGitHub, github: GitHub, spec: ReleaseSpec
 ) -> None:
-    fake.fail("PATCH", "/releases/", 403, message="Resource not accessible by integration")
+    fake.refuse("PATCH", "/releases/", "not-accessible")
     with pytest.raises(ForgeError) as caught:
         github.releases.ensure(spec)
     assert not isinstance(caught.value, ReadOnlyError)  # which would be said of all releases
@@ -316,10 +317,10 @@ def test_a_release_of_a_tag_that_is_there_is_not_refused_for_its_commit(
     fake: FakeGitHub, github: GitHub, spec: ReleaseSpec
 ) -> None:
     fake.state.create_ref("refs/tags/web-1.4.0", spec.commit)
-    fake.fail("PATCH", "/releases/", 403, message="Forbidden")
-    with pytest.raises(ForgeError, match="403 Forbidden") as caught:
+    fake.refuse("PATCH", "/releases/", "archived")
+    with pytest.raises(ForgeError, match="403 Repository was archived so is read-only") as caught:
         github.releases.ensure(spec)
-    assert caught.value.hint == ""
+    assert "workflows: write" not in caught.value.hint
 
 
 def test_a_tag_that_is_there_already_is_used_and_no_target_is_sent(
@@ -374,10 +375,9 @@ def test_a_bad_gateway_anywhere_leaves_one_complete_release(
     immutable: bool,
 ) -> None:
     fake.state.immutable_releases = immutable
-    fake.fail(
+    fake.refuse(
         method,
         pattern,
-        502,
         effect="starter" if effect == "starter" else "done" if effect == "done" else "none",
     )
     outcome = github.releases.ensure(spec)
@@ -406,8 +406,8 @@ def test_a_run_that_dies_is_finished_by_the_next(
     pattern: str,
     status: ReleaseStatus,
 ) -> None:
-    fake.fail(method, pattern, 400, message="the end")
-    with pytest.raises(ForgeError, match="400 the end"):
+    fake.refuse(method, pattern, "bad-credentials")
+    with pytest.raises(ForgeError, match="401 Bad credentials"):
         github.releases.ensure(spec)
     assert other.releases.ensure(spec).status is status
     assert names(stored(fake)) == ["web-1.4.0.tgz", "SHA256SUMS"]
@@ -419,8 +419,8 @@ def test_a_publishing_that_another_token_finished_meanwhile_is_not_undone(
 ) -> None:
     """A refused repetition of what had been done must never delete a published release."""
     fake.state.immutable_releases = True
-    fake.fail("PATCH", "/releases/", 502, effect="done")
-    fake.fail("PATCH", "/releases/", 422, message="Cannot update an immutable release")
+    fake.refuse("PATCH", "/releases/", effect="done")
+    fake.refuse("PATCH", "/releases/", "burnt-tag")
     assert github.releases.ensure(spec).status is ReleaseStatus.CREATED
     assert not stored(fake).draft
 
@@ -493,7 +493,7 @@ def test_releases_are_listed_once_for_any_number_of_charts(
 
 def test_a_list_that_broke_off_is_read_anew(fake: FakeGitHub, github: GitHub, spec: ReleaseSpec) -> None:
     released(fake, "By chart-releaser.\n")
-    fake.fail("GET", "/releases$", 502, times=5)
+    fake.refuse("GET", "/releases$", times=5)
     with pytest.raises(ForgeError, match="502 Server Error"):
         github.releases.ensure(spec)
     assert github.releases.ensure(spec).status is ReleaseStatus.FOREIGN
@@ -539,7 +539,7 @@ def test_a_release_that_is_in_no_page_and_has_no_tag_is_new(
         release_id = fake.state.next_id()
         fake.state.releases[release_id] = Release(release_id, f"x-{number}", "main", "", "", draft=False)
     assert github.releases.ensure(spec).status is ReleaseStatus.CREATED
-    fake.fail("GET", "/releases/tags/", 502, times=5)
+    fake.refuse("GET", "/releases/tags/", times=5)
     with pytest.raises(ForgeError, match="502 Server Error"):
         github.releases.ensure(replace(spec, tag="web-9.0.0"))
 
@@ -547,7 +547,7 @@ def test_a_release_that_is_in_no_page_and_has_no_tag_is_new(
 def test_a_change_that_is_hidden_from_the_token_keeps_the_draft(
     fake: FakeGitHub, github: GitHub, spec: ReleaseSpec
 ) -> None:
-    fake.fail("PATCH", "/releases/", 404, message="Not Found")
+    fake.refuse("PATCH", "/releases/", "not-found")
     with pytest.raises(ForgeError, match="404 Not Found") as caught:
         github.releases.ensure(spec)
     assert "workflows: write" in caught.value.hint
@@ -555,8 +555,8 @@ def test_a_change_that_is_hidden_from_the_token_keeps_the_draft(
 
 
 def test_an_upload_that_is_refused_says_why(fake: FakeGitHub, github: GitHub, spec: ReleaseSpec) -> None:
-    fake.fail("POST", "/assets$", 422, message="size must be less than 2147483648")
-    with pytest.raises(ForgeError, match="422 size must be less than 2147483648"):
+    fake.refuse("POST", "/assets$", "immutable-assets")
+    with pytest.raises(ForgeError, match="422 Cannot upload assets to an immutable release"):
         github.releases.ensure(spec)
 
 

@@ -51,7 +51,7 @@ def test_a_tag_on_another_commit_is_never_moved(
 
 @pytest.mark.parametrize("effect", ["none", "done"])
 def test_a_bad_gateway_leaves_one_tag(fake: FakeGitHub, github: GitHub, head: str, effect: str) -> None:
-    fake.fail("POST", "/git/refs$", 502, effect="done" if effect == "done" else "none")
+    fake.refuse("POST", "/git/refs$", effect="done" if effect == "done" else "none")
     assert github.tags.ensure("web-1.0.0", head) == TagOutcome(status=TagStatus.CREATED, commit=head)
     assert fake.state.tags() == {"web-1.0.0": head}
 

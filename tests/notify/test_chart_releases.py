@@ -38,7 +38,7 @@ def released(github: FakeGitHub, kind: Literal["release", "tag"]) -> document.Re
 
 
 def test_code_host_that_does_not_answer_is_asked_for_two_charts_and_no_more(github: FakeGitHub) -> None:
-    github.fail("GET", "/git/ref/tags/", 502, times=100)
+    github.refuse("GET", "/git/ref/tags/", times=100)
     done = released(github, "tag")
     assert done.exit_code == 7
     first, rest = done.notes
@@ -51,7 +51,7 @@ def test_code_host_that_does_not_answer_is_asked_for_two_charts_and_no_more(gith
 def test_repository_that_the_token_does_not_see_is_asked_for_two_charts_and_no_more(
     github: FakeGitHub,
 ) -> None:
-    github.fail("GET", "/releases", 404, message="Not Found", times=100)
+    github.refuse("GET", "/releases", "not-found", times=100)
     done = released(github, "release")
     assert (done.exit_code, len(done.notes), len(github.requests)) == (7, 2, 2)
     assert done.notes[1].startswith(

@@ -41,6 +41,9 @@ API_URL = "https://api.github.com"
 ATTEMPTS = 5
 BURST = 10
 """Writes that may follow each other at once."""
+GRAPHQL = "graphql"
+NO_DATA = 400
+"""The status that PyGithub gives an answer of GraphQL that holds no data; on the wire it is 200."""
 PAGE = 100
 """Entries on a page, GitHub's largest."""
 
@@ -170,10 +173,14 @@ class Client:
     ) -> Json:
         def send(requester: Requester) -> tuple[Mapping[str, str], object]:
             headers, data = requester.graphql_query(document, dict(variables))
-            return headers, answer.mapping(data, "data")
+            if not isinstance(
+                data.get("data"), dict
+            ):  # a secondary limit, with status 200 and without errors
+                raise requester.createException(NO_DATA, headers, data)
+            return headers, data["data"]
 
         method = "POST" if writes else "GET"  # a question may be repeated like a GET
-        return answer.whole(self._attempt(method, "graphql", send, find=find, needs=needs)[1], "data")
+        return answer.whole(self._attempt(method, GRAPHQL, send, find=find, needs=needs)[1], "data")
 
     def _json(
         self,
@@ -209,7 +216,7 @@ class Client:
     ) -> tuple[Mapping[str, str], object]:
         self._pin(url)
         for attempt in range(ATTEMPTS):
-            failure = self._once(method, send)
+            failure = self._once(method, url, send)
             if not isinstance(failure, Failure):
                 return failure
             wait = self._wait(failure, attempt, repeatable=method != "POST" or find is not None)
@@ -248,7 +255,7 @@ class Client:
         return pause
 
     def _once(
-        self, method: str, send: Callable[[Requester], tuple[Mapping[str, str], object]]
+        self, method: str, url: str, send: Callable[[Requester], tuple[Mapping[str, str], object]]
     ) -> tuple[Mapping[str, str], object] | Failure:
         if method != "GET":
             self._pace()
@@ -259,7 +266,7 @@ class Client:
             try:
                 return send(self._connect())
             except GithubException as error:
-                return _failure(error)
+                return _failure(error, graphql=url == GRAPHQL)
             except (OSError, ValueError) as error:  # what requests raises, and what is not JSON
                 message = f"{type(error).__name__}: {error}"
                 return Failure(status=0, message=message, unsent=UNTRUSTED in message)
@@ -339,7 +346,7 @@ class Client:
         return url if "://" in url else f"{self._options.api_url.rstrip('/')}/{url.lstrip('/')}"
 
 
-def _failure(error: GithubException) -> Failure:
+def _failure(error: GithubException, *, graphql: bool) -> Failure:
     """Read a GithubException: its data is GitHub's JSON, or the text of what answered in its place."""
     data = error.data if isinstance(error.data, dict) else {}
     errors = data.get("errors")
@@ -348,5 +355,9 @@ def _failure(error: GithubException) -> Failure:
     page = str(data.get("data", "")) if not message else ""
     headers = {str(name).lower(): str(value) for name, value in (error.headers or {}).items()}
     return Failure(
-        status=int(error.status), message=message or page[:200], errors=tuple(listed), headers=headers
+        status=int(error.status),
+        message=message or page[:200],
+        errors=tuple(listed),
+        headers=headers,
+        graphql=graphql,
     )

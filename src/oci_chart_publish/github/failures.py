@@ -7,7 +7,13 @@ from typing import Any
 
 import msgspec
 
-from oci_chart_publish.errors import ForgeError, ReadOnlyError, StaleHeadError
+from oci_chart_publish.errors import (
+    ForbiddenError,
+    ForgeError,
+    LimitedError,
+    ReadOnlyError,
+    StaleHeadError,
+)
 
 READ_ONLY = "resource not accessible by "
 """How GitHub begins to say that a token lacks a permission (an integration's or a personal token)."""
@@ -16,6 +22,16 @@ OWNER = ("must have admin rights to ", "must have push access to ")
 PERSONAL = f"{READ_ONLY}personal access token"
 SCOPES = "INSUFFICIENT_SCOPES"
 """GraphQL's code for a classic personal token that lacks a scope; the message names it."""
+LIMITS = frozenset({"RATE_LIMITED", "RATE_LIMIT", "graphql_rate_limit"})
+"""GraphQL's types and codes of a rate limit: the documented one, and those that are sent since 2025."""
+LIMIT_WORDS = ("secondary rate limit", "api rate limit", "submitted too quickly", "abuse detection")
+BRANCH_RULE = "BRANCH_PROTECTION_RULE_VIOLATION"
+RULES = ("rule violations found", "creations being restricted", "changes must be made through a pull request")
+"""How GitHub begins to say that a ruleset forbids something, in the message or in one of the errors."""
+NO_REASON = "reference update failed"
+"""All that GitHub says where it does not tell why a tag may not be made."""
+POLICIES = ("was archived so is read-only", "ip allow list enabled", "organization saml enforcement")
+"""What an owner forbids to everybody, or to a token from here."""
 UNTRUSTED = "CERTIFICATE_VERIFY_FAILED"
 """How OpenSSL calls a certificate that nobody we trust has signed."""
 
@@ -23,7 +39,7 @@ UNTRUSTED = "CERTIFICATE_VERIFY_FAILED"
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
     """One request that failed: GitHub's words, or ours where ``status`` is 0 and nothing usable came back.
 
-    ``unsent`` says that the request did not reach GitHub and never will.
+    ``unsent`` says that the request did not reach GitHub and never will, ``graphql`` that it was one of GraphQL.
     """
 
     status: int
@@ -31,30 +47,53 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
     errors: tuple[Mapping[str, Any], ...] = ()
     headers: Mapping[str, str] = msgspec.field(default_factory=dict)
     unsent: bool = False
+    graphql: bool = False
 
     @property
     def lost(self) -> bool:
         """Whether the request may have been carried out all the same."""
-        return not self.unsent and (self.status == 0 or self.status >= 500)
+        return not (self.unsent or self.limited) and (self.status == 0 or self.status >= 500 or self.untyped)
+
+    @property
+    def untyped(self) -> bool:
+        """Whether GraphQL broke down, which it tells with status 200 and an error that has a message and nothing else.
+
+        What is wrong with a question has a type, a code, or the place in the document.
+        """
+        known = {"type", "code", "extensions", "locations"}
+        return self.graphql and bool(self.errors) and not any(known & error.keys() for error in self.errors)
 
     @property
     def codes(self) -> tuple[str, ...]:
         """GitHub's codes: ``already_exists``, ``custom`` (REST), ``STALE_DATA``, ``FORBIDDEN`` (GraphQL)."""
-        found = (error.get("code") or error.get("type") for error in self.errors)
+        found = (error.get(key) for error in self.errors for key in ("code", "type"))
         return tuple(str(code) for code in found if code)
 
     @property
     def limited(self) -> bool:
-        """Whether this is a rate limit, so that the request was not carried out (docs, "Rate limits")."""
-        if self.status == 429 or "RATE_LIMITED" in self.codes:
+        """Whether this is a rate limit, so that the request was not carried out (docs, "Rate limits").
+
+        GraphQL tells it with status 200, and REST in several ways; some are known by their words alone.
+        """
+        if self.status == 429 or not LIMITS.isdisjoint(self.codes):
             return True
-        lower = self.message.lower()
-        return self.status == 403 and (
-            "retry-after" in self.headers
-            or self.headers.get("x-ratelimit-remaining") == "0"
-            or "rate limit" in lower
-            or lower.endswith("please wait a few minutes before you try again.")
-        )
+        if self.status >= 500 or self.status in (0, 401, 404):
+            return False
+        remaining = self.headers.get("x-ratelimit-remaining")
+        by_header = self.status == 403 and ("retry-after" in self.headers or remaining == "0")
+        return by_header or any(self.says(words) for words in LIMIT_WORDS)
+
+    @property
+    def forbidden(self) -> bool:
+        """Whether a rule of the repository or its owner forbids this, as it will everything of the kind."""
+        if self.status >= 500:
+            return False
+        return self.ruled or any(self.says(words) for words in POLICIES)
+
+    @property
+    def ruled(self) -> bool:
+        """Whether a ruleset or a protection forbids this, in any of the forms that GitHub says it."""
+        return BRANCH_RULE in self.codes or any(self.says(words) for words in (*RULES, NO_REASON))
 
     @property
     def read_only(self) -> bool:
@@ -104,6 +143,10 @@ def explain(what: str, failure: Failure, needs: str) -> ForgeError:
         kind = ReadOnlyError
     elif "STALE_DATA" in failure.codes:
         kind = StaleHeadError
+    elif failure.limited:
+        kind = LimitedError
+    elif failure.forbidden:
+        kind = ForbiddenError
     return kind(
         message,
         hint=_hint(failure, needs),
@@ -123,10 +166,22 @@ def _hint(failure: Failure, needs: str) -> str:
         )
     if failure.status == 401:
         return "The token is wrong or has expired; the input github-token takes ${{ github.token }}."
-    if "rule violations" in failure.message.lower():
+    if failure.says(NO_REASON):
+        return (
+            "GitHub does not say why. Mostly a ruleset of the repository forbids this (Settings > Rules > Rulesets): "
+            "add a bypass actor to it, for example a GitHub App, and give its token as github-token. Or there is a tag "
+            "that this one would be a folder of, or the other way round."
+        )
+    if failure.ruled:
         return (
             "A ruleset of the repository forbids this. Add a bypass actor (Settings > Rules > Rulesets > Bypass list), "
             "for example a GitHub App, and give its token as github-token."
+        )
+    if failure.says(POLICIES[0]):
+        return "An archived repository takes nothing: unarchive it, or set `release: off` and `comment: off`."
+    if failure.forbidden:
+        return (
+            "The owner lets this token in from elsewhere only: let the runner's addresses, or the token, in."
         )
     if UNTRUSTED in failure.message:
         return "Name the authority that signed the server's certificate in REQUESTS_CA_BUNDLE."

@@ -401,7 +401,7 @@ class Releases:
         try:
             created = self._client.create(self._path, body, find=lambda: self._find_draft(spec), needs=NEEDS)
         except ForgeError as error:
-            raise _with_hint(error, type(error), hidden=error.status == 404) from error
+            raise _with_hint(error, hidden=error.status == 404) from error
         return self._remember(created)
 
     def _find_draft(self, spec: ReleaseSpec) -> Json | None:
@@ -451,7 +451,7 @@ class Releases:
                 raise GoneError from error
         # The draft was written with the same permission: what is refused now is a tag on that commit, not the token.
         hidden = error.status == 404 or isinstance(error, ReadOnlyError)
-        raise _with_hint(error, ForgeError, hidden=tagging and hidden) from error
+        raise _with_hint(error, hidden=tagging and hidden) from error
 
     def _get(self, release: Release) -> Release | None:
         path = f"{self._path}/{release.id}"
@@ -511,9 +511,11 @@ class Releases:
             self._known.pop(release.id, None)
 
 
-def _with_hint(error: ForgeError, kind: type[ForgeError], *, hidden: bool) -> ForgeError:
+def _with_hint(error: ForgeError, *, hidden: bool) -> ForgeError:
     """Say what GitHub does not say: what it hides is workflow files, and a burnt tag needs another version."""
     hint = _WORKFLOWS if hidden else error.hint
     if "immutable release" in error.message:
         hint = "A deleted immutable release keeps its tag name for ever: raise the chart's version."
-    return kind(error.message, hint=hint, status=error.status, codes=error.codes, temporary=error.temporary)
+    if hidden and isinstance(error, ReadOnlyError):  # which is about the token; this is about the commit
+        return ForgeError(error.message, hint=hint, status=error.status, codes=error.codes)
+    return error.reworded(error.message, hint)
