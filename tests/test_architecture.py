@@ -22,6 +22,7 @@ FLOORS = {
     "singleflight": 1,
     "settings": 1,
     "oci": 1,
+    "outcomes": 1,
     "yamldoc": 1,
     "paths": 1,
     "http": 2,

@@ -11,7 +11,6 @@ chart never hides the rest.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import StrEnum
 from typing import Literal
 
 import msgspec
@@ -23,6 +22,7 @@ from oci_chart_publish.errors import PublishError
 from oci_chart_publish.oci.descriptor import Descriptor
 from oci_chart_publish.oci.digest import Digest
 from oci_chart_publish.oci.manifest import Manifest
+from oci_chart_publish.outcomes import Status
 
 BumpLevel = Literal["none", "major", "minor", "patch", "explicit"]
 
@@ -117,25 +117,12 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
     dependencies: tuple[str, ...] = ()
 
 
-class TargetStatus(StrEnum):
-    """What became of one chart at one registry."""
-
-    PUBLISHED = "published"
-    WOULD_PUBLISH = "would-publish"
-    UNCHANGED = "unchanged"
-    CONFLICT = "conflict"
-    DRIFT = "drift"
-    FAILED = "failed"
-    SKIPPED = "skipped"
-    UNKNOWN = "unknown"
-
-
 class TargetResult(msgspec.Struct, frozen=True, kw_only=True):
     """One chart at one registry ("" for the layout): where, what it holds there now, and what was done."""
 
     registry: str
     reference: str
-    status: TargetStatus
+    status: Status
     digest: Digest | None = None
     error: PublishError | None = None
 

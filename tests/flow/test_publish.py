@@ -157,6 +157,11 @@ def test_without_a_registry_the_charts_end_in_the_layout(command: Command) -> No
     index = json.loads((command.home / "layout" / "index.json").read_text())
     names = {entry["annotations"]["org.opencontainers.image.ref.name"] for entry in index["manifests"]}
     assert names == {f"chart-{number}:1.{number}.0" for number in range(4)}
+    assert set(done.statuses().values()) == {"saved"}
+    assert (done.report["totals"]["saved"], done.report["totals"]["published"]) == (4, 0)
+    assert done.report["conclusion"] == "nothing"
+    again = command.publish()
+    assert (again.code, set(again.statuses().values())) == (0, {"unchanged"})
 
 
 def test_one_build_is_pushed_unchanged_to_every_registry(

@@ -61,4 +61,4 @@ def carried_out(plan: Plan, here: ImageLayout, *, overwrite: bool = False) -> Pl
 
 
 def statuses(plan: Plan) -> list[str]:
-    return [target.status.value for target in publish.result(plan, wrote=True).targets]
+    return [target.status for target in publish.result(plan, wrote=True).targets]

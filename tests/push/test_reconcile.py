@@ -14,8 +14,8 @@ from oci_chart_publish.layout.layout import ImageLayout
 from oci_chart_publish.layout.memo import Memo
 from oci_chart_publish.model import VersionDecision
 from oci_chart_publish.oci.store import copy
+from oci_chart_publish.outcomes import Status
 from oci_chart_publish.push.reconcile import (
-    Action,
     Destination,
     Observation,
     State,
@@ -103,7 +103,7 @@ def test_what_differs_in_ignored_files_alone_is_the_same_and_named(
     assert fake.lines() == ["HEAD /v2/charts/web/manifests/1.0.0"]
 
     plan = decide(artifact, (found, Observation(site=site(there, "b"), state=State.ABSENT)))
-    assert (plan.action, plan.manifest, plan.origin) == (Action.PUBLISH, theirs, remote)
+    assert (plan.status, plan.manifest, plan.origin) == ("would-publish", theirs, remote)
 
 
 def test_what_files_do_not_tell_is_never_ignored(here: ImageLayout, there: ImageLayout, memo: Memo) -> None:
@@ -122,8 +122,8 @@ def test_what_is_held_is_no_conflict(here: ImageLayout, there: ImageLayout, memo
     decision = VersionDecision(version="1.0.0", level="none", reason="label release:skip", held=True)
     artifact = replace(built(WEB, here), decision=decision)
     found = look_up(artifact, site(there), here, memo)
-    assert decide(artifact, (found,)).action is Action.HOLD
-    assert decide(artifact, (found,), overwrite=True).action is Action.PUBLISH
+    assert decide(artifact, (found,)).status == "drift"
+    assert decide(artifact, (found,), overwrite=True).status == "would-publish"
     said = str(conflict(artifact, found))
     assert said.startswith("not released: label release:skip; a/web:1.0.0 holds sha256:")
     assert said.endswith(f", this tree builds {artifact.digest}\nthe next release takes it along")
@@ -165,29 +165,29 @@ def test_tag_without_its_manifest_is_a_failure(
     assert "no manifest of that digest is there" in str(found.error)
 
 
-FINDINGS: list[tuple[str, bool, Action, str]] = [
+FINDINGS: list[tuple[str, bool, Status, str]] = [
     # states of the sites a, b, ...; overwrite; what is done; the sites that are written to
-    ("A", False, Action.PUBLISH, "a"),
-    ("S", False, Action.NOTHING, ""),
-    ("D", False, Action.CONFLICT, ""),
-    ("F", False, Action.FAIL, ""),
-    ("U", False, Action.UNKNOWN, ""),
-    ("AA", False, Action.PUBLISH, "ab"),
-    ("AS", False, Action.PUBLISH, "a"),
-    ("SSA", False, Action.PUBLISH, "c"),
-    ("AD", False, Action.CONFLICT, ""),
-    ("SD", False, Action.CONFLICT, ""),
-    ("AF", False, Action.FAIL, ""),
-    ("SF", False, Action.FAIL, ""),
-    ("DF", False, Action.FAIL, ""),
-    ("UF", False, Action.FAIL, ""),
-    ("AU", False, Action.UNKNOWN, ""),
-    ("DU", False, Action.UNKNOWN, ""),
-    ("D", True, Action.PUBLISH, "a"),
-    ("SDA", True, Action.PUBLISH, "bc"),
-    ("SS", True, Action.NOTHING, ""),
-    ("DF", True, Action.FAIL, ""),
-    ("DU", True, Action.UNKNOWN, ""),
+    ("A", False, "would-publish", "a"),
+    ("S", False, "unchanged", ""),
+    ("D", False, "conflict", ""),
+    ("F", False, "failed", ""),
+    ("U", False, "unknown", ""),
+    ("AA", False, "would-publish", "ab"),
+    ("AS", False, "would-publish", "a"),
+    ("SSA", False, "would-publish", "c"),
+    ("AD", False, "conflict", ""),
+    ("SD", False, "conflict", ""),
+    ("AF", False, "failed", ""),
+    ("SF", False, "failed", ""),
+    ("DF", False, "failed", ""),
+    ("UF", False, "failed", ""),
+    ("AU", False, "unknown", ""),
+    ("DU", False, "unknown", ""),
+    ("D", True, "would-publish", "a"),
+    ("SDA", True, "would-publish", "bc"),
+    ("SS", True, "unchanged", ""),
+    ("DF", True, "failed", ""),
+    ("DU", True, "unknown", ""),
 ]
 STATES = {
     "A": State.ABSENT,
@@ -198,9 +198,9 @@ STATES = {
 }
 
 
-@pytest.mark.parametrize(("states", "overwrite", "action", "missing"), FINDINGS)
+@pytest.mark.parametrize(("states", "overwrite", "status", "missing"), FINDINGS)
 def test_what_is_done_follows_from_what_was_found(
-    here: ImageLayout, states: str, action: Action, missing: str, *, overwrite: bool
+    here: ImageLayout, states: str, status: Status, missing: str, *, overwrite: bool
 ) -> None:
     artifact = built(WEB, here)
     findings = tuple(
@@ -213,8 +213,8 @@ def test_what_is_done_follows_from_what_was_found(
         for name, state in zip("abc", states, strict=False)
     )
     plan = decide(artifact, findings, overwrite=overwrite)
-    assert (plan.action, "".join(site.registry for site in plan.missing)) == (action, missing)
-    assert plan.going is (action is Action.PUBLISH)
+    assert (plan.status, "".join(site.registry for site in plan.missing)) == (status, missing)
+    assert plan.going is (status == "would-publish")
     assert (plan.manifest, plan.origin) == (artifact.manifest, None)
 
 

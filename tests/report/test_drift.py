@@ -4,11 +4,12 @@ from typing import Literal
 
 import pytest
 
+from oci_chart_publish.outcomes import Status
 from oci_chart_publish.report import document
 from oci_chart_publish.report.compose import settle
 
 
-def chart(status: document.Status) -> document.Chart:
+def chart(status: Status) -> document.Chart:
     return document.Chart(name="web", path="charts/web", version="1.0.0", status=status)
 
 
@@ -25,11 +26,11 @@ def chart(status: document.Status) -> document.Chart:
     ],
 )
 def test_drift_says_whose_it_is(
-    status: document.Status,
+    status: Status,
     policy: Literal["touched", "all", "warn"],
     *,
     changed: bool,
-    settled: document.Status,
+    settled: Status,
     touched: bool | None,
 ) -> None:
     (found,) = settle([chart(status)], policy, lambda _: changed)

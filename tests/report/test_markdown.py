@@ -12,6 +12,7 @@ from markdown_it import MarkdownIt
 from msgspec.structs import replace
 
 from oci_chart_publish.errors import ForgeError
+from oci_chart_publish.outcomes import Status
 from oci_chart_publish.report import compose, document
 from oci_chart_publish.report.annotations import annotations_of
 from oci_chart_publish.report.markdown import render
@@ -21,7 +22,7 @@ GOLDEN = Path(__file__).parents[1] / "golden"
 DIGEST = "sha256:2c13f6fed4582256859dcac8e2754ee39e06233eaaefebce6c20251ceb4e0ffa"
 
 
-def target(name: str, status: document.Status, **more: object) -> document.Target:
+def target(name: str, status: Status, **more: object) -> document.Target:
     return document.Target(
         registry="ghcr.io/acme/charts",
         reference=f"ghcr.io/acme/charts/{name}",
@@ -180,7 +181,7 @@ def test_five_hundred_charts_are_rendered_at_once() -> None:
 
 
 TEXTS = st.one_of(st.text(max_size=40), st.text(alphabet="|`*<>#@[]~\\\U0001f600a", max_size=600))
-STATUSES = st.sampled_from(get_args(document.Status))
+STATUSES = st.sampled_from(get_args(Status))
 PROBLEMS = st.builds(document.Problem, kind=TEXTS, message=TEXTS, hint=TEXTS, path=TEXTS, line=st.none())
 CHARTS = st.builds(
     document.Chart,

@@ -5,6 +5,7 @@ import json
 import pytest
 from msgspec.structs import replace
 
+from oci_chart_publish.outcomes import Status
 from oci_chart_publish.report import document
 from oci_chart_publish.report.outputs import LIMIT, artifacts, checksums, outputs
 from oci_chart_publish.report.text import units
@@ -12,7 +13,7 @@ from oci_chart_publish.report.text import units
 DIGEST = "sha256:2c13f6fed4582256859dcac8e2754ee39e06233eaaefebce6c20251ceb4e0ffa"
 
 
-def chart(name: str, status: document.Status) -> document.Chart:
+def chart(name: str, status: Status) -> document.Chart:
     reference = f"ghcr.io/acme/charts/{name}:1.0.0"
     target = document.Target(
         registry="ghcr.io/acme/charts", reference=reference, status=status, digest=DIGEST
@@ -60,11 +61,11 @@ def test_a_rerun_of_the_only_chart_fills_the_scalar_outputs_again() -> None:
 
 
 @pytest.mark.parametrize("status", ["conflict", "drift", "failed", "unknown"])
-def test_what_is_not_this_chart_fills_no_scalar_output(status: document.Status) -> None:
+def test_what_is_not_this_chart_fills_no_scalar_output(status: Status) -> None:
     assert outputs(report(chart("web", status)))["digest"] == ""
 
 
-def large(number: int, length: int = 100, status: document.Status = "published") -> document.Report:
+def large(number: int, length: int = 100, status: Status = "published") -> document.Report:
     value = document.ValueChange(file="values.yaml", key="k", old="\U0001f600" * length, new="n")
     return report(
         *(

@@ -64,7 +64,7 @@ class Commenter(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         Where a pull request is ``expected`` and there is none, or the token may not write, the report says so; it
         says what failed otherwise, as exit code 7.
         """
-        if self.when == "off":
+        if self.when == "off" or (report.command == "publish" and compose.is_nowhere(report)):
             return report
         try:
             places = list(self._places(report))

@@ -19,11 +19,12 @@ from oci_chart_publish.errors import (
     SkippedError,
     VerificationError,
 )
-from oci_chart_publish.model import ChartArtifact, PushResult, TargetResult, TargetStatus
+from oci_chart_publish.model import ChartArtifact, PushResult, TargetResult
 from oci_chart_publish.oci.descriptor import Descriptor
 from oci_chart_publish.oci.manifest import Manifest
 from oci_chart_publish.oci.store import Target, copy
-from oci_chart_publish.push.reconcile import Action, Destination, Observation, Plan, State, conflict
+from oci_chart_publish.outcomes import MOVED, Status
+from oci_chart_publish.push.reconcile import Destination, Observation, Plan, State, conflict
 
 T = TypeVar("T")
 Gather = Callable[[Sequence[Callable[[], T]]], Sequence[T]]
@@ -165,7 +166,7 @@ def result(plan: Plan, *, wrote: bool) -> PushResult:
 def _published(plan: Plan, targets: Sequence[TargetResult]) -> Manifest | None:
     """Return what the sites hold, or are to hold; None where they do not all hold the same."""
     held = {target.digest for target in targets if target.digest is not None}
-    if plan.action in {Action.PUBLISH, Action.NOTHING}:
+    if plan.status in {"would-publish", "unchanged"}:
         return plan.manifest if len(held) <= 1 else None
     if len(held) != 1 or any(target.digest is None for target in targets):
         return None
@@ -176,7 +177,7 @@ def _target(plan: Plan, finding: Observation, *, wrote: bool) -> TargetResult:
     site = finding.site
     status, error = _status(plan, finding, wrote=wrote)
     digest = finding.manifest.descriptor.digest if finding.manifest else None
-    if status in {TargetStatus.PUBLISHED, TargetStatus.WOULD_PUBLISH}:
+    if status in MOVED:
         digest = plan.manifest.descriptor.digest
     return TargetResult(
         registry=site.registry,
@@ -187,27 +188,25 @@ def _target(plan: Plan, finding: Observation, *, wrote: bool) -> TargetResult:
     )
 
 
-def _status(plan: Plan, finding: Observation, *, wrote: bool) -> tuple[TargetStatus, PublishError | None]:
-    here = dict(plan.failures).get(finding.site.reference)
-    if here is not None:
-        return _failed(here), here
+def _status(plan: Plan, finding: Observation, *, wrote: bool) -> tuple[Status, PublishError | None]:
+    site = finding.site
+    failure = dict(plan.failures).get(site.reference)
+    if failure is not None:
+        return _failed(failure), failure
     if finding.state is State.FAILED:
-        return TargetStatus.FAILED, finding.error
+        return "failed", finding.error
     if finding.state is State.UNKNOWN:
-        return TargetStatus.FAILED if wrote else TargetStatus.UNKNOWN, finding.error
-    if plan.action in {Action.CONFLICT, Action.HOLD} and finding.state is State.DIFFERENT:
-        status = TargetStatus.DRIFT if plan.action is Action.HOLD else TargetStatus.CONFLICT
-        return status, conflict(plan.artifact, finding)
-    if finding.site.reference in plan.done:
-        return TargetStatus.PUBLISHED, None
-    if finding.site in plan.missing and plan.action is Action.PUBLISH and not wrote:
-        return TargetStatus.WOULD_PUBLISH, None
-    if finding.state is State.SAME:
-        return TargetStatus.UNCHANGED, None
-    return TargetStatus.SKIPPED, None
+        return "failed" if wrote else "unknown", finding.error
+    if plan.status in {"conflict", "drift"} and finding.state is State.DIFFERENT:
+        return plan.status, conflict(plan.artifact, finding)
+    if site.reference in plan.done:
+        return "published" if site.registry else "saved", None
+    if site in plan.missing and plan.status == "would-publish" and not wrote:
+        return "would-publish", None
+    return "unchanged" if finding.state is State.SAME else "skipped", None
 
 
-def _failed(error: PublishError) -> TargetStatus:
+def _failed(error: PublishError) -> Status:
     if isinstance(error, SkippedError):
-        return TargetStatus.SKIPPED
-    return TargetStatus.CONFLICT if isinstance(error, ConflictError) else TargetStatus.FAILED
+        return "skipped"
+    return "conflict" if isinstance(error, ConflictError) else "failed"

@@ -18,6 +18,7 @@ from oci_chart_publish.errors import AuthError, ConflictError, NotFoundError, Pu
 from oci_chart_publish.model import ChartArtifact
 from oci_chart_publish.oci.manifest import Manifest
 from oci_chart_publish.oci.store import Source, Target
+from oci_chart_publish.outcomes import Status
 from oci_chart_publish.push.same import differing, same
 
 Ignored = Callable[[str], bool]
@@ -71,27 +72,18 @@ class Verdicts(Protocol):
         """Remember a JSON value under the key."""
 
 
-class Action(StrEnum):
-    """What is to be done with a chart."""
-
-    PUBLISH = "publish"
-    NOTHING = "nothing"
-    CONFLICT = "conflict"
-    HOLD = "hold"
-    FAIL = "fail"
-    UNKNOWN = "unknown"
-
-
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """What is to be done with one chart.
 
-    ``manifest`` is what the missing sites are to receive: the published one where there is one (``origin`` is then
-    the site that has it), else ours. ``missing`` are the sites to write to. ``failures`` collects, by reference, what
-    went wrong at a site while the plan was carried out, and ``done`` the references that have been tagged.
+    ``status`` is what is to become of it: ``would-publish`` where sites lack it, ``unchanged`` where none does, else
+    why nothing is done. ``manifest`` is what the missing sites are to receive: the published one where there is one
+    (``origin`` is then the site that has it), else ours. ``missing`` are the sites to write to. ``failures`` collects,
+    by reference, what went wrong at a site while the plan was carried out, and ``done`` the references that have been
+    tagged.
     """
 
     artifact: ChartArtifact
-    action: Action
+    status: Status
     findings: tuple[Observation, ...]
     manifest: Manifest
     origin: Destination | None = None
@@ -102,7 +94,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def going(self) -> bool:
         """Whether this chart is being published and nothing has failed so far."""
-        return self.action is Action.PUBLISH and not self.failures
+        return self.status == "would-publish" and not self.failures
 
     def failed(self, site: Destination, error: PublishError) -> Plan:
         """Return the plan with a failure at ``site``."""
@@ -191,27 +183,27 @@ def _differing(
 def decide(artifact: ChartArtifact, findings: tuple[Observation, ...], *, overwrite: bool = False) -> Plan:
     """Decide what to do with a chart from what its sites hold."""
 
-    def plan(action: Action, manifest: Manifest = artifact.manifest, **more: object) -> Plan:
-        return Plan(artifact=artifact, action=action, findings=findings, manifest=manifest, **more)  # type: ignore[arg-type]
+    def plan(status: Status, manifest: Manifest = artifact.manifest, **more: object) -> Plan:
+        return Plan(artifact=artifact, status=status, findings=findings, manifest=manifest, **more)  # type: ignore[arg-type]
 
     states = {finding.state for finding in findings}
     if State.FAILED in states:
-        return plan(Action.FAIL)
+        return plan("failed")
     if State.UNKNOWN in states:
-        return plan(Action.UNKNOWN)
+        return plan("unknown")
     if overwrite:
         wrong = tuple(f.site for f in findings if f.state is not State.SAME)
-        return plan(Action.PUBLISH if wrong else Action.NOTHING, missing=wrong)
+        return plan("would-publish" if wrong else "unchanged", missing=wrong)
     if State.DIFFERENT in states:
         held = artifact.decision is not None and artifact.decision.held
-        return plan(Action.HOLD if held else Action.CONFLICT)
+        return plan("drift" if held else "conflict")
     published = next((finding for finding in findings if finding.state is State.SAME), None)
     missing = tuple(finding.site for finding in findings if finding.state is State.ABSENT)
     if published is None or published.manifest is None:
-        return plan(Action.PUBLISH if missing else Action.NOTHING, missing=missing)
+        return plan("would-publish" if missing else "unchanged", missing=missing)
     ours = published.manifest.descriptor.digest == artifact.digest
     return plan(
-        Action.PUBLISH if missing else Action.NOTHING,
+        "would-publish" if missing else "unchanged",
         published.manifest,
         origin=None if ours else published.site,
         missing=missing,

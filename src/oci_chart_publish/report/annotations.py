@@ -8,7 +8,9 @@ from typing import Literal
 import msgspec
 
 from oci_chart_publish.chart.metadata import chart_file
-from oci_chart_publish.report.document import FAILING, Chart, Problem, Report
+from oci_chart_publish.outcomes import FAILING
+from oci_chart_publish.report.compose import unpublished
+from oci_chart_publish.report.document import Chart, Problem, Report
 
 Level = Literal["error", "warning", "notice"]
 
@@ -26,6 +28,9 @@ class Annotation(msgspec.Struct, frozen=True, kw_only=True):
 def annotations_of(report: Report) -> list[Annotation]:
     """Return what to show: errors for what failed, warnings for what a user should know, notices for the rest."""
     notes = [note_of(report, note) for note in report.notes]
+    warning = unpublished(report)
+    if warning:
+        notes.insert(0, Annotation(level="warning", message=warning))
     return [*(annotation for chart in report.charts for annotation in _chart(chart)), *notes]
 
 

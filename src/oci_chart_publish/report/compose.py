@@ -9,22 +9,14 @@ from msgspec.structs import replace
 
 from oci_chart_publish.chart.layer import PROVENANCE_LAYER, chart_layer
 from oci_chart_publish.errors import ExitCode, PublishError, worst
-from oci_chart_publish.model import ChartArtifact, Failure, PushResult, TargetResult, TargetStatus
+from oci_chart_publish.model import ChartArtifact, Failure, PushResult, TargetResult
 from oci_chart_publish.oci import descriptor as oci
+from oci_chart_publish.outcomes import FAILING, PUBLISHING, Status
+from oci_chart_publish.outcomes import worst as worst_status
 from oci_chart_publish.report import document
 from oci_chart_publish.report.document import Chart
-
-# A chart is shown by the worst of what happened to it anywhere.
-_ORDER: tuple[document.Status, ...] = (
-    "failed",
-    "conflict",
-    "unknown",
-    "would-publish",
-    "published",
-    "drift",
-    "skipped",
-    "unchanged",
-)
+from oci_chart_publish.report.status import shown
+from oci_chart_publish.report.text import counted
 
 
 def problem(error: PublishError) -> document.Problem:
@@ -82,11 +74,10 @@ def _bump(artifact: ChartArtifact) -> document.Bump | None:
     return document.Bump(level=decision.level, reason=decision.reason) if decision else None
 
 
-def _status(result: PushResult) -> document.Status:
+def _status(result: PushResult) -> Status:
     if result.error is not None:
         return "failed"
-    found = {target.status.value for target in result.targets}
-    return next((status for status in _ORDER if status in found), "unchanged")
+    return worst_status(target.status for target in result.targets)
 
 
 def _held(result: PushResult) -> tuple[str | None, oci.Descriptor | None, oci.Descriptor | None]:
@@ -115,14 +106,14 @@ def _target(target: TargetResult) -> document.Target:
     return document.Target(
         registry=target.registry,
         reference=target.reference,
-        status=target.status.value,
+        status=target.status,
         digest=str(target.digest) if target.digest else None,
         error=problem(target.error) if target.error else None,
     )
 
 
 def _first_problem(targets: Sequence[TargetResult]) -> document.Problem | None:
-    error = next((t.error for t in targets if t.error and t.status is not TargetStatus.UNKNOWN), None)
+    error = next((t.error for t in targets if t.error and t.status != "unknown"), None)
     return problem(error) if error else None
 
 
@@ -143,9 +134,9 @@ def exit_code(charts: Sequence[document.Chart]) -> ExitCode:
     """Return the exit code that the charts stand for; conflicts that became drift or unknown targets do not count."""
     kinds: list[str] = []
     for chart in charts:
-        if chart.status not in document.FAILING:
+        if chart.status not in FAILING:
             continue
-        problems = [t.error for t in chart.targets if t.error and t.status in document.FAILING]
+        problems = [t.error for t in chart.targets if t.error and t.status in FAILING]
         kinds += [p.kind for p in ([chart.error] if chart.error else problems)] + [p.kind for p in problems]
     return worst(_CODES.get(kind, ExitCode.UNEXPECTED) for kind in kinds)
 
@@ -158,8 +149,7 @@ def conclusion(charts: Sequence[document.Chart], code: ExitCode) -> document.Con
         return "conflict"
     if code is not ExitCode.DONE:
         return "failure"
-    moved = any(chart.status in document.MOVED for chart in charts)
-    return "success" if moved else "nothing"
+    return "success" if any(chart.status in PUBLISHING for chart in charts) else "nothing"
 
 
 def concluded(report: document.Report, problems: Sequence[PublishError]) -> document.Report:
@@ -181,6 +171,21 @@ def line(error: PublishError) -> str:
     """Return what an error says, and what to do about it, on one line."""
     parts = (" ".join(part.split()) for part in str(error).split("\n"))
     return ". ".join(part.removesuffix(".") for part in parts if part)
+
+
+def unpublished(report: document.Report) -> str:
+    """Return a warning where charts had no registry to go to, and so are in the layout only; "" where all had."""
+    saved = [chart for chart in report.charts if shown(chart) in {"saved", "would-save"}]
+    if not saved:
+        return ""
+    number = counted(len(saved), "chart")
+    done = "would be" if report.dry_run else ("was" if len(saved) == 1 else "were")
+    return f"no registry is set: {number} {done} saved in the layout and published nowhere"
+
+
+def is_nowhere(report: document.Report) -> bool:
+    """Whether a run that went well had charts and no registry for any of them."""
+    return report.exit_code == 0 and bool(report.charts) and not any(chart.targets for chart in report.charts)
 
 
 def interrupted(report: document.Report) -> document.Report:

@@ -11,15 +11,14 @@ from urllib.parse import quote
 
 import msgspec
 
+from oci_chart_publish.outcomes import HELD, OUTCOMES, PROBLEMS
 from oci_chart_publish.report.document import Chart, Problem, Report, Target
 from oci_chart_publish.report.sizes import diagram
-from oci_chart_publish.report.status import SHOWN, became
+from oci_chart_publish.report.status import shown
 from oci_chart_publish.report.text import cell_code, change, code, escaped, markup, plain, short, size
 
 _LISTED = 20
 """Files or values listed for one chart before the rest is only counted."""
-_VERIFIED = frozenset({"published", "would-publish", "unchanged"})
-_WRONG = frozenset({"failed", "conflict", "drift", "skipped", "unknown"})
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,7 +54,7 @@ def embedded(report: Report) -> dict[str, tuple[str, ...]]:
                 continue
             seen.add(name)
             waiting += one.dependencies
-            if one.status in _VERIFIED:
+            if one.status in HELD:
                 yield one.path
 
     return {chart.name: tuple(folders(chart)) for chart in report.charts if chart.bump and chart.dependencies}
@@ -66,7 +65,7 @@ def row(chart: Chart, page: Page) -> str:
     cells = (
         f"**{escaped(chart.name)}**",
         _version(chart, page),
-        SHOWN[became(chart)].label + (" ⚠️" if chart.warnings else ""),
+        OUTCOMES[shown(chart)].label + (" ⚠️" if chart.warnings else ""),
         " ".join(part for part in (size(chart.size), _size_change(chart)) if part),
         cell_code(short(chart.digest)),
     )
@@ -99,7 +98,7 @@ def _size_change(chart: Chart) -> str:
 
 def problems(chart: Chart) -> list[str]:
     """Return what went wrong with a chart, as items of a list."""
-    if chart.status not in _WRONG:
+    if chart.status not in PROBLEMS:
         return []
     found = (
         [chart.error] if chart.error is not None else [t.error for t in chart.targets if t.error is not None]
@@ -175,14 +174,14 @@ def _digests(chart: Chart) -> Iterator[str]:
 
 def _where_target(chart: Chart, target: Target) -> str:
     digest = f", holds {code(target.digest)}" if target.digest and target.digest != chart.digest else ""
-    return f"- {code(target.reference)}: {SHOWN[target.status].label}{digest}"
+    return f"- {code(target.reference)}: {OUTCOMES[target.status].label}{digest}"
 
 
 def commands(chart: Chart, beside: Sequence[str] = ()) -> list[str]:
     """Return the commands that pull and verify a chart, as shell words; it is built ``beside`` charts in folders."""
     lines = []
     for target in chart.targets:
-        if target.status not in _VERIFIED:
+        if target.status not in HELD:
             continue
         repository = target.reference.rpartition(":")[0]
         lines.append(f"helm pull oci://{_word(repository)} --version {_word(chart.version)}")

@@ -15,14 +15,8 @@ import msgspec
 from msgspec import Meta, Struct
 
 from oci_chart_publish.errors import ConfigError
+from oci_chart_publish.outcomes import MOVED, Status
 
-Status = Literal[
-    "published", "unchanged", "would-publish", "conflict", "drift", "failed", "skipped", "unknown"
-]
-MOVED: frozenset[Status] = frozenset({"published", "would-publish"})
-"""Statuses of charts that a run published, or would publish."""
-FAILING: frozenset[Status] = frozenset({"failed", "conflict"})
-"""Statuses for which a run fails."""
 Conclusion = Literal["success", "nothing", "conflict", "failure", "interrupted"]
 
 Bytes = Annotated[int, Meta(ge=0, le=2**53 - 1)]
@@ -141,10 +135,11 @@ class Chart(Struct, frozen=True, kw_only=True):
 
 
 class Totals(Struct, frozen=True, kw_only=True):
-    """How many charts have each status, and the bytes of what was (or would be) published."""
+    """How many charts have each status, and the bytes of what was (or would be) published or saved."""
 
     charts: int = 0
     published: int = 0
+    saved: int = 0
     unchanged: int = 0
     would_publish: int = 0
     conflict: int = 0

@@ -10,6 +10,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
+from oci_chart_publish.outcomes import OUTCOMES, PUBLISHING
+from oci_chart_publish.report.compose import unpublished
 from oci_chart_publish.report.detail import (
     Page,
     commands,
@@ -22,8 +24,8 @@ from oci_chart_publish.report.detail import (
 )
 from oci_chart_publish.report.document import Chart, Problem, Report
 from oci_chart_publish.report.sizes import worth_drawing
-from oci_chart_publish.report.status import SHOWN, became, ordered, tally
-from oci_chart_publish.report.text import escaped, units
+from oci_chart_publish.report.status import ordered, shown, tally
+from oci_chart_publish.report.text import code, counted, escaped, units
 
 IN_REPORT = "the JSON report has everything"
 IN_SUMMARY = "the step summary of the run has more, and the JSON report everything"
@@ -118,7 +120,7 @@ def is_foreign(chart: Chart) -> bool:
 
 def _is_quiet(chart: Chart) -> bool:
     """Tell whether there is nothing to say of a chart: it did not move, and it is not known that it was to."""
-    return became(chart) == "unchanged" and chart.touched is not True
+    return shown(chart) == "unchanged" and chart.touched is not True
 
 
 def _joined(blocks: Iterable[str], limit: int) -> str | None:
@@ -139,6 +141,7 @@ def _whole(parts: _Parts, drawn: frozenset[int]) -> Iterator[str]:
     first, later = parts.placed(parts.notes)
     yield "\n".join(parts.wrong)
     yield first
+    yield verdict(parts.report)
     yield _table([row(chart, parts.page) for chart in parts.moved])
     yield _unchanged(parts.report)
     yield later
@@ -153,9 +156,31 @@ def _table(rows: Sequence[str]) -> str:
 
 
 def _headline(report: Report) -> str:
-    parts = [f"{number} {SHOWN[key].counted}" for key, number in tally(report).items()]
+    parts = [f"{number} {OUTCOMES[key].counted}" for key, number in tally(report).items()]
     dry = " (dry run)" if report.dry_run and report.command != "plan" else ""
     return f"### Helm charts: {', '.join(parts) or 'none found'}{dry}"
+
+
+def verdict(report: Report) -> str:
+    """Return in a sentence where the charts went or are to go; "" where there is nothing to say of that."""
+    warning = unpublished(report)
+    if warning:
+        return f"⚠️ {warning[0].upper()}{warning[1:]}."
+    if report.command not in {"plan", "publish"} or not report.charts:
+        return ""
+    moved = [chart for chart in report.charts if chart.status in PUBLISHING]
+    registries = list(dict.fromkeys(target.registry for chart in moved for target in chart.targets))
+    where = ", ".join(code(registry, 200) for registry in registries[:3])
+    if len(registries) > 3:
+        where = f"{len(registries)} registries"
+    if any(chart.status == "published" for chart in moved):
+        return f"Published {counted(len(moved), 'chart')} to {where}."
+    subject = "Merging publishes" if report.pull_request else "This publishes"
+    if moved:
+        return f"{subject} {counted(len(moved), 'chart')} to {where}."
+    if report.dry_run and report.exit_code == 0:
+        return f"{subject} nothing: no chart has a new version."
+    return ""
 
 
 def _unchanged(report: Report) -> str:
@@ -184,7 +209,7 @@ def _foreign(parts: _Parts, lines: Sequence[str]) -> str:
     if not lines:
         return ""
     by = "this pull request" if parts.page.pull_request else "this run"
-    return folded(f"{SHOWN['drift'].label}: {len(parts.foreign)} not changed by {by}", "\n".join(lines))
+    return folded(f"{OUTCOMES['drift'].label}: {len(parts.foreign)} not changed by {by}", "\n".join(lines))
 
 
 class _Room(msgspec.Struct):
@@ -217,6 +242,7 @@ def _fitted(parts: _Parts, limit: int, elsewhere: str) -> str:
         return headline.removeprefix("### ")[:limit]  # plain words of ours
     room = _Room(limit - units(headline) - 1 - _SPARE)
     ending = room.take([parts.footer], limit // 4)
+    ruling = room.take([verdict(parts.report)], room.left // 4)
     wrong = room.take(parts.wrong, room.left // 3)
     notes = room.take(parts.notes, room.left // 4)
     rows = room.take((row(chart, parts.page) for chart in parts.moved), room.left, units(_HEAD) + 3)
@@ -239,6 +265,7 @@ def _fitted(parts: _Parts, limit: int, elsewhere: str) -> str:
         headline,
         "\n".join(wrong),
         first,
+        *ruling,
         _table(rows),
         f"Left out for its length: {', '.join(left_out)}; {elsewhere}."
         if left_out and room.left >= 0

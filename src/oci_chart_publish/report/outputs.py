@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from oci_chart_publish.outcomes import MOVED, PUBLISHING
 from oci_chart_publish.report import document
 from oci_chart_publish.report.document import Chart, Report
 from oci_chart_publish.report.text import units
@@ -23,8 +24,8 @@ _LEAST = ("name", "path", "version", "status", "digest", "size")
 
 
 def moved(report: Report) -> list[Chart]:
-    """Return the charts that this run published, or would publish."""
-    return [chart for chart in report.charts if chart.status in document.MOVED]
+    """Return the charts that this run brought to a registry, or would."""
+    return [chart for chart in report.charts if chart.status in PUBLISHING]
 
 
 def outputs(report: Report) -> dict[str, str]:
@@ -51,7 +52,8 @@ def outputs(report: Report) -> dict[str, str]:
 
 
 def _one(report: Report) -> Chart | None:
-    charts = moved(report) or [chart for chart in report.charts if chart.status == "unchanged"]
+    charts = [chart for chart in report.charts if chart.status in MOVED]
+    charts = charts or [chart for chart in report.charts if chart.status == "unchanged"]
     alone = len(charts) == 1 and (charts[0].status != "unchanged" or len(report.charts) == 1)
     return charts[0] if alone else None
 

@@ -6,8 +6,9 @@ import sys
 from collections.abc import Iterable, Sequence
 from typing import TextIO
 
-from oci_chart_publish.report.document import FAILING, Chart, Problem, Report
-from oci_chart_publish.report.status import SHOWN, became, ordered, tally
+from oci_chart_publish.outcomes import FAILING, OUTCOMES
+from oci_chart_publish.report.document import Chart, Problem, Report
+from oci_chart_publish.report.status import ordered, shown, tally
 from oci_chart_publish.report.text import plain, short, size
 
 HEAD = ("CHART", "VERSION", "STATUS", "SIZE", "DIGEST", "WHERE")
@@ -24,7 +25,7 @@ def _cells(chart: Chart) -> tuple[str, ...]:
         version = f"{chart.previous_version} -> {chart.version}"
     where = ", ".join(dict.fromkeys(t.reference for t in chart.targets)) if len(chart.targets) == 1 else ""
     where = where or ", ".join(dict.fromkeys(t.registry for t in chart.targets)) or chart.path or "."
-    cells = (chart.name, version, became(chart), size(chart.size), short(chart.digest), where)
+    cells = (chart.name, version, shown(chart), size(chart.size), short(chart.digest), where)
     return tuple(plain(cell) for cell in cells)
 
 
@@ -90,8 +91,8 @@ def _show_rich(report: Report, stream: TextIO) -> None:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for title in HEAD:
         table.add_column(title, justify="right" if title == "SIZE" else "left", overflow="fold")
-    for cells in rows(report):
-        style = SHOWN[cells[2]].style
+    for chart, cells in zip(ordered(report), rows(report), strict=True):
+        style = OUTCOMES[shown(chart)].style
         table.add_row(*(Text(cell, style=style if i == 2 else "") for i, cell in enumerate(cells)))
     Console(file=stream, soft_wrap=False).print(table)
 

@@ -11,6 +11,11 @@ _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>()#!|~&$^@])")
 _INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a number with its noun: ``1 chart``, ``2 charts``, ``1,200 charts``."""
+    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+
+
 def size(count: int | None) -> str:
     """Return bytes for people: ``812 B``, ``12.3 KiB``."""
     if count is None:

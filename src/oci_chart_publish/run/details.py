@@ -23,6 +23,7 @@ from oci_chart_publish.errors import PublishError
 from oci_chart_publish.oci.manifest import Manifest
 from oci_chart_publish.oci.reference import DOCKER_HUB, Repository
 from oci_chart_publish.oci.store import Source, Target
+from oci_chart_publish.outcomes import MOVED
 from oci_chart_publish.push.previous import Previous, overtaken, previous, published, published_versions
 from oci_chart_publish.push.reconcile import Plan, State
 from oci_chart_publish.report import document
@@ -44,7 +45,7 @@ def describe(entry: document.Chart, plan: Plan, layout: Source, *, size_budget: 
 
     A chart whose release secret would be larger than ``size_budget`` bytes (0: no limit) is warned of.
     """
-    if entry.status not in {*document.MOVED, "conflict", "drift"}:
+    if entry.status not in {*MOVED, "conflict", "drift"}:
         return Described(entry=entry)
     try:
         ours = _load(plan.artifact.manifest, layout)
@@ -53,7 +54,7 @@ def describe(entry: document.Chart, plan: Plan, layout: Source, *, size_budget: 
     size = release_size(ours)
     warnings = (*entry.warnings, _too_large(size)) if 0 < size_budget < size else entry.warnings
     entry = replace(entry, release_size=size, version_line=_version_line(ours), warnings=warnings)
-    return _moving(entry, plan, ours) if entry.status in document.MOVED else _in_conflict(entry, plan, ours)
+    return _moving(entry, plan, ours) if entry.status in MOVED else _in_conflict(entry, plan, ours)
 
 
 def _too_large(size: int) -> str:

@@ -17,7 +17,7 @@ from oci_chart_publish.chart.layer import chart_layer
 from oci_chart_publish.chart.version import ChartVersion
 from oci_chart_publish.errors import ChartError, PublishError, SkippedError
 from oci_chart_publish.model import ChartArtifact, Failure, Need
-from oci_chart_publish.push.reconcile import Action, Destination, Plan, State, decide, look_up
+from oci_chart_publish.push.reconcile import Destination, Plan, State, decide, look_up
 from oci_chart_publish.run.assemble import build_at, lacks_of
 from oci_chart_publish.run.decide import Decisions
 from oci_chart_publish.run.policy import ChartNode, Outcome, Run, failure
@@ -72,7 +72,7 @@ class BuiltCharts(msgspec.Struct, frozen=True, kw_only=True):
 
 def _published_otherwise(plan: Plan) -> bool:
     """Tell whether a chart's version is published with other content and stays so, wherever it is published."""
-    if plan.action in {Action.CONFLICT, Action.HOLD}:
+    if plan.status in {"conflict", "drift"}:
         return not any(finding.state is State.SAME for finding in plan.findings)
     return any(finding.ignored for finding in plan.findings)
 
@@ -139,7 +139,7 @@ def _at_version(need: Need, charts: Sequence[Chart]) -> Need:
 
 
 def _would_publish_ours(plan: Plan) -> bool:
-    return plan.action is Action.PUBLISH and plan.manifest is plan.artifact.manifest
+    return plan.status == "would-publish" and plan.manifest is plan.artifact.manifest
 
 
 def _resolved(

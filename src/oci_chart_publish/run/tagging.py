@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from oci_chart_publish.errors import PublishError, SkippedError
 from oci_chart_publish.model import Failure
 from oci_chart_publish.push import publish as protocol
-from oci_chart_publish.push.reconcile import Action, Plan
+from oci_chart_publish.push.reconcile import Plan
 from oci_chart_publish.run.policy import INTERRUPTED, Outcome, Run
 from oci_chart_publish.workers import Workers
 
@@ -29,7 +29,7 @@ def tag_in_order(
     def tag(name: str) -> Outcome:
         outcome = so_far[name] = _tag(_unless_blocked(by_name[name], bad), run, workers)
         # A dependency in conflict is published, if with other content: that must not hold up what depends on it.
-        if _failed(outcome) and by_name[name].action not in {Action.CONFLICT, Action.HOLD}:
+        if _failed(outcome) and by_name[name].status not in {"conflict", "drift"}:
             bad.add(name)
         return outcome
 
@@ -57,14 +57,15 @@ def _tag(outcome: Outcome, run: Run, workers: Workers) -> Outcome:
     if run.stopping.is_set():
         return outcome.skipped(f"not published: {INTERRUPTED}")
     tagged = protocol.put_tags(outcome, workers.gather, overwrite=run.overwrite)
-    run.progress.step(outcome.artifact.name, "published" if tagged.done else "failed")
+    written = "published" if run.places(outcome.artifact.name) else "saved"
+    run.progress.step(outcome.artifact.name, written if tagged.done else "failed")
     return tagged
 
 
 def _failed(outcome: Outcome) -> bool:
     if isinstance(outcome, Failure):
         return True
-    return bool(outcome.failures) or outcome.action not in {Action.PUBLISH, Action.NOTHING}
+    return bool(outcome.failures) or outcome.status not in {"would-publish", "unchanged"}
 
 
 def named_in_layout(outcomes: Sequence[Outcome], run: Run) -> list[Outcome]:
