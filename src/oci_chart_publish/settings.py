@@ -68,7 +68,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbid
         ""
     )
     include_untracked: Annotated[
-        Lines, _about("Globs of files that git does not track but that belong to a chart.")
+        Lines, _about("Globs, below a chart, of files that git does not track but that belong to it.")
     ] = ()
 
     bump: Annotated[
@@ -133,7 +133,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbid
     dry_run: Annotated[bool, _about("Read and build everything, write nothing.")] = False
     jobs: Annotated[int, Meta(ge=1, le=128, description="Requests in flight to one registry.")] = 32
 
-    publish_refs: Annotated[Lines, _about("Globs of refs that publish, besides the default branch.")] = ()
+    publish_refs: Annotated[
+        Lines, _about("Globs of whole refs that publish, besides the default branch.")
+    ] = ()
     comment: Annotated[
         Literal["always", "changes", "failures", "off"], _about("When to comment on the pull request.")
     ] = "always"

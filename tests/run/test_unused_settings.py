@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -7,6 +9,8 @@ import pytest
 from tests.fakes.git import GitRepo, chart_yaml
 from tests.flow.command import Command
 
+from oci_chart_publish.errors import ConfigError
+from oci_chart_publish.run.setting_sources import from_file, resolve
 from oci_chart_publish.run.unused_settings import unused_settings
 from oci_chart_publish.settings import ChartSettings, Settings
 
@@ -71,3 +75,58 @@ def test_every_command_tells_of_them_and_none_fails(tmp_path: Path) -> None:
     assert f"note: {expected}" in command.run("plan").err
     bumped = command.run("bump")
     assert (bumped.code, bumped.err) == (0, f"warning: {expected}\n")
+
+
+def test_globs_that_fit_no_file_are_told() -> None:
+    settings = Settings(
+        ignore_changes=("docs/", "*.md", "charts/*.yaml"),
+        include_untracked=("gen/*.yaml", "**/*.tgz"),
+        publish_refs=("refs/heads/v*", "main", "!v1", "**/x"),
+    )
+    said = unused_settings(
+        settings,
+        {"web": "charts/web"},
+        others=list,
+        exists=lambda _: True,
+        paths=lambda: ["charts/web/Chart.yaml", "charts/web/a/NOTES.md", "docs/x", "charts/db/values.yaml"],
+        untracked=lambda: ["charts/web/gen/a.yaml", "charts/db/x.tgz"],
+    )
+    below = "globs count below its folder, as in .gitignore"
+    assert said == (
+        "publish-refs: 'main' fits no ref: write it whole, as refs/heads/main or refs/tags/main",
+        "publish-refs: '!v1' fits no ref: write it whole, as refs/heads/v1 or refs/tags/v1",
+        f"include-untracked: '**/*.tgz' fits no untracked file of a chart: {below}",
+        f"ignore-changes: 'docs/' fits no file of a chart: {below}",
+        f"ignore-changes: 'charts/*.yaml' fits no file of a chart: {below}",
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("ignore-changes: ['[z-a]']", "ignore-changes: '[z-a]' is no glob: bad character range z-a"),
+        ("include-untracked: ['[!]']", "include-untracked: '[!]' is no glob: a class [...] is not closed"),
+        ("publish-refs: ['refs/[']", "publish-refs: 'refs/[' is no glob: a class [...] is not closed"),
+        ("charts: ['!x[']", "charts: 'x[' is no glob: a class [...] is not closed"),
+        ("charts: {'w[': {}}", "chart-settings: 'w[' is no glob: a class [...] is not closed"),
+        (
+            "chart-settings: {web: {ignore-changes: 'a['}}",
+            "chart-settings: web: ignore-changes: 'a[' is no glob: a class [...] is not closed",
+        ),
+    ],
+)
+def test_a_bad_glob_is_refused_before_anything_is_done(tmp_path: Path, text: str, message: str) -> None:
+    (tmp_path / "settings.yaml").write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        resolve([from_file(tmp_path, str(tmp_path / "settings.yaml"))])
+    assert caught.value.message == message
+
+
+def test_no_glob_library_is_loaded_for_plain_names() -> None:
+    code = (
+        "import sys; from oci_chart_publish.paths.globs import covers; "
+        "assert covers(('README.md', '/docs/'), 'docs/a');"
+        " print('pathspec' in sys.modules); covers(('*.md',), 'a'); print('pathspec' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["False", "True"]

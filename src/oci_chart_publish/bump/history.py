@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
@@ -15,6 +14,7 @@ from oci_chart_publish.chart.version import ChartVersion
 from oci_chart_publish.errors import ChartError, ConfigError
 from oci_chart_publish.git.log import Commit
 from oci_chart_publish.git.repository import GitRepository
+from oci_chart_publish.paths.globs import covers
 from oci_chart_publish.paths.ownership import Belonging
 
 
@@ -108,7 +108,7 @@ class Releases:
 
 def matching(name: str, settings: Mapping[str, object]) -> list[str]:
     """Return the keys of per-chart settings that fit a chart's name, the plainest last so that it wins."""
-    found = [key for key in settings if fnmatch.fnmatchcase(name, key)]
+    found = [key for key in settings if covers((key,), name)]
     return sorted(found, key=lambda key: (key == name, len(key)))
 
 

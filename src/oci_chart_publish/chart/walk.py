@@ -5,13 +5,13 @@ What git does not track is left out and named, unless a setting brings it in or 
 
 from __future__ import annotations
 
-import fnmatch
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from oci_chart_publish.chart.ignore import IgnoreRules
 from oci_chart_publish.chart.lock import decode_lock
 from oci_chart_publish.chart.members import SIZE_LIMIT, ChartFile
 from oci_chart_publish.errors import ChartError
+from oci_chart_publish.paths.globs import covers
 from oci_chart_publish.tree.tree import Entry, Tree
 
 CHARTS = "charts/"
@@ -125,8 +125,7 @@ class _Walk:
 
 
 def _included(path: str, include: Sequence[str]) -> bool:
-    name = path.rpartition("/")[2]
-    return any(fnmatch.fnmatchcase(path, glob) or fnmatch.fnmatchcase(name, glob) for glob in include)
+    return covers(include, path)
 
 
 def _is_dropped(path: str) -> bool:

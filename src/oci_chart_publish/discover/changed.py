@@ -3,19 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
 
 from oci_chart_publish.discover.folders import Files
 from oci_chart_publish.errors import ConfigError
 from oci_chart_publish.git.repository import DEPTH_HINT, GitRepository
+from oci_chart_publish.paths.ownership import Belonging
 from oci_chart_publish.tree.tree import ChartSource
-
-
-class Belonging(Protocol):
-    """The files of the repository that count for a chart."""
-
-    def __contains__(self, path: str, /) -> bool:
-        """Tell whether the file at a POSIX path does."""
 
 
 def changed_since(
@@ -39,5 +32,4 @@ def changed_since(
             hint=DEPTH_HINT if repository.is_shallow() else "give a revision of the same history",
         )
     changed = {*repository.changed_files(base, head), *files.untracked}
-    found = ((one, belonging(one)) for one in sources)
-    return tuple(one for one, files_of in found if any(path in files_of for path in changed))
+    return tuple(source for source in sources if belonging(source).changed_by(changed))

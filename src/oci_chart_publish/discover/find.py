@@ -18,7 +18,7 @@ from oci_chart_publish.discover.folders import (
     plain_path,
 )
 from oci_chart_publish.errors import ConfigError
-from oci_chart_publish.paths.globs import Patterns, leaves_out, matcher
+from oci_chart_publish.paths.globs import MAGIC, Patterns, anchored, leaves_out
 from oci_chart_publish.tree.tree import ChartSource, Entry, FolderTree
 
 DEFAULT = "charts"
@@ -36,7 +36,7 @@ def charts(patterns: Iterable[str], *, base: Path, files: Files | None) -> tuple
     place = Path(os.path.realpath(base))
     search = Search(GitFolders(files) if files else PlainFolders(place), place, in_git=files is not None)
     wanted = Patterns.parse(patterns)
-    excludes = [matcher(search.exclude(pattern)) for pattern in wanted.excludes]
+    excludes = [anchored(search.exclude(pattern)) for pattern in wanted.excludes]
     if wanted.roots or wanted.globs:
         found = {folder for root in wanted.roots for folder in search.under(root)}
         found |= {folder for glob in wanted.globs for folder in search.matching(glob)}
@@ -106,8 +106,8 @@ class Search:
             return self.under(pattern)
         glob = self._glob(pattern)
         start = "/".join(_literal(glob))
-        expression = matcher(glob)
-        found = {folder for folder in self._folders.inside(start) if expression.fullmatch(folder)}
+        fits = anchored(glob)
+        found = {folder for folder in self._folders.inside(start) if fits(folder)}
         if not found:
             raise ConfigError(f"charts: no chart matches {pattern!r}", hint=self._elsewhere())
         return found
@@ -163,7 +163,7 @@ def _source(folder: str, root: Path, files: Files | None) -> ChartSource:
 def _literal(glob: str) -> Iterable[str]:
     """Yield the names that a glob begins with, up to the first that is a pattern."""
     for name in glob.split("/"):
-        if globs.has_magic(name):
+        if MAGIC.search(name):
             return
         yield name
 

@@ -30,6 +30,9 @@ class Files(Protocol):
     def untracked(self) -> Sequence[str]:
         """Files that git neither tracks nor ignores."""
 
+    def paths(self) -> Sequence[str]:
+        """Return every file that git does not ignore."""
+
     def exists(self, path: str) -> bool:
         """Tell whether there is such a file or folder, links followed."""
 

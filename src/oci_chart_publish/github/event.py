@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from oci_chart_publish.errors import ConfigError
+from oci_chart_publish.paths.globs import whole
 
 if TYPE_CHECKING:
     from oci_chart_publish.github.pull_requests import PullRequest
@@ -88,7 +88,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 
     def publishes(self, ref: str, publish_refs: Sequence[str]) -> bool:
         """Whether a ref is the default branch, or one of those that are published from besides it (globs)."""
-        listed = any(fnmatchcase(ref, pattern) for pattern in publish_refs)
+        listed = whole(tuple(publish_refs)).covers(ref)
         return listed or (bool(self.default_branch) and ref == f"refs/heads/{self.default_branch}")
 
     @property

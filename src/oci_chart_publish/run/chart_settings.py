@@ -11,7 +11,8 @@ from msgspec.structs import replace
 
 from oci_chart_publish.bump.history import matching
 from oci_chart_publish.bump.tag_template import SETTING, TagTemplate, refuse_collisions
-from oci_chart_publish.paths.ownership import Belonging, ignored, nested_in
+from oci_chart_publish.paths.globs import covers
+from oci_chart_publish.paths.ownership import Belonging, nested_in
 from oci_chart_publish.settings import ChartSettings, Settings
 
 T = TypeVar("T")
@@ -84,7 +85,7 @@ class ChartPolicies(msgspec.Struct, frozen=True, kw_only=True):
     def ignored(self, name: str) -> Callable[[str], bool] | None:
         """Return what tells whether the change of a file inside a chart needs no new version; None: every one does."""
         globs = self._ignore(name)
-        return partial(ignored, globs=globs) if globs else None
+        return partial(covers, globs) if globs else None
 
     def _own(self, name: str, value: Callable[[ChartSettings], T]) -> T | None:
         """Return a setting of a chart alone, the plainest name that fits first; None where there is none."""

@@ -265,7 +265,13 @@ class Project(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def unused_settings(self, charts: Mapping[str, str]) -> tuple[str, ...]:
         """Return what to tell of settings that have no effect, by the folders of the run's charts by name."""
         settings, files = self.settings, self.files
-        if not (settings.chart_settings or settings.ignore_changes):
+        named = (
+            settings.chart_settings,
+            settings.ignore_changes,
+            settings.include_untracked,
+            settings.publish_refs,
+        )
+        if not any(named):
             return ()
         if files is None and (settings.charts or settings.changed_since):
             return ()  # nobody knows of the other charts
@@ -276,6 +282,8 @@ class Project(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             charts,
             others=lambda: names(files, self._tree) if files else (),
             exists=files.exists if files else lambda _: True,
+            paths=files.paths if files else None,
+            untracked=files.unknown if isinstance(files, WorkTreeFiles) else None,
         )
 
     @property

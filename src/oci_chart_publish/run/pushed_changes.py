@@ -185,5 +185,4 @@ class Touched(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def __call__(self, chart: Chart) -> bool:
         """Tell whether the chart was changed."""
         changed = self.changes.paths
-        belonging = self.belonging(chart.name, chart.path)
-        return changed is None or any(path in belonging for path in changed)
+        return changed is None or self.belonging(chart.name, chart.path).changed_by(changed)

@@ -18,6 +18,7 @@ import msgspec
 from msgspec import Meta
 
 from oci_chart_publish.errors import ConfigError
+from oci_chart_publish.paths.globs import Globs, Patterns
 from oci_chart_publish.settings import ChartSettings, Settings, fields, variable
 
 FILES = (".oci-chart-publish.yaml", ".github/oci-chart-publish.yaml")
@@ -40,7 +41,20 @@ def resolve(origins: Iterable[Origin]) -> Settings:
                 raise ConfigError(f"{origin.title}: unknown key {key!r}", hint=suggestion(key, known))
             if known[key].name not in merged and value not in (None, ""):
                 merged[known[key].name] = _convert(value, known[key].type, f"{origin.title}: {key!r}")
-    return Settings(**merged)
+    settings = Settings(**merged)
+    _refuse_bad_globs(settings)
+    return settings
+
+
+def _refuse_bad_globs(settings: Settings) -> None:
+    """Raise ConfigError for a glob that can fit nothing, before anything is done."""
+    Patterns.parse(settings.charts)
+    Globs.parse(settings.include_untracked, setting="include-untracked")
+    Globs.parse(settings.ignore_changes, setting="ignore-changes")
+    Globs.parse(settings.publish_refs, setting="publish-refs")
+    for key, of_charts in settings.chart_settings.items():
+        Globs.parse([key], setting="chart-settings")
+        Globs.parse(of_charts.ignore_changes, setting=f"chart-settings: {key}: ignore-changes")
 
 
 def suggestion(key: str, known: Iterable[str]) -> str:

@@ -6,12 +6,12 @@ import difflib
 import posixpath
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from fnmatch import fnmatchcase
 
 from oci_chart_publish.bump.history import matching
 from oci_chart_publish.chart.metadata import CHART_FILE
 from oci_chart_publish.discover.folders import Files
 from oci_chart_publish.errors import ChartError
+from oci_chart_publish.paths.globs import Glob, covers, read
 from oci_chart_publish.paths.ownership import normal
 from oci_chart_publish.run.graph import read_metadata
 from oci_chart_publish.settings import Settings
@@ -24,14 +24,22 @@ def unused_settings(
     *,
     others: Callable[[], Iterable[str]],
     exists: Callable[[str], bool],
+    paths: Callable[[], Iterable[str]] | None = None,
+    untracked: Callable[[], Iterable[str]] | None = None,
 ) -> tuple[str, ...]:
     """Return what to tell of settings that have no effect; a name may be that of a chart to come, so it is no error.
 
     ``charts`` are the folders of the run's charts by name; ``others`` gives the names of all charts of the
-    repository, and is asked only where a name is none of the run's; ``exists`` tells whether a path is there.
+    repository, and is asked only where a name is none of the run's; ``exists`` tells whether a path is there. ``paths``
+    gives all files of the repository and ``untracked`` those that git does not track, ignored ones too; None where
+    nobody knows.
     """
     by_chart = settings.chart_settings
     found = list(_unmatched(by_chart, charts, others)) if by_chart else []
+    found += _refs(settings.publish_refs)
+    if untracked is not None and settings.include_untracked:
+        files = _inside(untracked(), set(charts.values()))
+        found += _fitting_nothing("include-untracked", settings.include_untracked, files, "untracked file")
     for name, folder in charts.items():
         for key in matching(name, by_chart):
             found += [
@@ -42,7 +50,40 @@ def unused_settings(
             ]
             found += _below(f"chart-settings: {key}: ignore-changes", by_chart[key].ignore_changes, folder)
         found += _below("ignore-changes", settings.ignore_changes, folder)
+    told = "\n".join(found)
+    left = [line for line in settings.ignore_changes if f"ignore-changes: {line!r} " not in told]
+    if paths is not None and left:
+        everything = tuple(paths())
+        folders = {posixpath.dirname(path) for path in everything if posixpath.basename(path) == CHART_FILE}
+        found += _fitting_nothing("ignore-changes", left, _inside(everything, folders), "file")
     return tuple(dict.fromkeys(found))
+
+
+def _inside(paths: Iterable[str], folders: set[str]) -> frozenset[str]:
+    """Return the paths of files below each of the chart folders that they are in."""
+    found: set[str] = set()
+    for path in paths:
+        folder = path
+        while folder:
+            folder = posixpath.dirname(folder)
+            if folder in folders:
+                found.add(path.removeprefix(f"{folder}/") if folder else path)
+    return frozenset(found)
+
+
+def _fitting_nothing(origin: str, lines: Iterable[str], files: frozenset[str], what: str) -> Iterator[str]:
+    for line in lines:
+        globs = read((line.removeprefix("!"),))
+        if globs.globs and not any(globs.covers(path) for path in files):
+            yield f"{origin}: {line!r} fits no {what} of a chart: globs count below its folder, as in .gitignore"
+
+
+def _refs(lines: Iterable[str]) -> Iterator[str]:
+    for line in lines:
+        for glob in read((line,)).globs:
+            name = glob.text.removeprefix("/")
+            if not (name.startswith(("refs/", "*", "?", "[")) or Glob(f"/{name}").fits("refs", is_dir=True)):
+                yield f"publish-refs: {line!r} fits no ref: write it whole, as refs/heads/{name} or refs/tags/{name}"
 
 
 def names(files: Files, tree: Callable[[str], Tree | None]) -> Iterator[str]:
@@ -69,12 +110,14 @@ def _unmatched(
 
 
 def _fits(key: str, names: Iterable[str]) -> bool:
-    return any(fnmatchcase(name, key) for name in names)
+    return any(covers((key,), name) for name in names)
 
 
 def _below(origin: str, globs: Iterable[str], folder: str) -> Iterator[str]:
+    covering = False
     for glob in globs:
-        if glob.startswith("!"):
+        covering = covering or not glob.startswith("!")
+        if not covering:
             yield f"{origin}: {glob!r} takes nothing back, and fits nothing"
         plain = glob.removeprefix("/")
         inside = plain.removeprefix(f"{folder}/")

@@ -56,6 +56,10 @@ class CommitFiles:
         """Nothing: a commit holds what git tracks."""
         return ()
 
+    def paths(self) -> tuple[str, ...]:
+        """Return every file of the commit."""
+        return tuple(self.modes)
+
     def exists(self, path: str) -> bool:
         """Tell whether there is such a file or folder, links followed."""
         real = self._resolved(path)

@@ -49,6 +49,15 @@ class WorkTreeFiles:
         """Files that git neither tracks nor ignores."""
         return tuple(self._index.untracked)
 
+    def paths(self) -> tuple[str, ...]:
+        """Return every file that git does not ignore, tracked or not."""
+        return (*self._index.modes, *self._index.untracked)
+
+    def unknown(self) -> tuple[str, ...]:
+        """Return every file that git does not track, ignored ones too; those of submodules are not among them."""
+        listed = self._git.output("ls-files", "-z", "--others")
+        return tuple(os.fsdecode(path) for path in listed.split(b"\0")[:-1])
+
     @property
     def sparse(self) -> frozenset[str]:
         """Tracked files that a sparse checkout leaves out of the work tree."""
