@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from msgspec.structs import replace
 from tests.flow.charts import chart
 
 from oci_chart_publish.bump.policy import keep

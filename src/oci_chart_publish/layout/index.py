@@ -99,7 +99,11 @@ class Index(msgspec.Struct, frozen=True, dict=True):
             elif name in left:
                 entries.append(_moved(entry, name, left.pop(name)))
         entries.extend(_entry(name, descriptor) for name, descriptor in left.items())
-        return Index({**self.document, "manifests": entries})
+        index = Index({**self.document, "manifests": entries})
+        # Known already: reading thousands of descriptors again for each write costs more than the write.
+        changed = {name: _descriptor(entry) for entry in entries if (name := _name(entry)) in names}
+        index.__dict__["names"] = {**self.names, **changed}
+        return index
 
     def without(self, name: str) -> Index:
         """Return the index without ``name``."""

@@ -245,12 +245,16 @@ def _is_layout(root: Path) -> bool:
 
 def _moving(index: Index, names: Mapping[str, Descriptor]) -> dict[str, Descriptor]:
     """Return the names that do not stand for these manifests yet."""
-    known = {name: (found.media_type, found.digest, found.size) for name, found in index.names.items()}
-    return {
-        name: wanted
-        for name, wanted in names.items()
-        if known.get(name) != (wanted.media_type, wanted.digest, wanted.size)
-    }
+    known = index.names
+    return {name: wanted for name, wanted in names.items() if not _same(known.get(name), wanted)}
+
+
+def _same(found: Descriptor | None, wanted: Descriptor) -> bool:
+    return found is not None and (found.media_type, found.digest, found.size) == (
+        wanted.media_type,
+        wanted.digest,
+        wanted.size,
+    )
 
 
 def _parse(data: bytes, media_type: str, path: Path) -> Manifest:
