@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from tests.fakes.git import GitRepo, chart_yaml
 from tests.git.repositories import opened
 
 from oci_chart_publish.github.event import Event, PullRequestEvent
+from oci_chart_publish.progress import Lines, Silent
 from oci_chart_publish.run.pushed_changes import Changes
 
 NOTHING = "0" * 40
@@ -30,11 +32,11 @@ def change(repo: GitRepo, name: str, text: str) -> str:
 
 def brought(repo: GitRepo, event: Event) -> tuple[list[str], set[str] | None]:
     """Return the subjects of the commits that an event brings, and the charts that they changed."""
-    said: list[str] = []
+    said = io.StringIO()
     with opened(repo.root) as repository:
-        changes = Changes(event=event, repository=repository, revision="HEAD", say=said.append)
+        changes = Changes(event=event, repository=repository, revision="HEAD", progress=Lines(said))
         paths = changes.paths
-        assert said == []
+        assert said.getvalue() == ""
         charts = None if paths is None else {path.split("/")[1] for path in paths}
         return [commit.subject for commit in changes.commits], charts
 
@@ -91,7 +93,9 @@ def test_shallow_checkout_of_a_merge_fetches_the_base_that_was_tested(
     repo.git("switch", "--quiet", "--create", "merged")
     clone = GitRepo.clone(repo.root, tmp_path / "clone", "--branch=merged", "--no-tags", *depth)
     with opened(clone.root) as repository:
-        changes = Changes(event=pull_request(head, frozen), repository=repository, revision="HEAD", say=print)
+        changes = Changes(
+            event=pull_request(head, frozen), repository=repository, revision="HEAD", progress=Silent()
+        )
         assert changes.paths == frozenset({"charts/db/values.yaml"})
 
 

@@ -9,11 +9,11 @@ import contextlib
 import os
 import shlex
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from itertools import count
 from pathlib import Path
 
+import msgspec
 from msgspec.structs import replace
 
 from oci_chart_publish.cli.main import collected, show, show_several
@@ -35,7 +35,7 @@ from oci_chart_publish.run import pipeline
 from oci_chart_publish.run.output_files import write
 from oci_chart_publish.run.policy import Run
 from oci_chart_publish.run.project import Project
-from oci_chart_publish.run.reporting import keep, outline, reported
+from oci_chart_publish.run.reporting import InterruptionListener, keep, reported
 from oci_chart_publish.run.setting_sources import Origin, suggestion
 from oci_chart_publish.runner.log import print_command
 from oci_chart_publish.runner.workflow_commands import SUMMARY_LIMIT, annotate, append, mask, write_outputs
@@ -112,16 +112,13 @@ def _run(environment: Mapping[str, str], interruption: Interruption, errors: Seq
     try:
         if session.planned and session.planned.of_pull_request:
             session, command = for_pull_request(session), "plan"
-        leave = partial(_leave, interruption, session, environment)
-        leave(lambda: outline(session, command, ()))
-        sources = session.sources()
-        run = replace(
-            session.run(sources),
-            stopping=interruption.stopping,
-            landed=lambda charts: leave(lambda: outline(session, command, charts())),
+        listener = InterruptionListener(
+            project=session, command=command, interruption=interruption, writer=Runner(environment)
         )
-        report = reported(session, command, _charts(session, sources, run))
-        leave(lambda: report)
+        listener.on_outcomes(lambda: ())
+        sources = session.sources()
+        report = reported(session, command, _charts(session, sources, session.run(sources, listener)))
+        listener.on_report(lambda: report)
         stopping = interruption.stopping
         broken = session.planned is not None and report.exit_code != ExitCode.DONE
         if command == "plan" and not broken and not stopping.is_set():
@@ -139,14 +136,14 @@ def _run(environment: Mapping[str, str], interruption: Interruption, errors: Seq
     return report.exit_code
 
 
-def _leave(
-    interruption: Interruption,
-    session: Project,
-    environment: Mapping[str, str],
-    report: Callable[[], document.Report],
-) -> None:
-    """Leave a report to be published where the run is interrupted and hangs."""
-    interruption.leave(lambda: publish_report(interrupted(report()), session, environment))
+class Runner(msgspec.Struct, frozen=True):
+    """Writes reports as a runner of GitHub Actions reads them."""
+
+    environment: Mapping[str, str]
+
+    def write(self, project: Project, report: document.Report) -> None:
+        """Write files, outputs, annotations and the step summary of a report."""
+        publish_report(report, project, self.environment)
 
 
 def _charts(session: Project, sources: Sequence[ChartSource], run: Run) -> Sequence[document.Chart]:

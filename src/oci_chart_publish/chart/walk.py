@@ -35,7 +35,11 @@ def packed_files(tree: Tree, include_untracked: Sequence[str]) -> tuple[list[Cha
     return files, tuple(walk.left_out)
 
 
-def packing(tree: Tree) -> Callable[[str, bool], bool]:
+Packing = Callable[[str, bool], bool]
+"""Predicate over a path below a chart, and whether that is a folder: whether the chart packs it."""
+
+
+def packing(tree: Tree) -> Packing:
     """Return what tells whether a chart packs a path below it, which may be a folder; ChartError for a broken rule.
 
     The rules themselves count as packed, also where they leave themselves out: they decide on the others.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import threading
 from collections.abc import Container, Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -23,6 +24,7 @@ from oci_chart_publish.report.table import columns
 from oci_chart_publish.report.text import plain
 from oci_chart_publish.run import pipeline
 from oci_chart_publish.run.pipeline import Bumped
+from oci_chart_publish.run.policy import StopOnly
 from oci_chart_publish.run.project import Project
 from oci_chart_publish.yamldoc.reader import line_of
 
@@ -83,7 +85,8 @@ def bump(environment: Mapping[str, str], /, *, write: bool, check: bool, commit:
         to = committing.destination(session) if commit else None
         sources = session.sources()
         # What is written is not to be a number that a registry has.
-        run = replace(session.run(sources), guesses=not (write or commit))
+        run = session.run(sources, StopOnly(threading.Event()))
+        run = replace(run, options=replace(run.options, tags_suffice=not (write or commit)))
         bumped, errors = pipeline.bump(sources, run)
         moving = [one for one in bumped if one.files]
         if as_json:

@@ -67,7 +67,7 @@ def save(
     REF without a tag gets the chart's version. Names in the cache move freely.
     """
     with closing(_session(environment, options)) as session:
-        recipe = None if legacy else session.recipe()("")
+        recipe = None if legacy else session.artifact_options.options("")
         opened = verbs.open_chart(chart)
         _warn(verbs.advice(opened, reference))
         _print(verbs.save(session.layout, opened, reference, recipe=recipe, legacy=legacy))

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 from msgspec.structs import replace
 
 from oci_chart_publish.cli.options import given, setting_options
@@ -21,7 +22,7 @@ from oci_chart_publish.run import pipeline
 from oci_chart_publish.run.output_files import write
 from oci_chart_publish.run.policy import Run
 from oci_chart_publish.run.project import Project
-from oci_chart_publish.run.reporting import keep, outline, reported
+from oci_chart_publish.run.reporting import InterruptionListener, keep, reported
 from oci_chart_publish.tree.tree import ChartSource
 
 PATHS = click.argument("paths", nargs=-1, type=click.Path())
@@ -122,44 +123,47 @@ def _flow(name: str, stages: Stages, environment: Mapping[str, str], options: di
     if session.writes and session.settings.dry_run:  # which the settings file may say, too
         session, stages = replace(session, writes=False), pipeline.plan
 
-    def emit(report: document.Report) -> None:
-        """Report what a run did that hangs where it was interrupted."""
-        _emit(interrupted(report), session, as_json=as_json, quiet=quiet)
-        sys.stdout.flush()
-
+    listener = InterruptionListener(
+        project=session,
+        command=name,
+        interruption=interruption,
+        writer=Terminal(as_json=as_json, quiet=quiet),
+    )
     try:
         if session.planned and session.planned.of_pull_request:
             raise ConfigError(
                 f"{session.settings.from_plan} is the plan of a pull request, which is not merged",
                 hint="publish once it is; previews of it are made by the action, with preview:",
             )
-        interruption.leave(lambda: emit(outline(session, name, ())))
+        listener.on_outcomes(lambda: ())
         sources = session.sources()
-        run = replace(
-            session.run(sources),
-            stopping=interruption.stopping,
-            landed=lambda charts: interruption.leave(lambda: emit(outline(session, name, charts()))),
-        )
-        report = reported(session, name, stages(sources, run))
+        report = reported(session, name, stages(sources, session.run(sources, listener)))
         if interruption.stopping.is_set():
             print(SAID, file=sys.stderr)
             report = interrupted(report)
     finally:
         session.close()
     interruption.report()
-    _emit(report, session, as_json=as_json, quiet=quiet)
+    listener.writer.write(session, report)
     return report.exit_code
 
 
-def _emit(report: document.Report, session: Project, *, as_json: bool, quiet: bool) -> None:
-    """Write the report to the files asked for, and to stdout; what went wrong to stderr."""
-    keep(session, report)
-    encoded = document.encode(report)
-    write(session.settings.report, encoded)
-    write(session.settings.markdown, render(report).encode())
-    if as_json:
-        sys.stdout.write(encoded.decode())
-        return
-    if not quiet:
-        show(report, sys.stdout)
-    show_problems(report, sys.stderr)
+class Terminal(msgspec.Struct, frozen=True, kw_only=True):
+    """Writes reports to the files asked for, and to stdout; what went wrong to stderr."""
+
+    as_json: bool
+    quiet: bool
+
+    def write(self, project: Project, report: document.Report) -> None:
+        """Write a report."""
+        keep(project, report)
+        encoded = document.encode(report)
+        write(project.settings.report, encoded)
+        write(project.settings.markdown, render(report).encode())
+        if self.as_json:
+            sys.stdout.write(encoded.decode())
+        else:
+            if not self.quiet:
+                show(report, sys.stdout)
+            show_problems(report, sys.stderr)
+        sys.stdout.flush()

@@ -67,7 +67,7 @@ def prune(
     with closing(session):
         github = session.github()
         pruning = Pruning(session=session, github=github, is_closed=_closed(closed, github))
-        here = [one.metadata.name for one in survey(session.sources())[0]] if paths or not named else []
+        here = _names(session) if paths or not named else []
         for name in dict.fromkeys([*here, *named]):
             pruning.prune(name)
         if not paths and not named:
@@ -151,6 +151,12 @@ class Pruning(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         except PublishError as error:
             show(error)
             self.errors.append(error)
+
+
+def _names(project: Project) -> list[str]:
+    """Return the names of the charts in the tree, as far as they can be read."""
+    charts, broken = survey(project.sources(), project.dependencies)
+    return [chart.metadata.name for chart in charts] + [failure.name for failure in broken if failure.name]
 
 
 def _closed(numbers: tuple[int, ...], github: GitHub | None) -> Callable[[int], bool]:

@@ -52,7 +52,7 @@ def _bad(what: str, error: PublishError) -> Answer:
 
 def _charts(session: Project) -> Iterator[tuple[Answer, str]]:
     try:
-        found, broken = survey(session.sources())
+        found, broken = survey(session.sources(), session.dependencies)
     except PublishError as error:
         yield _bad("charts", error), ""
         return

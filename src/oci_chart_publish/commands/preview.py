@@ -20,16 +20,25 @@ from oci_chart_publish.github.event import PullRequestEvent
 from oci_chart_publish.model import VersionDecision
 from oci_chart_publish.report import document
 from oci_chart_publish.run import pipeline
+from oci_chart_publish.run.policy import Run, StopOnly
 from oci_chart_publish.run.project import Project
+from oci_chart_publish.run.settings_policy import PreviewPolicy
 from oci_chart_publish.tree.tree import ChartSource
 
 
 class PreviewVersions(msgspec.Struct, frozen=True, kw_only=True, dict=True):
-    """Stands in for the bump stage: every chart gets the version of a preview, made from its own by ``version``."""
+    """Stands in for the bump stage: every chart gets the version of a preview, made from its own by a template."""
 
-    version: Callable[[str], str]
+    template: str
     number: int
+    """The pull request."""
+    head: str
+    """The full sha of its head."""
     follow_dependencies: bool = False
+
+    def version(self, own: str) -> str:
+        """Return the version of the preview of a chart at ``own``; ConfigError where the template makes none."""
+        return preview_version(self.template, number=self.number, head=self.head, version=own)
 
     def decide(
         self,
@@ -68,20 +77,24 @@ def previewed(
     }
     template, number, head = settings.preview_template, pull_request.number, pull_request.head
 
-    def version(own: str) -> str:
-        return preview_version(template, number=number, head=head, version=own)
-
-    version("1.0.0")  # a template that makes no version is refused before anything is built
-    run = replace(
-        replace(session, writes=True).run(),
-        registries=(settings.preview,),
-        own_registries=lambda _: None,  # those are for releases
-        versions=PreviewVersions(version=version, number=number),
+    versions = PreviewVersions(template=template, number=number, head=head)
+    versions.version("1.0.0")  # a template that makes no version is refused before anything is built
+    writing = replace(session, writes=True)
+    run = Run(
+        policy=PreviewPolicy(
+            registry=settings.preview,
+            stores=writing.stores,
+            writes=True,
+            charts=writing.chart_settings(()),
+            artifacts=writing.artifact_options,
+            dependencies=writing.dependencies,
+            versions=versions,
+            approved=None,  # a saved plan shows releases, and those have been compared by now
+        ),
         # A preview is named for the head and built from its merge: once the base went on, the newer one counts.
-        overwrite=True,
-        details=False,
-        stopping=stopping,
-        check=lambda _: None,  # a saved plan shows releases, and those have been compared by now
+        options=replace(writing.options, overwrite=True, details=False),
+        listener=StopOnly(stopping),
+        progress=writing.progress,
     )
     made = pipeline.publish([source for source in sources if source.path in moving], run)
     return _listed(report, made)

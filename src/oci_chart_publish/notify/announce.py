@@ -75,8 +75,8 @@ def _releaser(
 ) -> Releaser:
     from oci_chart_publish.notify.chart_releases import Releaser  # noqa: PLC0415  (only where there is somebody to tell)
 
-    per_chart = session.per_chart(chart.path for chart in report.charts)
-    versions = session.versions(per_chart)
+    charts = session.chart_settings(chart.path for chart in report.charts)
+    versions = session.versions(charts)
     touched = session.touched(report.charts)
     again = int(session.event.run_attempt or 1) > 1
     settings = session.settings
@@ -88,8 +88,8 @@ def _releaser(
         latest=settings.latest,
         dry_run=settings.dry_run,
         blob=partial(_blob, session),
-        tag_name=lambda chart: per_chart.template(chart.name).tag(chart.name, chart.version),
-        versions=lambda chart, tags: per_chart.template(chart.name).versions(chart.name, tags),
+        tag_name=lambda chart: charts.template(chart.name).tag(chart.name, chart.version),
+        versions=lambda chart, tags: charts.template(chart.name).versions(chart.name, tags),
         subjects=lambda chart: versions.subjects(chart.name, chart.path, chart.version),
         stopping=stopping.is_set,
         begun=lambda chart: again or (session.event.name == "push" and touched(chart)),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
+import msgspec
 from msgspec.structs import replace
 
 from oci_chart_publish.build.build import ArtifactOptions
@@ -13,31 +14,48 @@ from oci_chart_publish.git.repository import GitRepository
 from oci_chart_publish.settings import Settings
 
 
-def recipes(
-    settings: Settings,
-    environment: Mapping[str, str],
-    *,
-    source: str,
-    repository: GitRepository | None,
-    revision: str,
-) -> Callable[[str], ArtifactOptions]:
-    """Return what gives the recipe of the chart in a folder.
+class ArtifactOptionsResolver(msgspec.Struct, frozen=True, kw_only=True):
+    """What goes into the artifact of a chart besides its files, by its folder."""
 
-    ``source`` is the page of the repository that publishes, ``revision`` the commit that is built. ConfigError for
-    ``annotations: git`` without the history, and for a SOURCE_DATE_EPOCH that is no number.
-    """
-    if settings.annotations == "helm":
-        created = source_date_epoch(environment)
-        return lambda _: ArtifactOptions(
-            chart_source=True, created=created, include_untracked=settings.include_untracked
-        )
-    plain = ArtifactOptions(source=source, include_untracked=settings.include_untracked)
-    return _dated(plain, repository, revision) if settings.annotations == "git" else lambda _: plain
+    shared: ArtifactOptions
+    """What all charts have."""
+    history: GitRepository | None
+    """Where the last commit of each chart is looked for, which dates it; None: charts are not dated by git."""
+    revision: str
+    """The commit that is built."""
+
+    @classmethod
+    def of(
+        cls,
+        settings: Settings,
+        environment: Mapping[str, str],
+        *,
+        source: str,
+        repository: GitRepository | None,
+        revision: str,
+    ) -> ArtifactOptionsResolver:
+        """Return what the settings ask for; ``source`` is the page of the repository that publishes.
+
+        ConfigError for ``annotations: git`` without the history, and for a SOURCE_DATE_EPOCH that is no number.
+        """
+        untracked = settings.include_untracked
+        if settings.annotations == "helm":
+            created = source_date_epoch(environment)
+            shared = ArtifactOptions(chart_source=True, created=created, include_untracked=untracked)
+        else:
+            shared = ArtifactOptions(source=source, include_untracked=untracked)
+        history = _whole(repository) if settings.annotations == "git" else None
+        return cls(shared=shared, history=history, revision=revision)
+
+    def options(self, folder: str) -> ArtifactOptions:
+        """Return what goes into the artifact of the chart in ``folder``."""
+        change = self.history.last_change([folder], self.revision) if self.history else None
+        if change is None:
+            return self.shared
+        return replace(self.shared, created=rfc3339(change.time), revision=change.sha)
 
 
-def _dated(
-    plain: ArtifactOptions, repository: GitRepository | None, revision: str
-) -> Callable[[str], ArtifactOptions]:
+def _whole(repository: GitRepository | None) -> GitRepository:
     if repository is None:
         raise ConfigError("annotations: git needs a git repository", hint="use annotations: content")
     if repository.is_shallow():
@@ -45,14 +63,7 @@ def _dated(
             "annotations: git needs the history, and this clone is shallow",
             hint="add `fetch-depth: 0` to the `with:` of actions/checkout, or use annotations: content",
         )
-
-    def recipe(path: str) -> ArtifactOptions:
-        change = repository.last_change([path], revision)
-        if change is None:
-            return plain
-        return replace(plain, created=rfc3339(change.time), revision=change.sha)
-
-    return recipe
+    return repository
 
 
 def source_date_epoch(environment: Mapping[str, str]) -> str:

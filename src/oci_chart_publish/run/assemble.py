@@ -34,30 +34,30 @@ def build_at(
         from oci_chart_publish.bump.stamp import stamped_files  # noqa: PLC0415  (start-up: only where versions move)
 
         tree = OverlayTree(tree, stamped_files(tree, version, moved))
-    if run.dependencies.rewrite and one.metadata.dependencies:
+    if run.options.rewrite_dependencies and one.metadata.dependencies:
         from oci_chart_publish.bump.stamp import redirected_files  # noqa: PLC0415  (as above)
 
-        tree = OverlayTree(tree, redirected_files(tree, one.dependencies, run.dependencies.rewrite))
+        tree = OverlayTree(tree, redirected_files(tree, one.dependencies, run.options.rewrite_dependencies))
     if files:
         tree = OverlayTree(tree, files)
     with workers.building:
-        recipe = run.recipe(one.source.path)
-        return build(tree, one.source.path, run.layout, run.memo, recipe, needs=lacks), sites
+        recipe = run.policy.artifact_options(one.source.path)
+        return build(tree, one.source.path, run.policy.layout, run.policy.memo, recipe, needs=lacks), sites
 
 
 def destinations_of(chart: str, version: str, run: Run) -> list[Destination]:
     """Return where a chart goes at a version: the registries, or a name in the layout where there are none."""
-    registries = run.places(chart)
+    registries = run.policy.destinations(chart)
     if not registries:
         name = f"{chart}:{version}"
-        return [Destination(registry="", reference=name, name=name, store=run.layout)]
+        return [Destination(registry="", reference=name, name=name, store=run.policy.layout)]
     tag = version.replace("+", "_")
     sites = []
     for registry in registries:
         repository = Repository.parse(registry).child(chart)
         reference = f"{repository}:{check_tag(tag, f'{repository}:{tag}')}"
         sites.append(
-            Destination(registry=registry, reference=reference, name=tag, store=run.connect(repository))
+            Destination(registry=registry, reference=reference, name=tag, store=run.policy.store(repository))
         )
     return sites
 
@@ -68,11 +68,11 @@ def lacks_of(one: ChartNode, moved: Mapping[str, str], surveyed: Sequence[ChartN
         other.source.path: (other.metadata.name, moved.get(other.metadata.name, other.metadata.version))
         for other in surveyed
     }
-    policy = run.dependencies
+    policy = run.policy.dependencies
     around = Surroundings(folders=folders, is_own=policy.is_own, aliases=policy.aliases)
 
     def lacks(chart: Chart) -> tuple[Need, ...]:
-        found = needs(chart, one.source.path, around, locked=not policy.update)
+        found = needs(chart, one.source.path, around, locked=not run.options.update_dependencies)
         return tuple(
             replace(need, version=moved[need.name], locked=True) if need.name in moved else need
             for need in found

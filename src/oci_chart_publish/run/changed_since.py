@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 from msgspec.structs import replace
@@ -13,22 +13,19 @@ from oci_chart_publish.discover.folders import Files
 from oci_chart_publish.errors import ConfigError, PublishError
 from oci_chart_publish.git.repository import GitRepository
 from oci_chart_publish.paths.ownership import Belonging
+from oci_chart_publish.run.chart_settings import ChartSettingsResolver
 from oci_chart_publish.run.graph import places, read_metadata
 from oci_chart_publish.run.policy import DependencyPolicy
 from oci_chart_publish.tree.tree import ChartSource, Tree
 
 
 class ChangedSince(msgspec.Struct, frozen=True, kw_only=True, dict=True):
-    """Narrows charts to those that changed; one whose dependency in this repository did has changed, too.
-
-    ``belonging`` gives the paths that count for the chart of a name in a folder; ``policy`` tells which dependencies
-    are of this repository, and gives the files of charts that the run is not about.
-    """
+    """Narrows charts to those that changed; one whose dependency in this repository did has changed, too."""
 
     repository: GitRepository | None
     files: Files | None
-    policy: DependencyPolicy
-    belonging: Callable[[str, str], Belonging]
+    dependencies: DependencyPolicy
+    charts: ChartSettingsResolver
 
     def since(
         self, sources: Sequence[ChartSource], rev: str, *, head: str | None = None
@@ -61,14 +58,14 @@ class ChangedSince(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             if here in found:
                 continue
             metadata = known[here] if here in known else self._outside(here)
-            found[here] = self.belonging(metadata.name if metadata else "", here)
+            found[here] = self.charts.packed(metadata.name if metadata else "", here)
             for dependency in metadata.dependencies if metadata else ():
-                waiting += places(dependency, here, names, self.policy)
+                waiting += places(dependency, here, names, self.dependencies)
         own = found.pop(folder)
         return replace(own, dependencies=tuple(found.values()))
 
     def _outside(self, folder: str) -> ChartMetadata | None:
-        tree = self.policy.tree(folder) if self.policy.tree else None
+        tree = self.dependencies.tree(folder)
         return _metadata(tree) if tree else None
 
 

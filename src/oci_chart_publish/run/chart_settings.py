@@ -13,23 +13,19 @@ from oci_chart_publish.bump.history import matching
 from oci_chart_publish.bump.tag_template import SETTING, TagTemplate, refuse_collisions
 from oci_chart_publish.paths.globs import covers
 from oci_chart_publish.paths.ownership import Belonging, nested_in
+from oci_chart_publish.run.chart_files import ChartFiles
 from oci_chart_publish.settings import ChartSettings, Settings
 
 T = TypeVar("T")
 
 
-class ChartPolicies(msgspec.Struct, frozen=True, kw_only=True):
-    """The settings, asked by a chart's name.
-
-    ``folders`` are those of all charts of the run; ``links`` tells where the symbolic links below a folder lead: what
-    is there is packed with the chart, and belongs to it. ``packs`` tells whether the chart in a folder packs a path
-    below it, which may be a folder.
-    """
+class ChartSettingsResolver(msgspec.Struct, frozen=True, kw_only=True):
+    """The settings of each chart, by its name: those that ``chart-settings`` gives it, else those of all."""
 
     settings: Settings
     folders: tuple[str, ...]
-    packs: Callable[[str, str, bool], bool]
-    links: Callable[[str], Sequence[str]]
+    """The folders of all charts of the run, from the top of the repository."""
+    files: ChartFiles
 
     def registries(self, name: str) -> tuple[str, ...] | None:
         """Return the registries of a chart alone; None where it goes where all go."""
@@ -48,7 +44,7 @@ class ChartPolicies(msgspec.Struct, frozen=True, kw_only=True):
         own = settings.chart_settings[keys[-1]].tag_template or ""
         return TagTemplate.parse(own, several=False, origin=f"chart-settings: {keys[-1]}: {SETTING}")
 
-    def refuse(self, names: Sequence[str]) -> None:
+    def check_names(self, names: Sequence[str]) -> None:
         """Refuse charts (by name) of one run whose tags could be taken for each other's; ConfigError."""
         settings = self.settings
         if settings.bump == "chart" and settings.release == "off":
@@ -63,7 +59,8 @@ class ChartPolicies(msgspec.Struct, frozen=True, kw_only=True):
     def packed(self, name: str, folder: str) -> Belonging:
         """Return which files belong to a chart and are packed with it, or named by the settings."""
         return replace(
-            self.belonging(name, folder), left_out=lambda path: not self.packs(folder, path, False)
+            self.belonging(name, folder),
+            left_out=lambda path: not self.files.packs(folder, path, is_dir=False),
         )
 
     def belonging(self, name: str, folder: str, related: Mapping[str, str] | None = None) -> Belonging:
@@ -73,8 +70,10 @@ class ChartPolicies(msgspec.Struct, frozen=True, kw_only=True):
         inner = nested_in(folder, self.folders)
         return Belonging(
             folder=folder,
-            nested=tuple(one for one in inner if not self.packs(folder, one.removeprefix(below), True)),
-            extra=(*extra, *self.links(folder)),
+            nested=tuple(
+                one for one in inner if not self.files.packs(folder, one.removeprefix(below), is_dir=True)
+            ),
+            extra=(*extra, *self.files.links_below(folder)),
             ignore=self._ignore(name),
             dependencies=tuple(self.belonging(other, there) for other, there in (related or {}).items()),
         )
@@ -82,8 +81,8 @@ class ChartPolicies(msgspec.Struct, frozen=True, kw_only=True):
     def _ignore(self, name: str) -> tuple[str, ...]:
         return (*self.settings.ignore_changes, *(self._own(name, lambda one: one.ignore_changes) or ()))
 
-    def ignored(self, name: str) -> Callable[[str], bool] | None:
-        """Return what tells whether the change of a file inside a chart needs no new version; None: every one does."""
+    def ignored_changes(self, name: str) -> Callable[[str], bool] | None:
+        """Return a predicate over a chart's paths: those whose change needs no new version; None if none is exempt."""
         globs = self._ignore(name)
         return partial(covers, globs) if globs else None
 

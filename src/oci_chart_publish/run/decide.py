@@ -73,15 +73,15 @@ def decide_versions(surveyed: Sequence[ChartNode], run: Run, workers: Workers) -
 
     Once the run is to stop, no other version is decided.
     """
-    run.refuse([one.metadata.name for one in surveyed])
-    versions = run.versions
+    run.policy.check_names([one.metadata.name for one in surveyed])
+    versions = run.policy.versions
     if versions is None:
         return Decisions()
     by_name = {one.metadata.name: one for one in surveyed}
     decided: dict[str, VersionDecision | PublishError] = {}
 
     def decide_one(name: str) -> None:
-        if run.stopping.is_set():
+        if run.stopping:
             return
         moved = Decisions(by_name=decided, follow=versions.follow_dependencies).moved(by_name[name])
         candidate = _Candidate(
@@ -140,7 +140,7 @@ class _Candidate(msgspec.Struct, frozen=True, kw_only=True):
             try:
                 found += published_versions(site.store) if site.registry else ()
             except AuthError as error:
-                if not self.run.guesses:
+                if not self.run.options.tags_suffice:
                     raise
                 self.unread.append(error)  # as for a look-up: it is unknown, and nothing is pushed then
         return found
@@ -155,11 +155,13 @@ class _Candidate(msgspec.Struct, frozen=True, kw_only=True):
     def is_same(self, version: ChartVersion) -> bool:
         """Tell whether this very chart is published as a version, as far as it is published."""
         run, name = self.run, self.one.metadata.name
-        if not run.places(name):
+        if not run.policy.destinations(name):
             return False
         artifact, sites = build_at(self.one, str(version), self.moved, run, self.workers, lacks=self.lacks)
-        ignored = run.ignored(name)
-        findings = [look_up(artifact, site, run.layout, run.memo, ignored=ignored) for site in sites]
+        ignored = run.ignored_changes(name)
+        findings = [
+            look_up(artifact, site, run.policy.layout, run.policy.memo, ignored=ignored) for site in sites
+        ]
         for finding in findings:
             if finding.state is State.FAILED and finding.error is not None:
                 raise finding.error  # an outage is no reason to take another number

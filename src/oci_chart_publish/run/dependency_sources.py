@@ -2,60 +2,75 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from oci_chart_publish.chartrepo.aliases import OwnRepositories
 from oci_chart_publish.registry.connect import PULL
-from oci_chart_publish.run.policy import DependencyPolicy
+from oci_chart_publish.run.chart_files import ChartFiles
 from oci_chart_publish.run.stores import Stores, everywhere
 from oci_chart_publish.settings import Settings
-from oci_chart_publish.singleflight import SingleFlight
+from oci_chart_publish.singleflight import locked_cached_property
 from oci_chart_publish.tree.tree import Tree
+from oci_chart_publish.yamldoc.editor import write_file
 
 if TYPE_CHECKING:
     from oci_chart_publish.chartrepo.fetch import Fetcher
 
 
-def dependency_policy(
-    settings: Settings,
-    stores: Stores,
-    *,
-    page: str,
-    tree: Callable[[str], Tree | None],
-    save: Callable[[str, bytes], None] | None,
-) -> DependencyPolicy:
-    """Return the policy of a run; nothing is opened before something has to be fetched.
+class DependencySources(msgspec.Struct, frozen=True, kw_only=True, dict=True):
+    """The ``DependencyPolicy`` of a run; nothing is opened before something has to be fetched."""
 
-    ``page`` is that of the repository, ``tree`` gives the chart in one of its folders, ``save`` writes a new lock.
-    """
-    once: SingleFlight[Fetcher] = SingleFlight()
-    return DependencyPolicy(
-        is_own=OwnRepositories.of(
-            registries=everywhere(settings),
-            urls=filter(None, [*settings.own_repositories, settings.rewrite_dependencies]),
-            page=page,
-        ),
-        aliases=settings.repositories,
-        fetcher=None
-        if settings.dependency == "skip"
-        else partial(once.get, "", partial(_fetcher, settings, stores)),
-        tree=tree,
-        update=settings.dependency == "update",
-        save=save,
-        rewrite=settings.rewrite_dependencies,
-    )
+    settings: Settings
+    stores: Stores
+    files: ChartFiles
+    page: str
+    """URL of the page of the repository that publishes; empty where it is not known."""
+    writes: bool
+    """Whether new locks are written to the tree."""
 
+    @property
+    def aliases(self) -> Mapping[str, str]:
+        """URLs of repositories by the names that Chart.yaml may use for them."""
+        return self.settings.repositories
 
-def _fetcher(settings: Settings, stores: Stores) -> Fetcher:
-    from oci_chart_publish.chartrepo.fetch import Fetcher  # noqa: PLC0415  (few charts lack something)
+    @locked_cached_property
+    def _own(self) -> OwnRepositories:
+        return OwnRepositories.of(
+            registries=everywhere(self.settings),
+            urls=filter(None, [*self.settings.own_repositories, self.settings.rewrite_dependencies]),
+            page=self.page,
+        )
 
-    return Fetcher(
-        connect=lambda repository: stores.registries.repository(repository, actions=PULL),
-        http=stores.registries.chart_repositories(stores.layout.root / "memo" / "indexes"),
-        layout=stores.layout,
-        memo=stores.memo,
-        aliases=settings.repositories,
-        offline=settings.offline,
-    )
+    def is_own(self, url: str) -> bool:
+        """Tell whether the URL of a repository means the charts of this one."""
+        return self._own(url)
+
+    def tree(self, folder: str) -> Tree | None:
+        """Return the files of a chart of this repository; None where there is no chart."""
+        return self.files.tree(folder)
+
+    def save_lock(self, path: str, data: bytes) -> None:
+        """Write a new lock file to the tree, in a run that writes."""
+        if self.writes:
+            write_file(self.files.root / path, data, create=True)
+
+    def fetcher(self) -> Fetcher | None:
+        """Return what gets the dependencies of other repositories; None with ``dependency: skip``."""
+        return None if self.settings.dependency == "skip" else self._fetcher
+
+    @locked_cached_property
+    def _fetcher(self) -> Fetcher:
+        from oci_chart_publish.chartrepo.fetch import Fetcher  # noqa: PLC0415  (few charts lack something)
+
+        stores = self.stores
+        return Fetcher(
+            connect=lambda repository: stores.registries.repository(repository, actions=PULL),
+            http=stores.registries.chart_repositories(stores.layout.root / "memo" / "indexes"),
+            layout=stores.layout,
+            memo=stores.memo,
+            aliases=self.settings.repositories,
+            offline=self.settings.offline,
+        )

@@ -172,10 +172,10 @@ def detailed(
         entry, outcome = pair
         if not isinstance(outcome, Plan):
             return Described(entry=entry)
-        return describe(entry, outcome, run.layout, size_budget=run.size_budget)
+        return describe(entry, outcome, run.policy.layout, size_budget=run.options.size_budget)
 
     found = workers.each(described, zip(entries, outcomes, strict=True))
-    return with_sizes(found, run.memo, workers.gather, stopping=run.stopping.is_set)
+    return with_sizes(found, run.policy.memo, workers.gather, stopping=run.listener.stopping.is_set)
 
 
 def with_sizes(

@@ -16,11 +16,8 @@ from oci_chart_publish.run.policy import ChartNode, ChartSource, DependencyPolic
 from oci_chart_publish.tree.tree import Tree
 
 
-def survey(
-    sources: Iterable[ChartSource], policy: DependencyPolicy | None = None
-) -> tuple[list[ChartNode], list[Failure]]:
+def survey(sources: Iterable[ChartSource], policy: DependencyPolicy) -> tuple[list[ChartNode], list[Failure]]:
     """Read each Chart.yaml: names, versions, and who depends on whom. Two charts of one name are refused."""
-    policy = policy or DependencyPolicy()
     found: list[ChartNode] = []
     broken: list[Failure] = []
     for source in sources:

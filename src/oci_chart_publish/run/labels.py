@@ -6,31 +6,26 @@ A label decides a version on the pull request, where the version is shown, and h
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from oci_chart_publish.errors import ConfigError, ForgeError, ReadOnlyError, RegistryError
 from oci_chart_publish.github.event import Event
+from oci_chart_publish.run.code_host import CodeHost
 from oci_chart_publish.run.pushed_changes import Changes
-
-if TYPE_CHECKING:
-    from oci_chart_publish.github import GitHub
 
 ASKED = 500
 """Commits of one chart, the newest first, whose pull requests are asked for."""
 
 
 class Labels(msgspec.Struct, frozen=True, kw_only=True, dict=True):
-    """Tells the labels of commits by their shas; nothing is asked before the first call, and nothing twice.
-
-    ``github`` makes the gateway, or None where there is none; ``changes`` are those of the event.
-    """
+    """Tells the labels of commits by their shas; nothing is asked before the first call, and nothing twice."""
 
     event: Event
     changes: Changes
-    github: Callable[[], GitHub | None]
+    """Those of the event."""
+    code_host: CodeHost
     _known: dict[str, tuple[str, ...]] = msgspec.field(default_factory=dict)
     _problems: list[str] = msgspec.field(default_factory=list)
     _lock: threading.Lock = msgspec.field(default_factory=threading.Lock)
@@ -65,7 +60,7 @@ class Labels(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             return {}
 
     def _merged(self, commits: Sequence[str]) -> dict[str, tuple[str, ...]]:
-        github = self.github()
+        github = self.code_host.connect()
         if github is None:
             if self.event.name:  # outside a workflow nobody expects them
                 self._problems.append("github-token is empty")

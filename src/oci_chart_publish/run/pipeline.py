@@ -26,7 +26,15 @@ from oci_chart_publish.push.reconcile import Plan, State
 from oci_chart_publish.report import compose, document
 from oci_chart_publish.run.decide import Decisions, decide_versions
 from oci_chart_publish.run.graph import survey
-from oci_chart_publish.run.policy import INTERRUPTED, ChartNode, ChartSource, Outcome, Run, failure
+from oci_chart_publish.run.policy import (
+    INTERRUPTED,
+    ChartNode,
+    ChartSource,
+    Outcome,
+    ProjectPolicy,
+    Run,
+    failure,
+)
 from oci_chart_publish.run.prepare import BuiltCharts, prepare
 from oci_chart_publish.run.tagging import named_in_layout, tag_in_order
 from oci_chart_publish.workers import Workers
@@ -34,10 +42,10 @@ from oci_chart_publish.workers import Workers
 
 def plan(sources: Iterable[ChartSource], run: Run) -> tuple[document.Chart, ...]:
     """Build everything, compare it with the registries, and say what would be published."""
-    surveyed, broken = survey(sources, run.dependencies)
+    surveyed, broken = survey(sources, run.policy.dependencies)
     run.progress.start(len(surveyed))
-    with Workers(run.jobs) as workers:
-        promise = _Promise(check=run.check)
+    with Workers(run.options.jobs) as workers:
+        promise = _Promise(policy=run.policy)
         so_far = _so_far(surveyed, broken, run, "planned")
         outcomes = _each_in_order(partial(_prepare_as_promised, promise), surveyed, so_far, run, workers)
         outcomes = promise.all_or_none(outcomes)
@@ -48,10 +56,10 @@ def plan(sources: Iterable[ChartSource], run: Run) -> tuple[document.Chart, ...]
 
 def publish(sources: Iterable[ChartSource], run: Run) -> tuple[document.Chart, ...]:
     """Publish what the registries lack; the order is that of the publish protocol."""
-    surveyed, broken = survey(sources, run.dependencies)
+    surveyed, broken = survey(sources, run.policy.dependencies)
     run.progress.start(len(surveyed))
-    with Workers(run.jobs) as workers:
-        promise = _Promise(check=run.check)
+    with Workers(run.options.jobs) as workers:
+        promise = _Promise(policy=run.policy)
         so_far = _so_far(surveyed, broken, run, "published")
         outcomes = _each_in_order(partial(_prepare_and_upload, promise), surveyed, so_far, run, workers)
         outcomes = promise.all_or_none(outcomes)
@@ -67,12 +75,10 @@ def publish(sources: Iterable[ChartSource], run: Run) -> tuple[document.Chart, .
 
 def verify(sources: Iterable[ChartSource], run: Run) -> tuple[document.Chart, ...]:
     """Rebuild everything and demand that every registry holds just that, whole."""
-    run = replace(
-        run, details=False, ignored=lambda _: None, dependencies=replace(run.dependencies, always=True)
-    )
-    surveyed, broken = survey(sources, run.dependencies)
+    run = replace(run, options=replace(run.options, details=False, exact=True))
+    surveyed, broken = survey(sources, run.policy.dependencies)
     run.progress.start(len(surveyed))
-    with Workers(run.jobs) as workers:
+    with Workers(run.options.jobs) as workers:
         so_far = _so_far(surveyed, broken, run, "verified")
         outcomes = _each_in_order(prepare, surveyed, dict(so_far), run, workers)
         checked = workers.each(partial(_check, so_far=so_far, run=run, workers=workers), outcomes)
@@ -98,7 +104,7 @@ def _so_far(
         ]
         return [_entry(one, wrote=done != "planned") for one in (*broken, *outcomes)]
 
-    run.landed(landed)
+    run.listener.on_outcomes(landed)
     return so_far
 
 
@@ -110,7 +116,7 @@ def _check(outcome: Outcome, so_far: dict[str, Outcome], run: Run, workers: Work
     if isinstance(outcome, Failure):
         so_far[outcome.name] = outcome
         return outcome
-    if run.stopping.is_set():
+    if run.stopping:
         return so_far[outcome.artifact.name]
     found = [finding for finding in outcome.findings if finding.state not in {State.FAILED, State.UNKNOWN}]
     errors = workers.gather(
@@ -138,10 +144,10 @@ class Bumped(msgspec.Struct, frozen=True, kw_only=True):
 
 def bump(sources: Iterable[ChartSource], run: Run) -> tuple[list[Bumped], list[PublishError]]:
     """Decide every version, dependencies first, and say what would change in the tree; nothing is written."""
-    surveyed, broken = survey(sources, run.dependencies)
+    surveyed, broken = survey(sources, run.policy.dependencies)
     errors = [failure.error for failure in broken]
     found: list[Bumped] = []
-    with Workers(run.jobs) as workers:
+    with Workers(run.options.jobs) as workers:
         decisions = decide_versions(surveyed, run, workers)
     for one in surveyed:
         try:
@@ -181,12 +187,12 @@ def _each_in_order(
 
     Once the run is to stop, no other chart is begun: it stays what it is in ``so_far``.
     """
-    decisions = Decisions() if run.stopping.is_set() else decide_versions(surveyed, run, workers)
+    decisions = Decisions() if run.stopping else decide_versions(surveyed, run, workers)
     shelf = BuiltCharts(surveyed=tuple(surveyed), run=run)
     by_name = {one.metadata.name: one for one in surveyed}
 
     def prepare_one(name: str) -> Outcome:
-        if not run.stopping.is_set():
+        if not run.stopping:
             so_far[name] = prepare(by_name[name], decisions, shelf, run, workers)
         shelf.put(by_name[name].source.path, so_far[name])
         return so_far[name]
@@ -201,14 +207,14 @@ class _Promise(msgspec.Struct, frozen=True, kw_only=True):
     ``broken`` are the charts that break it, by name, as they are found.
     """
 
-    check: Callable[[Plan], None]
+    policy: ProjectPolicy
     broken: list[str] = msgspec.field(default_factory=list)
 
     def held(self, one: ChartNode, outcome: Outcome) -> Outcome:
         """Return the plan, or that it is not what was promised; it goes out to nobody before all have been here."""
         if isinstance(outcome, Plan) and outcome.going:
             try:
-                self.check(outcome)
+                self.policy.check_plan(outcome)
             except PublishError as error:
                 self.broken.append(outcome.artifact.name)
                 return failure(one, error)
@@ -232,18 +238,18 @@ def _prepare_and_upload(
     promise: _Promise, one: ChartNode, decisions: Decisions, shelf: BuiltCharts, run: Run, workers: Workers
 ) -> Outcome:
     outcome = _prepare_as_promised(promise, one, decisions, shelf, run, workers)
-    if isinstance(outcome, Failure) or promise.broken or run.stopping.is_set():
+    if isinstance(outcome, Failure) or promise.broken or run.stopping:
         return outcome
     if outcome.going:
         try:
-            check_remembered(outcome.artifact, run.layout)
+            check_remembered(outcome.artifact, run.policy.layout)
         except PublishError as error:
             return failure(one, error)
-    return protocol.upload(outcome, run.layout, workers.gather)
+    return protocol.upload(outcome, run.policy.layout, workers.gather)
 
 
 def _put_manifest(plan: Plan, run: Run, workers: Workers) -> Plan:
-    if run.stopping.is_set() and plan.going:
+    if run.stopping and plan.going:
         return plan.skipped(f"not published: {INTERRUPTED}")
     return protocol.put_manifest(plan, workers.gather)
 
@@ -253,8 +259,8 @@ def _entries(
 ) -> tuple[document.Chart, ...]:
     found = list(outcomes)
     entries = workers.each(partial(_entry, wrote=wrote), found)
-    run.landed(lambda: entries)
-    if run.details and not run.stopping.is_set():
+    run.listener.on_outcomes(lambda: entries)
+    if run.options.details and not run.stopping:
         from oci_chart_publish.run.details import detailed  # noqa: PLC0415  (start-up: only where details are read)
 
         entries = detailed(entries, found, run, workers)

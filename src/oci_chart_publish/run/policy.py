@@ -1,4 +1,12 @@
-"""What a run is given: where charts come from and go to, what decides versions, where dependencies come from."""
+"""The seam: all that the stages of a run are given, and what may become of a chart.
+
+::
+
+    Run(policy=ProjectPolicy, options=PublishOptions, listener=RunListener, progress=Progress)
+
+The stages know these four and never settings, git or an event. Nothing has a default, so a wire that is forgotten is a
+type error (``tests/run/test_policy.py``).
+"""
 
 from __future__ import annotations
 
@@ -17,7 +25,7 @@ from oci_chart_publish.model import Failure, VersionDecision
 from oci_chart_publish.oci.descriptor import Descriptor
 from oci_chart_publish.oci.reference import Repository
 from oci_chart_publish.oci.store import Target
-from oci_chart_publish.progress import Progress, Silent
+from oci_chart_publish.progress import Progress
 from oci_chart_publish.push.reconcile import Plan
 from oci_chart_publish.report import document
 from oci_chart_publish.tree.tree import Tree
@@ -26,7 +34,7 @@ from oci_chart_publish.yamldoc.reader import line_of
 INTERRUPTED = "the run was interrupted"
 """Why something was not done once a run is told to stop."""
 
-Landed = Callable[[], Sequence[document.Chart]]
+Outcomes = Callable[[], Sequence[document.Chart]]
 """Says what has become of the charts so far, without asking anybody; from any thread."""
 
 
@@ -78,59 +86,124 @@ class Memo(Protocol):
         """Remember a JSON value under the key."""
 
 
-class DependencyPolicy(msgspec.Struct, frozen=True, kw_only=True):
-    """Where missing dependencies come from.
+class DependencyPolicy(Protocol):
+    """Where the dependencies come from that a chart declares and does not have in its ``charts/``."""
 
-    ``is_own`` tells which repository URLs mean this repository, ``aliases`` are names for others, ``fetcher`` makes
-    what gets the rest (None: nothing is fetched). ``tree`` gives the files of a folder that is no chart of the
-    run, None where there is no chart. ``always`` resolves even what could be compared without, ``update`` resolves
-    anew without regard to locks, and ``save`` then writes the new lock to the tree. ``rewrite`` is the URL at which the
-    artifact says its dependencies of this repository are; empty: as written.
+    @property
+    def aliases(self) -> Mapping[str, str]:
+        """URLs of repositories by the names that Chart.yaml writes as ``@name`` or ``alias:name``."""
+
+    def is_own(self, url: str) -> bool:
+        """Tell whether the URL of a repository means the charts of this one."""
+
+    def tree(self, folder: str) -> Tree | None:
+        """Return the files of a chart of this repository that may be none of the run; None where there is no chart."""
+
+    def fetcher(self) -> Fetcher | None:
+        """Return what gets the dependencies of other repositories; None where nothing is to be fetched."""
+
+    def save_lock(self, path: str, data: bytes) -> None:
+        """Write a new lock file, ``path`` from the top of the repository; nothing in a run that only reads."""
+
+
+class ProjectPolicy(Protocol):
+    """What the settings, git and the event say of a run: all that the stages ask, and the one place where they do.
+
+    ``run/settings_policy.py`` implements it. Nothing here has a default: who makes another one decides everything.
     """
 
-    is_own: Callable[[str], bool] = lambda _: False
-    aliases: Mapping[str, str] = msgspec.field(default_factory=dict)
-    fetcher: Callable[[], Fetcher] | None = None
-    tree: Callable[[str], Tree | None] | None = None
-    always: bool = False
-    update: bool = False
-    save: Callable[[str, bytes], None] | None = None
-    rewrite: str = ""
+    @property
+    def layout(self) -> NamedTarget:
+        """The image layout that artifacts are built into."""
+
+    @property
+    def memo(self) -> Memo:
+        """What is remembered between runs."""
+
+    @property
+    def dependencies(self) -> DependencyPolicy:
+        """Where missing dependencies come from."""
+
+    @property
+    def versions(self) -> VersionPolicy | None:
+        """What decides versions; None where Chart.yaml has them."""
+
+    def store(self, repository: Repository) -> Target:
+        """Return the store of one repository of a registry; nothing is asked before it is used."""
+
+    def destinations(self, chart: str) -> tuple[str, ...]:
+        """Return the registries (``host[:port]/path``) that the chart of a name goes to; none: the layout alone."""
+
+    def artifact_options(self, folder: str) -> ArtifactOptions:
+        """Return what goes into the artifact of the chart in a folder besides its files."""
+
+    def ignored_changes(self, chart: str) -> Callable[[str], bool] | None:
+        """Return a predicate over a chart's paths: those that may change without a new version; None if none may."""
+
+    def check_names(self, charts: Sequence[str]) -> None:
+        """Raise ConfigError where the git tags of two charts of the run could be taken for each other's."""
+
+    def check_plan(self, plan: Plan) -> None:
+        """Raise VerificationError for what is about to be published and is not what was approved."""
+
+
+class RunListener(Protocol):
+    """Who started a run: may tell it to stop, and is told what has become of its charts."""
+
+    @property
+    def stopping(self) -> threading.Event:
+        """Set once the run is to stop: what is in flight may end, nothing more is begun."""
+
+    def on_outcomes(self, outcomes: Outcomes) -> None:
+        """Take what says, from any thread, what has become of the charts; again once more is known."""
+
+
+class StopOnly(msgspec.Struct, frozen=True):
+    """A listener that may stop a run, and keeps nothing of what it is told."""
+
+    stopping: threading.Event
+
+    def on_outcomes(self, outcomes: Outcomes) -> None:
+        """Keep nothing."""
+
+
+class PublishOptions(msgspec.Struct, frozen=True, kw_only=True):
+    """How a run goes about it: plain data, nothing of which has a default."""
+
+    jobs: int
+    """Charts at a time, at least 1."""
+    overwrite: bool
+    """Whether a version that a registry holds with other content is replaced."""
+    tags_suffice: bool
+    """Whether git tags alone may decide a version where a registry may not be read."""
+    exact: bool
+    """Whether every file and dependency is compared, also those that need no new version or could stay unresolved."""
+    update_dependencies: bool
+    """Whether dependencies are resolved anew, without regard to locks."""
+    rewrite_dependencies: str
+    """The URL at which artifacts say that dependencies of this repository are; empty: as they are declared."""
+    details: bool
+    """Whether charts that move are compared with the version before, for a report that somebody reads."""
+    size_budget: int
+    """Bytes of a release secret from which on a chart is warned of; 0: never."""
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
-    """All that a run needs: where to, with what, and how.
+    """One run: what is decided, how it goes about it, and who is told."""
 
-    ``check`` stops a chart that is about to be published, ``refuse`` a run by the names of its charts; ``ignored``
-    gives by a chart's name what tells which of its files may change without a new version (None: none). ``guesses``
-    lets git tags alone decide versions where a registry may not be read.
-    ``landed`` is told, as soon as the charts are known, what to ask for what has become of the charts so far.
-    """
+    policy: ProjectPolicy
+    options: PublishOptions
+    listener: RunListener
+    progress: Progress
 
-    layout: NamedTarget
-    memo: Memo
-    connect: Callable[[Repository], Target]
-    recipe: Callable[[str], ArtifactOptions]
-    registries: tuple[str, ...] = ()
-    own_registries: Callable[[str], tuple[str, ...] | None] = lambda _: None
-    jobs: int = 32
-    overwrite: bool = False
-    check: Callable[[Plan], None] = lambda _: None
-    refuse: Callable[[Sequence[str]], None] = lambda _: None
-    ignored: Callable[[str], Callable[[str], bool] | None] = lambda _: None
-    versions: VersionPolicy | None = None
-    guesses: bool = True
-    details: bool = True
-    size_budget: int = 0
-    dependencies: DependencyPolicy = msgspec.field(default_factory=DependencyPolicy)
-    progress: Progress = msgspec.field(default_factory=Silent)
-    stopping: threading.Event = msgspec.field(default_factory=threading.Event)
-    landed: Callable[[Landed], None] = lambda _: None
+    @property
+    def stopping(self) -> bool:
+        """Whether the run is to stop: nothing more is begun then."""
+        return self.listener.stopping.is_set()
 
-    def places(self, chart: str) -> tuple[str, ...]:
-        """Return where a chart goes: to registries of its own where the settings name some."""
-        own = self.own_registries(chart)
-        return self.registries if own is None else own
+    def ignored_changes(self, chart: str) -> Callable[[str], bool] | None:
+        """Return a predicate over a chart's paths: those whose change needs no new version; None if none is exempt."""
+        return None if self.options.exact else self.policy.ignored_changes(chart)
 
 
 class ChartNode(msgspec.Struct, frozen=True, kw_only=True):

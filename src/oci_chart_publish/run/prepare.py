@@ -47,7 +47,7 @@ class BuiltCharts(msgspec.Struct, frozen=True, kw_only=True):
             raise SkippedError(f"not built, because its dependency {outcome.name or folder} was not")
         if outcome is not None:
             return outcome.artifact.version, self._layer(outcome, by_url=not need.repository.startswith(FILE))
-        tree = self.run.dependencies.tree(folder) if self.run.dependencies.tree else None
+        tree = self.run.policy.dependencies.tree(folder)
         if tree is None:
             raise ChartError(f"there is no chart in {folder or '.'}")
         try:
@@ -67,7 +67,7 @@ class BuiltCharts(msgspec.Struct, frozen=True, kw_only=True):
                     return finding.site.store.blob(layer)
         if artifact.unresolved:
             raise ChartError(f"{artifact.name} {artifact.version} could not be resolved")
-        return self.run.layout.blob(artifact.layer)
+        return self.run.policy.layout.blob(artifact.layer)
 
 
 def _published_otherwise(plan: Plan) -> bool:
@@ -88,10 +88,10 @@ def prepare(one: ChartNode, decisions: Decisions, shelf: BuiltCharts, run: Run, 
             (*artifact.warnings, decision.warning) if decision and decision.warning else artifact.warnings
         )
         artifact = replace(artifact, dependencies=one.dependencies, decision=decision, warnings=warnings)
-        if run.dependencies.update:
+        if run.options.update_dependencies:
             artifact = replace(artifact, warnings=(*artifact.warnings, *left_alone(artifact)))
         plan = _look(artifact, sites, run, workers)
-        if artifact.unresolved and (run.dependencies.always or _would_publish_ours(plan)):
+        if artifact.unresolved and (run.options.exact or _would_publish_ours(plan)):
             artifact = replace(artifact, unresolved=_as_published(artifact.unresolved, plan))
             artifact = _resolved(one, artifact, decisions, shelf, run, workers)
             plan = _look(artifact, sites, run, workers)
@@ -104,19 +104,18 @@ def prepare(one: ChartNode, decisions: Decisions, shelf: BuiltCharts, run: Run, 
 def _new_lock(one: ChartNode, files: Mapping[str, bytes], run: Run) -> dict[str, bytes]:
     """Return the lock for what was resolved, and write it to the tree where that is asked for and it changed."""
     chart = load_chart(OverlayTree(one.source.tree, files))
-    path, data = renewed_lock(chart, run.dependencies.aliases)
+    path, data = renewed_lock(chart, run.policy.dependencies.aliases)
     if chart.file(path) == data:
         return {}
-    if run.dependencies.save is not None:
-        run.dependencies.save(f"{one.source.path}/{path}" if one.source.path else path, data)
+    run.policy.dependencies.save_lock(f"{one.source.path}/{path}" if one.source.path else path, data)
     return {path: data}
 
 
 def _look(artifact: ChartArtifact, sites: Sequence[Destination], run: Run, workers: Workers) -> Plan:
     # Names in the layout move freely: a cache never conflicts.
-    overwrite = run.overwrite or not run.places(artifact.name)
-    ignored = None if overwrite else run.ignored(artifact.name)
-    look = partial(look_up, artifact, here=run.layout, verdicts=run.memo, ignored=ignored)
+    overwrite = run.options.overwrite or not run.policy.destinations(artifact.name)
+    ignored = None if overwrite else run.ignored_changes(artifact.name)
+    look = partial(look_up, artifact, here=run.policy.layout, verdicts=run.policy.memo, ignored=ignored)
     findings = workers.gather([partial(look, site=site) for site in sites])
     return decide(artifact, tuple(findings), overwrite=overwrite)
 
@@ -151,11 +150,9 @@ def _resolved(
     workers: Workers,
 ) -> ChartArtifact:
     """Build a chart again, with what it lacks in its ``charts/``."""
-    fetcher = run.dependencies.fetcher
-    files, warnings = archives(
-        artifact.unresolved, shelf.archive, fetcher() if fetcher else None, workers.gather
-    )
-    if run.dependencies.update:
+    fetcher = run.policy.dependencies.fetcher()
+    files, warnings = archives(artifact.unresolved, shelf.archive, fetcher, workers.gather)
+    if run.options.update_dependencies:
         files |= _new_lock(one, files, run)
         warnings = []  # they are of what no lock holds
     whole, _ = build_at(one, artifact.version, decisions.moved(one), run, workers, files=files)

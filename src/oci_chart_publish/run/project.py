@@ -13,11 +13,9 @@ from typing import TYPE_CHECKING
 import msgspec
 from msgspec.structs import replace
 
-from oci_chart_publish.build.build import ArtifactOptions
-from oci_chart_publish.chart.metadata import chart_file
 from oci_chart_publish.discover import find
 from oci_chart_publish.discover.folders import Files
-from oci_chart_publish.errors import ChartError, ConfigError
+from oci_chart_publish.errors import ConfigError
 from oci_chart_publish.git.repository import GITHUB, GitRepository
 from oci_chart_publish.github.event import Event, read_event
 from oci_chart_publish.github.trust import refuse_foreign
@@ -25,21 +23,22 @@ from oci_chart_publish.layout.layout import ImageLayout
 from oci_chart_publish.oci.reference import Repository
 from oci_chart_publish.oci.store import Target
 from oci_chart_publish.progress import Progress, progress
-from oci_chart_publish.registry.connect import PULL, PULL_PUSH
 from oci_chart_publish.report import document
-from oci_chart_publish.run.artifact_options import recipes
-from oci_chart_publish.run.chart_settings import ChartPolicies
-from oci_chart_publish.run.dependency_sources import dependency_policy
+from oci_chart_publish.run.artifact_options import ArtifactOptionsResolver
+from oci_chart_publish.run.chart_files import ChartFiles
+from oci_chart_publish.run.chart_settings import ChartSettingsResolver
+from oci_chart_publish.run.code_host import CodeHost
+from oci_chart_publish.run.dependency_sources import DependencySources
 from oci_chart_publish.run.output_files import check_writable
-from oci_chart_publish.run.policy import DependencyPolicy, Run
+from oci_chart_publish.run.policy import PublishOptions, Run, RunListener
 from oci_chart_publish.run.pushed_changes import Changes, Touched
 from oci_chart_publish.run.setting_sources import Origin, from_environment, from_file, resolve
+from oci_chart_publish.run.settings_policy import SettingsPolicy
 from oci_chart_publish.run.stores import Stores, keep_apart
 from oci_chart_publish.settings import Settings
-from oci_chart_publish.singleflight import SingleFlight, locked_cached_property
-from oci_chart_publish.tree.tree import ChartSource, FolderTree, Tree
+from oci_chart_publish.singleflight import locked_cached_property
+from oci_chart_publish.tree.tree import ChartSource
 from oci_chart_publish.tree.worktree import WorkTreeFiles
-from oci_chart_publish.yamldoc.editor import write_file
 
 if TYPE_CHECKING:
     from oci_chart_publish.github import GitHub
@@ -94,7 +93,7 @@ class Project(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             repository=repository,
             event=read_event(environment),
             progress=saying,
-            stores=Stores(settings=settings, environment=environment, say=saying.say, on_secret=on_secret),
+            stores=Stores(settings=settings, environment=environment, progress=saying, on_secret=on_secret),
             writes=writes,
         )
 
@@ -167,87 +166,76 @@ class Project(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             narrowing = ChangedSince(
                 repository=self.repository,
                 files=self.files,
-                policy=self.dependencies(),
-                belonging=self.per_chart(source.path for source in found).packed,
+                dependencies=self.dependencies,
+                charts=self.chart_settings(source.path for source in found),
             )
             found = narrowing.since(found, since, head=self.revision if self.planned else None)
         if self.planned:
             self.planned.check_charts([source.path for source in found])
         return found
 
-    def run(self, sources: Sequence[ChartSource] = ()) -> Run:
-        """Return what the pipeline needs for these charts."""
-        settings = self.settings
-        per_chart = self.per_chart(source.path for source in sources)
+    def run(self, sources: Sequence[ChartSource], listener: RunListener) -> Run:
+        """Return what the stages need for these charts, by the settings."""
         return Run(
-            layout=self.layout,
-            memo=self.stores.memo,
-            connect=self.store,
-            recipe=self.recipe(),
-            registries=settings.registries,
-            own_registries=per_chart.registries,
-            refuse=per_chart.refuse,
-            ignored=per_chart.ignored,
+            policy=self.policy(sources), options=self.options, listener=listener, progress=self.progress
+        )
+
+    def policy(self, sources: Sequence[ChartSource]) -> SettingsPolicy:
+        """Return what is decided for these charts; ConfigError where the settings cannot be met here."""
+        charts = self.chart_settings(source.path for source in sources)
+        return SettingsPolicy(
+            stores=self.stores,
+            writes=self.writes,
+            charts=charts,
+            artifacts=self.artifact_options,
+            dependencies=self.dependencies,
+            versions=self.versions(charts) if self.settings.bump != "chart" else None,
+            approved=self.planned,
+        )
+
+    @property
+    def options(self) -> PublishOptions:
+        """How a run goes about it."""
+        settings = self.settings
+        return PublishOptions(
             jobs=settings.jobs,
-            size_budget=settings.size_budget,
             overwrite=settings.overwrite,
-            check=self.planned.check if self.planned else lambda _: None,
-            versions=self.versions(per_chart) if settings.bump != "chart" else None,
-            guesses=not self.writes,
-            details=self.details,
-            dependencies=self.dependencies(),
-            progress=self.progress,
+            tags_suffice=not self.writes,
+            exact=False,
+            update_dependencies=settings.dependency == "update",
+            rewrite_dependencies=settings.rewrite_dependencies,
+            # Where somebody will read it: a plan, an action, a report that was asked for.
+            details=not self.writes or bool(self.event.name or settings.report or settings.markdown),
+            size_budget=settings.size_budget,
         )
 
-    def dependencies(self) -> DependencyPolicy:
-        """Return where missing dependencies come from."""
-        return dependency_policy(
-            self.settings,
-            self.stores,
+    @property
+    def dependencies(self) -> DependencySources:
+        """Where missing dependencies come from."""
+        return DependencySources(
+            settings=self.settings,
+            stores=self.stores,
+            files=self.chart_files,
             page=self.source_url(),
-            tree=self._tree,
-            save=self._save if self.writes else None,
+            writes=self.writes,
         )
-
-    def _save(self, path: str, data: bytes) -> None:
-        write_file(self.root / path, data, create=True)
-
-    def _tree(self, folder: str) -> Tree | None:
-        path = chart_file(folder)
-        if self.files is not None and self.files.is_tracked(path):
-            return self.files.tree(folder) if self.files.is_file(path) else None
-        if self.planned or not (self.root / path).is_file():
-            return None
-        return FolderTree(self.root / folder, boundary=self.root)
-
-    def per_chart(self, folders: Iterable[str]) -> ChartPolicies:
-        """Return what the settings say of each of the charts in these folders."""
-        links = self.files.links_below if self.files else lambda _: ()
-        return ChartPolicies(settings=self.settings, folders=tuple(folders), links=links, packs=self._packs)
-
-    def _packs(self, folder: str, path: str, is_dir: bool) -> bool:  # noqa: FBT001
-        return self._packing.get(folder, lambda: self._packing_of(folder))(path, is_dir)
 
     @locked_cached_property
-    def _packing(self) -> SingleFlight[Callable[[str, bool], bool]]:
-        return SingleFlight()
+    def chart_files(self) -> ChartFiles:
+        """The files of all charts of the repository, by their folders."""
+        return ChartFiles(root=self.root, files=self.files, committed=self.planned is not None)
 
-    def _packing_of(self, folder: str) -> Callable[[str, bool], bool]:
-        from oci_chart_publish.chart.walk import packing  # noqa: PLC0415  (start-up: rarely asked for)
+    def chart_settings(self, folders: Iterable[str]) -> ChartSettingsResolver:
+        """Return what the settings say of each of the charts in these folders, which are those of the run."""
+        return ChartSettingsResolver(settings=self.settings, folders=tuple(folders), files=self.chart_files)
 
-        tree = self._tree(folder)
-        try:
-            return packing(tree) if tree else lambda *_: True
-        except ChartError:
-            return lambda *_: True  # told where it is built
-
-    def versions(self, per_chart: ChartPolicies) -> Versions:
+    def versions(self, charts: ChartSettingsResolver) -> Versions:
         """Return the bump stage for these charts."""
         from oci_chart_publish.run.versions import Versions  # noqa: PLC0415  (start-up: where they are decided)
 
         return Versions(
             settings=self.settings,
-            per_chart=per_chart,
+            charts=charts,
             event=self.event,
             repository=self.repository,
             changes=self.changes,
@@ -260,7 +248,7 @@ class Project(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             return None
         from oci_chart_publish.run.labels import Labels  # noqa: PLC0415  (start-up: where they decide)
 
-        return Labels(event=self.event, changes=self.changes, github=self.github)
+        return Labels(event=self.event, changes=self.changes, code_host=self.code_host)
 
     def unused_settings(self, charts: Mapping[str, str]) -> tuple[str, ...]:
         """Return what to tell of settings that have no effect, by the folders of the run's charts by name."""
@@ -280,31 +268,26 @@ class Project(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return unused_settings(
             settings,
             charts,
-            others=lambda: names(files, self._tree) if files else (),
+            others=lambda: names(files, self.chart_files.tree) if files else (),
             exists=files.exists if files else lambda _: True,
             paths=files.paths if files else None,
             untracked=files.unknown if isinstance(files, WorkTreeFiles) else None,
         )
 
     @property
-    def details(self) -> bool:
-        """Whether somebody will read what changed inside: a plan, an action, a report that was asked for."""
-        settings = self.settings
-        return not self.writes or bool(self.event.name or settings.report or settings.markdown)
-
-    def store(self, repository: Repository) -> Target:
-        """Return the store of one repository; a run that only reads asks for permission to pull alone."""
-        return self.stores.registries.repository(repository, actions=PULL_PUSH if self.writes else PULL)
-
-    def recipe(self) -> Callable[[str], ArtifactOptions]:
-        """Return what goes into the artifact of the chart in a folder, besides its files."""
-        return recipes(
+    def artifact_options(self) -> ArtifactOptionsResolver:
+        """What goes into artifacts besides the charts' files; ConfigError where the settings cannot be met here."""
+        return ArtifactOptionsResolver.of(
             self.settings,
             self.environment,
             source=self.source_url(),
             repository=self.repository,
             revision=self.revision,
         )
+
+    def store(self, repository: Repository) -> Target:
+        """Return the store of one repository; a run that only reads asks for permission to pull alone."""
+        return self.stores.repository(repository, push=self.writes)
 
     def source_url(self) -> str:
         """Return the page of the repository that publishes, or "" where nothing says which."""
@@ -319,24 +302,21 @@ class Project(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             event=self.event,
             repository=self.repository,
             revision=self.revision,
-            say=self.progress.say,
+            progress=self.progress,
         )
 
     def touched(self, charts: Sequence[document.Chart]) -> Touched:
         """Return what tells whether this push or pull request changed a chart's files."""
-        belonging = self.per_chart(chart.path for chart in charts).packed
-        return Touched(changes=self.changes, belonging=belonging)
+        return Touched(changes=self.changes, charts=self.chart_settings(chart.path for chart in charts))
+
+    @property
+    def code_host(self) -> CodeHost:
+        """The code host of the event, where comments, releases and labels are."""
+        return CodeHost(token=self.settings.github_token, event=self.event)
 
     def github(self) -> GitHub | None:
-        """Return the gateway to the code host, None without a token or a repository there."""
-        settings, event = self.settings, self.event
-        if not settings.github_token or not event.repository:
-            return None
-        from oci_chart_publish.github import GitHub  # noqa: PLC0415  (only where there is somebody to tell)
-        from oci_chart_publish.github.api import API_URL, Options  # noqa: PLC0415
-
-        options = Options(token=settings.github_token, api_url=event.api_url or API_URL)
-        return GitHub(event.repository, options)
+        """Return a gateway to the code host, None without a token or a repository there."""
+        return self.code_host.connect()
 
     def close(self) -> None:
         """End connections and child processes."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import msgspec
 
@@ -11,8 +11,9 @@ from oci_chart_publish.errors import ChartError, PublishError
 from oci_chart_publish.git.log import Commit
 from oci_chart_publish.git.repository import GitRepository
 from oci_chart_publish.github.event import Event, PullRequestEvent
-from oci_chart_publish.paths.ownership import Belonging
+from oci_chart_publish.progress import Progress
 from oci_chart_publish.report.document import Chart
+from oci_chart_publish.run.chart_settings import ChartSettingsResolver
 from oci_chart_publish.singleflight import locked_cached_property
 
 
@@ -69,7 +70,7 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     event: Event
     repository: GitRepository | None
     revision: str
-    say: Callable[[str], None]
+    progress: Progress
 
     @locked_cached_property
     def base(self) -> str | None:
@@ -108,7 +109,7 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             return frozenset(self.repository.changed_files(self.base, self.revision))
         except PublishError as error:
             # Everything is published by now: what a run did must be told even where this cannot be.
-            self.say(f"conflicts count as this run's own: {error}")
+            self.progress.say(f"conflicts count as this run's own: {error}")
             return None
 
     def _base_of_pull_request(self, repository: GitRepository, pull_request: PullRequestEvent) -> str | None:
@@ -174,15 +175,12 @@ def _newest(repository: GitRepository, commits: Sequence[str]) -> str:
 
 
 class Touched(msgspec.Struct, frozen=True, kw_only=True, dict=True):
-    """Tells whether the commits of an event changed a chart's files; where that is not known, they did.
-
-    ``belonging`` gives the paths that count for the chart of a name in a folder.
-    """
+    """Tells whether the commits of an event changed a chart's files; where that is not known, they did."""
 
     changes: Changes
-    belonging: Callable[[str, str], Belonging]
+    charts: ChartSettingsResolver
 
     def __call__(self, chart: Chart) -> bool:
         """Tell whether the chart was changed."""
         changed = self.changes.paths
-        return changed is None or self.belonging(chart.name, chart.path).changed_by(changed)
+        return changed is None or self.charts.packed(chart.name, chart.path).changed_by(changed)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import threading
+from collections.abc import Callable, Sequence
+from typing import Protocol
 
+import msgspec
 from msgspec.structs import replace
 
 from oci_chart_publish import __version__
 from oci_chart_publish.github.event import Event
+from oci_chart_publish.interruption import Interruption
 from oci_chart_publish.report import compose, document
 from oci_chart_publish.report.document import REPORT
+from oci_chart_publish.run.policy import Outcomes
 from oci_chart_publish.run.project import Project
 from oci_chart_publish.yamldoc.editor import write_file
 
@@ -40,6 +45,35 @@ def outline(session: Project, command: str, charts: Sequence[document.Chart]) ->
         ref=event.ref or None,
         pull_request=_pull_request(event),
     )
+
+
+class ReportWriter(Protocol):
+    """The edge that a command was started from: it shows reports in its own way."""
+
+    def write(self, project: Project, report: document.Report) -> None:
+        """Write a report to where it was asked for: files, terminal, the runner's outputs."""
+
+
+class InterruptionListener(msgspec.Struct, frozen=True, kw_only=True):
+    """Keeps ready at any moment what is to be reported where the run is interrupted and hangs."""
+
+    project: Project
+    command: str
+    interruption: Interruption
+    writer: ReportWriter
+
+    @property
+    def stopping(self) -> threading.Event:
+        """Set by the first signal."""
+        return self.interruption.stopping
+
+    def on_outcomes(self, outcomes: Outcomes) -> None:
+        """Keep the outcomes ready as a report."""
+        self.on_report(lambda: outline(self.project, self.command, outcomes()))
+
+    def on_report(self, report: Callable[[], document.Report]) -> None:
+        """Keep what makes a report ready; it replaces what was kept before."""
+        self.interruption.leave(lambda: self.writer.write(self.project, compose.interrupted(report())))
 
 
 def _commit(session: Project) -> str | None:

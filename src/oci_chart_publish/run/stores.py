@@ -14,7 +14,9 @@ from oci_chart_publish.http.tls import Trust
 from oci_chart_publish.layout.layout import ImageLayout
 from oci_chart_publish.layout.memo import Memo
 from oci_chart_publish.oci.reference import SCHEME, Repository
-from oci_chart_publish.registry.connect import Registries, RegistryOptions
+from oci_chart_publish.oci.store import Target
+from oci_chart_publish.progress import Progress
+from oci_chart_publish.registry.connect import PULL, PULL_PUSH, Registries, RegistryOptions
 from oci_chart_publish.settings import Settings
 from oci_chart_publish.singleflight import locked_cached_property
 
@@ -111,12 +113,14 @@ def _place(registry: str) -> str:
 
 
 class Stores(msgspec.Struct, frozen=True, kw_only=True, dict=True):
-    """Where artifacts are. ``say`` is told of waits, ``on_secret`` of every secret that arises."""
+    """Where artifacts are: layout, memo and registries, each opened once and only where it is used."""
 
     settings: Settings
     environment: Mapping[str, str]
-    say: Callable[[str], None]
+    progress: Progress
+    """Told of waits."""
     on_secret: Callable[[str], None]
+    """Told of every secret that arises, before anything with it could be printed."""
 
     @property
     def layout_path(self) -> Path:
@@ -148,7 +152,11 @@ class Stores(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     @locked_cached_property
     def registries(self) -> Registries:
         """The connections of this run."""
-        return connect(self.settings, self.environment, say=self.say, secret=self.on_secret)
+        return connect(self.settings, self.environment, say=self.progress.say, secret=self.on_secret)
+
+    def repository(self, repository: Repository, *, push: bool) -> Target:
+        """Return the store of one repository, to be asked for permission to pull, or also to ``push``."""
+        return self.registries.repository(repository, actions=PULL_PUSH if push else PULL)
 
     @property
     def credentials(self) -> Credentials:

@@ -54,10 +54,10 @@ def _unless_blocked(plan: Plan, bad: set[str]) -> Outcome:
 def _tag(outcome: Outcome, run: Run, workers: Workers) -> Outcome:
     if isinstance(outcome, Failure) or not outcome.going:
         return outcome
-    if run.stopping.is_set():
+    if run.stopping:
         return outcome.skipped(f"not published: {INTERRUPTED}")
-    tagged = protocol.put_tags(outcome, workers.gather, overwrite=run.overwrite)
-    written = "published" if run.places(outcome.artifact.name) else "saved"
+    tagged = protocol.put_tags(outcome, workers.gather, overwrite=run.options.overwrite)
+    written = "published" if run.policy.destinations(outcome.artifact.name) else "saved"
     run.progress.step(outcome.artifact.name, written if tagged.done else "failed")
     return tagged
 
@@ -82,7 +82,7 @@ def named_in_layout(outcomes: Sequence[Outcome], run: Run) -> list[Outcome]:
     }
     try:
         if names:
-            run.layout.name_all(names)
+            run.policy.layout.name_all(names)
     except PublishError as error:
         return [_unnamed(outcome, names, error) for outcome in outcomes]
     return list(outcomes)
@@ -100,5 +100,5 @@ def _stored(plan: Plan, run: Run) -> bool:
     # What somebody else packed and published is only here if it had to be copied; gc may have taken parts of it since.
     manifest = plan.manifest
     return manifest is plan.artifact.manifest or all(
-        run.layout.has(part) for part in (manifest.descriptor, *manifest.blobs)
+        run.policy.layout.has(part) for part in (manifest.descriptor, *manifest.blobs)
     )

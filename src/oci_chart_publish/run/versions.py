@@ -19,7 +19,7 @@ from oci_chart_publish.errors import ConfigError, ConflictError, PublishError
 from oci_chart_publish.git.repository import GitRepository
 from oci_chart_publish.github.event import Event
 from oci_chart_publish.model import VersionDecision
-from oci_chart_publish.run.chart_settings import ChartPolicies
+from oci_chart_publish.run.chart_settings import ChartSettingsResolver
 from oci_chart_publish.run.labels import Labels
 from oci_chart_publish.run.pushed_changes import Changes
 from oci_chart_publish.settings import Settings
@@ -33,7 +33,7 @@ class Versions(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """Decides versions by the settings; ``revision`` is the commit whose versions are decided."""
 
     settings: Settings
-    per_chart: ChartPolicies
+    charts: ChartSettingsResolver
     event: Event
     repository: GitRepository | None
     changes: Changes
@@ -58,9 +58,9 @@ class Versions(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         if settings.bump == "chart":
             return policy.keep(metadata.version)
         followed = related if self.follow_dependencies else None
-        belonging = self.per_chart.belonging(metadata.name, folder, followed)
+        belonging = self.charts.belonging(metadata.name, folder, followed)
         history = self.releases.history(
-            metadata.name, self.per_chart.template(metadata.name), belonging, published
+            metadata.name, self.charts.template(metadata.name), belonging, published
         )
         decide = self._policy(metadata, history, bumped)
         try:
@@ -194,10 +194,10 @@ class Versions(msgspec.Struct, frozen=True, kw_only=True, dict=True):
                 repository,
                 repository.tags(),
                 self.revision,
-                self.per_chart.template(name),
+                self.charts.template(name),
                 name,
                 ChartVersion.parse(version),
-                self.per_chart.belonging(name, folder),
+                self.charts.belonging(name, folder),
             )
         except PublishError:
             return ()

@@ -1,0 +1,54 @@
+"""The files of the repository's charts: in the work tree, in the commit of a saved plan, or in a folder without git."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from oci_chart_publish.chart.metadata import chart_file
+from oci_chart_publish.chart.walk import Packing, packing
+from oci_chart_publish.discover.folders import Files
+from oci_chart_publish.errors import ChartError
+from oci_chart_publish.singleflight import SingleFlight, locked_cached_property
+from oci_chart_publish.tree.tree import FolderTree, Tree
+
+
+class ChartFiles(msgspec.Struct, frozen=True, kw_only=True, dict=True):
+    """Charts by their folders below ``root``, those of the run and all others. Safe for threads."""
+
+    root: Path
+    files: Files | None
+    """What git tracks; None outside a work tree."""
+    committed: bool
+    """Whether only what git tracks counts: the run builds a commit."""
+
+    def tree(self, folder: str) -> Tree | None:
+        """Return the files of the chart in a folder; None where there is no chart."""
+        path = chart_file(folder)
+        if self.files is not None and self.files.is_tracked(path):
+            return self.files.tree(folder) if self.files.is_file(path) else None
+        if self.committed or not (self.root / path).is_file():
+            return None
+        return FolderTree(self.root / folder, boundary=self.root)
+
+    def links_below(self, folder: str) -> Sequence[str]:
+        """Return where the symbolic links below a folder lead, from the top: what is there is packed with the chart."""
+        return self.files.links_below(folder) if self.files else ()
+
+    def packs(self, folder: str, path: str, *, is_dir: bool) -> bool:
+        """Tell whether the chart in a folder packs a path below it; True where its rules are broken, or no chart is."""
+        rules = self._packing.get(folder, lambda: self._packing_of(folder))
+        return rules is None or rules(path, is_dir)
+
+    @locked_cached_property
+    def _packing(self) -> SingleFlight[Packing | None]:
+        return SingleFlight()
+
+    def _packing_of(self, folder: str) -> Packing | None:
+        tree = self.tree(folder)
+        try:
+            return packing(tree) if tree else None
+        except ChartError:
+            return None  # told where the chart is built
