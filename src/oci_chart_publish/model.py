@@ -30,9 +30,9 @@ BumpLevel = Literal["none", "major", "minor", "patch", "explicit"]
 class VersionDecision(msgspec.Struct, frozen=True, kw_only=True):
     """The version of a chart in this run.
 
-    ``previous`` is the base; ``stamped`` tells that Chart.yaml says something else and has to be stamped; ``held`` that
-    what changed is not to be released now; ``reason`` is a sentence for people, as is ``warning``, which says what
-    would decide otherwise.
+    ``previous`` is the base; ``stamped`` tells that Chart.yaml says something else and has to be stamped; ``withheld``
+    that what changed is not to be released now, so that nothing is published of this tree anywhere; ``reason`` is a
+    sentence for people, as is ``warning``, which says what would decide otherwise.
     """
 
     version: str
@@ -40,7 +40,7 @@ class VersionDecision(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     previous: str | None = None
     stamped: bool = False
-    held: bool = False
+    withheld: bool = False
     warning: str = ""
 
 

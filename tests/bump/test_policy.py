@@ -156,7 +156,7 @@ def test_what_was_decided_not_to_be_released_is_held(
     known: History, labels: tuple[str, ...], *, held: bool
 ) -> None:
     rules = Rules(untyped="none")
-    assert automatic("1.2.3", known, labels=all_with(labels), rules=rules).held is held
+    assert automatic("1.2.3", known, labels=all_with(labels), rules=rules).withheld is held
 
 
 @pytest.mark.parametrize(

@@ -119,11 +119,16 @@ def test_what_files_do_not_tell_is_never_ignored(here: ImageLayout, there: Image
 
 def test_what_is_held_is_no_conflict(here: ImageLayout, there: ImageLayout, memo: Memo) -> None:
     stored(archive({**WEB, "values.yaml": b"replicas: 2\n"}), there, name="1.0.0")
-    decision = VersionDecision(version="1.0.0", level="none", reason="label release:skip", held=True)
+    decision = VersionDecision(version="1.0.0", level="none", reason="label release:skip", withheld=True)
     artifact = replace(built(WEB, here), decision=decision)
     found = look_up(artifact, site(there), here, memo)
     assert decide(artifact, (found,)).status == "drift"
     assert decide(artifact, (found,), overwrite=True).status == "would-publish"
+    absent = Observation(site=site(there, "b"), state=State.ABSENT)
+    assert (decide(artifact, (absent,)).status, decide(artifact, (absent,)).missing) == ("drift", ())
+    assert str(conflict(artifact, absent)).startswith(
+        "not released: label release:skip; b/web:1.0.0 is not published, and this tree holds other content than 1.0.0"
+    )
     said = str(conflict(artifact, found))
     assert said.startswith("not released: label release:skip; a/web:1.0.0 holds sha256:")
     assert said.endswith(f", this tree builds {artifact.digest}\nthe next release takes it along")

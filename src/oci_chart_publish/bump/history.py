@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
+from msgspec.structs import replace
+
 from oci_chart_publish.bump.commits import commits_since
 from oci_chart_publish.bump.policy import Change, History
 from oci_chart_publish.bump.preview_template import preview_of
@@ -42,24 +44,36 @@ class Releases:
         published: Callable[[], Iterable[ChartVersion]],
     ) -> History:
         """Return the history of one chart. ``published`` are the versions in registries, asked for once."""
-        ours = tuple(beginning(self._ordered, template.around(name)[0]))
-        tagged = self._released(name, template, ours)
-        reachable = self._released(name, template, self._reachable.intersection(ours))
+        return self.with_changes(self.releases(name, template, published), name, template, belonging)
+
+    def releases(
+        self, name: str, template: TagTemplate, published: Callable[[], Iterable[ChartVersion]]
+    ) -> History:
+        """Return the history of one chart without its changes, which a git log would have to tell."""
+        tagged = self._tagged(name, template)
+        reachable = [version for version, tag in tagged.items() if tag in self._reachable]
         held = {version for version in published() if self._counts(version)}
-        base = max(reachable, default=None)
-        counted = frozenset(reachable) | (held - tagged.keys())
+        return History(
+            base=max(reachable, default=None),
+            counted=frozenset(reachable) | (held - tagged.keys()),
+            taken=frozenset(tagged) | held,
+        )
+
+    def with_changes(
+        self, history: History, name: str, template: TagTemplate, belonging: Belonging
+    ) -> History:
+        """Return the history of one chart with the commits since its last release."""
+        base, counted = history.base, history.counted
         found = commits_since(
             self._repository,
-            "" if base is None else self._tags[reachable[base]],
+            "" if base is None else self._tags[self._tagged(name, template)[base]],
             self._rev,
             name,
             belonging,
             newer=partial(self._version_set, belonging.folder) if base is None and counted else len,
         )
-        return History(
-            base=base,
-            counted=counted,
-            taken=frozenset(tagged) | held,
+        return replace(
+            history,
             changes=tuple(
                 Change(message=commit.message, sha=commit.sha, own=commit.sha in found.own)
                 for commit in found.commits
@@ -67,6 +81,22 @@ class Releases:
             since=found.since,
             folder=found.folder,
         )
+
+    def tag(self, name: str, template: TagTemplate, version: ChartVersion) -> tuple[str, str] | None:
+        """Return the tag of a chart's version and its commit (sha), wherever that is; None where there is none."""
+        tag = self._tagged(name, template).get(version)
+        return (tag, self._tags[tag]) if tag else None
+
+    def _tagged(self, name: str, template: TagTemplate) -> dict[ChartVersion, str]:
+        """Return the versions of a chart that are tagged, on any branch, each with its tag.
+
+        Of tags that differ in the build alone one that can be reached is taken.
+        """
+        ours = tuple(beginning(self._ordered, template.around(name)[0]))
+        reachable = self._reachable.intersection(ours)
+        found = self._released(name, template, reachable)
+        others = self._released(name, template, ours)
+        return found | {version: tag for version, tag in others.items() if version not in found}
 
     def metadata(self, rev: str, folder: str) -> ChartMetadata | None:
         """Return what Chart.yaml says at a revision; None where there is none, or none that can be read."""

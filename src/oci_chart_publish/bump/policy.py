@@ -116,10 +116,19 @@ def explicit(
     As under ``auto``, content that is published already keeps its version and a raised Chart.yaml is not raised again,
     so that running it twice does what running it once did. A prerelease becomes its release.
     """
+    decision = settled(version, history, is_same=is_same)
+    return decision or one_step(level, version, history, is_same=is_same)
+
+
+def one_step(
+    level: Literal["major", "minor", "patch"],
+    version: str,
+    history: History,
+    *,
+    is_same: IsSame = lambda _: False,
+) -> VersionDecision:
+    """Decide by policy ``major``, ``minor`` or ``patch`` where nothing is settled without it."""
     current = ChartVersion.parse(version)
-    settled = _settled(current, history, is_same)
-    if settled is not None:
-        return settled
     top = history.top or current
     wanted = top.bumped(level)
     if wanted in history.taken and is_same(wanted):
@@ -148,10 +157,30 @@ def automatic(
     for the highest version first and for none below the base. ``channel`` makes prereleases of that name ("rc":
     1.3.0-rc.1, 1.3.0-rc.2).
     """
+    decision = settled(version, history, is_same=is_same)
+    return decision or by_commits(
+        version,
+        history,
+        labels=labels,
+        rules=rules,
+        is_same=is_same,
+        bumped_dependency=bumped_dependency,
+        channel=channel,
+    )
+
+
+def by_commits(
+    version: str,
+    history: History,
+    *,
+    labels: Labels = unlabelled,
+    rules: Rules | None = None,
+    is_same: IsSame = lambda _: False,
+    bumped_dependency: str = "",
+    channel: str = "",
+) -> VersionDecision:
+    """Decide by policy ``auto`` where the commits have to; the arguments are those of ``automatic``."""
     current = ChartVersion.parse(version)
-    settled = _settled(current, history, is_same)
-    if settled is not None:
-        return settled
     rules = rules or Rules()
     labelled = labels([change.sha for change in history.changes]) if history.changes else {}
     meanings = [_asked(change, rules, labelled.get(change.sha, ()), history) for change in history.changes]
@@ -163,8 +192,9 @@ def automatic(
     return replace(decision, warning=warning)
 
 
-def _settled(current: ChartVersion, history: History, is_same: IsSame) -> VersionDecision | None:
-    """Decide where no commit needs to be read."""
+def settled(version: str, history: History, *, is_same: IsSame = lambda _: False) -> VersionDecision | None:
+    """Decide where no commit needs to be read: ``history`` needs no ``changes``. None where they decide."""
+    current = ChartVersion.parse(version)
     top = history.top
     if top is None and current not in history.taken:
         return _decision(current, "none", "first release", history, current)
@@ -210,7 +240,7 @@ def _next(
         return _release_as(named, top, history, current)
     if level == "none":
         # Without a commit, whatever differs was not meant to.
-        return replace(_decision(top, level, reason, history, current), held=bool(meanings))
+        return replace(_decision(top, level, reason, history, current), withheld=bool(meanings))
     if wanted in history.taken and is_same(wanted):  # a branch that was released, and squashed into this one
         return _held_already(wanted, history, current)
     return _decision(_free(wanted, top, level, history), level, reason, history, current)

@@ -197,8 +197,10 @@ def _status(plan: Plan, finding: Observation, *, wrote: bool) -> tuple[Status, P
         return "failed", finding.error
     if finding.state is State.UNKNOWN:
         return "failed" if wrote else "unknown", finding.error
-    if plan.status in {"conflict", "drift"} and finding.state is State.DIFFERENT:
-        return plan.status, conflict(plan.artifact, finding)
+    if plan.status == "conflict" and finding.state is State.DIFFERENT:
+        return "conflict", conflict(plan.artifact, finding)
+    if plan.status == "drift" and finding.state in {State.DIFFERENT, State.ABSENT}:
+        return "drift", conflict(plan.artifact, finding)
     if site.reference in plan.done:
         return "published" if site.registry else "saved", None
     if site in plan.missing and plan.status == "would-publish" and not wrote:

@@ -195,10 +195,11 @@ def decide(artifact: ChartArtifact, findings: tuple[Observation, ...], *, overwr
         wrong = tuple(f.site for f in findings if f.state is not State.SAME)
         return plan("would-publish" if wrong else "unchanged", missing=wrong)
     if State.DIFFERENT in states:
-        held = artifact.decision is not None and artifact.decision.held
-        return plan("drift" if held else "conflict")
+        return plan("drift" if _is_withheld(artifact) else "conflict")
     published = next((finding for finding in findings if finding.state is State.SAME), None)
     missing = tuple(finding.site for finding in findings if finding.state is State.ABSENT)
+    if missing and published is None and _is_withheld(artifact):
+        return plan("drift")  # the version is that of its tag, which names other content than this tree
     if published is None or published.manifest is None:
         return plan("would-publish" if missing else "unchanged", missing=missing)
     ours = published.manifest.descriptor.digest == artifact.digest
@@ -207,6 +208,26 @@ def decide(artifact: ChartArtifact, findings: tuple[Observation, ...], *, overwr
         published.manifest,
         origin=None if ours else published.site,
         missing=missing,
+    )
+
+
+def _is_withheld(artifact: ChartArtifact) -> bool:
+    return artifact.decision is not None and artifact.decision.withheld
+
+
+def _withheld(artifact: ChartArtifact, finding: Observation) -> ConflictError:
+    """Say why a site does not get what this tree builds, where it is not to be released."""
+    reason = artifact.decision.reason if artifact.decision else ""
+    where, version = finding.site.reference, artifact.version
+    if finding.state is State.ABSENT:
+        return ConflictError(
+            f"not released: {reason}; {where} is not published, and this tree holds other content than {version}",
+            hint=f"the next release takes it along; to publish {version}, run on the commit of its tag",
+        )
+    held = finding.manifest.descriptor.digest if finding.manifest else "something else"
+    return ConflictError(
+        f"not released: {reason}; {where} holds {held}, this tree builds {artifact.digest}",
+        hint="the next release takes it along",
     )
 
 
@@ -221,11 +242,8 @@ def conflict(artifact: ChartArtifact, finding: Observation) -> ConflictError:
             hint="an image and a chart must not share repository and tag: publish charts below a path of their own",
         )
     held = manifest.descriptor.digest if manifest else "something else"
-    if artifact.decision is not None and artifact.decision.held:
-        return ConflictError(
-            f"not released: {artifact.decision.reason}; {where} holds {held}, this tree builds {artifact.digest}",
-            hint="the next release takes it along",
-        )
+    if _is_withheld(artifact):
+        return _withheld(artifact, finding)
     return ConflictError(
         f"{where} is published with other content: it holds {held}, this tree builds {artifact.digest}",
         hint=f"raise 'version' in {artifact.path or '.'}/Chart.yaml, or restore what was published",

@@ -57,19 +57,21 @@ class Versions(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         settings = self.settings
         if settings.bump == "chart":
             return policy.keep(metadata.version)
-        followed = related if self.follow_dependencies else None
-        belonging = self.charts.belonging(metadata.name, folder, followed)
-        history = self.releases.history(
-            metadata.name, self.charts.template(metadata.name), belonging, published
-        )
-        decide = self._policy(metadata, history, bumped)
+        name, template = metadata.name, self.charts.template(metadata.name)
+        released = self.releases.releases(name, template, published)
         try:
+            # What is settled needs no commit: a git log for each of hundreds of charts takes minutes.
+            decision = policy.settled(metadata.version, released, is_same=is_same)
+            if decision is not None:
+                return decision
+            followed = related if self.follow_dependencies else None
+            belonging = self.charts.belonging(name, folder, followed)
+            history = self.releases.with_changes(released, name, template, belonging)
+            decide = self._policy(metadata, history, bumped)
             decision = decide(history, is_same=is_same)
         except ConflictError as error:
             raise error.at("Chart.yaml", key="version") from error
-        if settings.bump != "auto":
-            return decision
-        if decision.level == "none" and not decision.held:
+        if settings.bump != "auto" or (decision.level == "none" and not decision.withheld):
             return decision
         if history.base is None and self._whole[1]:
             decision = _warned(decision, f"tags that this clone lacks do not count: {self._whole[1]}")
@@ -83,9 +85,9 @@ class Versions(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """Return what decides a version from a history."""
         bump = self.settings.bump
         if bump in {"major", "minor", "patch"}:
-            return partial(policy.explicit, bump, metadata.version)
+            return partial(policy.one_step, bump, metadata.version)
         return partial(
-            policy.automatic,
+            policy.by_commits,
             metadata.version,
             labels=self.labels or policy.unlabelled,
             rules=self._rules(metadata, history),
