@@ -7,6 +7,7 @@ import tracemalloc
 from pathlib import Path
 
 import pytest
+from tests.real.helm import HELM3, helm
 
 from oci_chart_publish.chart import layer as package
 from oci_chart_publish.chart.archive import extract, load_archive
@@ -192,3 +193,18 @@ def test_links_in_an_archive_lead_nowhere(tmp_path: Path) -> None:
     extract(special(tarfile.SYMTYPE), tmp_path / "x")
     assert not (tmp_path / "x/link").is_symlink()
     assert (tmp_path / "x/link").read_bytes() == b""
+
+
+@pytest.mark.parametrize("padding", [b"\0" * 512, b"\0\0", b"padding", b"\x1f\x8b", b"\x1f\x8b\x08garbage"])
+def test_what_stands_behind_the_archive_is_not_looked_at_as_by_helm(padding: bytes, tmp_path: Path) -> None:
+    data = packed(CHART, ("x/templates/a.yaml", b"a: 1\n"))
+    assert read_members(data + padding) == read_members(data)
+    padded = tmp_path / "x-1.0.0.tgz"
+    padded.write_bytes(data + padding)
+    assert helm(tmp_path / "3", HELM3).template(padded) == helm(tmp_path / "4").template(padded)
+
+
+def test_padding_behind_half_a_tar_is_refused() -> None:
+    half = package.gzip(package.tar([CHART])[:1024])
+    with pytest.raises(ChartError, match="not a whole gzip archive"):
+        read_members(half + b"padding")

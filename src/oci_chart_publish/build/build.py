@@ -15,6 +15,7 @@ from oci_chart_publish.chart.layer import CHART_LAYER, HELM_CONFIG, LEGACY_LAYER
 from oci_chart_publish.chart.members import gunzip
 from oci_chart_publish.chart.metadata import CHART_FILE, encode_config, lines_of_traps, traps
 from oci_chart_publish.chart.oci_annotations import manifest_annotations
+from oci_chart_publish.chart.readback import check_loadable
 from oci_chart_publish.errors import ChartError, VerificationError
 from oci_chart_publish.model import ChartArtifact, Need
 from oci_chart_publish.oci import descriptor as mediatype
@@ -34,6 +35,7 @@ class Artifact(msgspec.Struct, frozen=True, kw_only=True):
 
 def assemble(chart: Chart, *, annotations: Mapping[str, str] | None = None, legacy: bool = False) -> Artifact:
     """Build the artifact of ``chart``; ``legacy`` is the form of Helm 3.0 to 3.6: old layer type, no annotations."""
+    check_loadable(chart)
     layer = package.gzip(package.tar(package.entries(chart)))
     config = encode_config(chart.metadata)
     layer_descriptor = Descriptor.of(LEGACY_LAYER if legacy else CHART_LAYER, layer)
@@ -94,6 +96,7 @@ def build(
     unresolved = needs(chart) if needs is not None else ()
     if needs is None:
         check_dependencies(chart)
+    check_loadable(chart)
     tar = package.tar(package.entries(chart))
     key = f"{package.COMPRESSOR}-{Digest.of(tar).hex}"
     layer = _remembered_layer(memo.get("layer", key), layout)

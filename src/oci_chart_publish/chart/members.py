@@ -28,6 +28,8 @@ _HEADER_ONLY = frozenset(
     {tarfile.LNKTYPE, tarfile.SYMTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.DIRTYPE, tarfile.FIFOTYPE}
 )
 _BLOCK = 512
+_GZIP = b"\x1f\x8b\x08"
+_TAR_END = bytes(2 * _BLOCK)
 _DIGITS = 18  # of a number that fits into 64 bits
 _LONG_LIMIT = 1024 * 1024  # bytes of a PAX header or a GNU long name, as Go has it
 _STREAM_LIMIT = 1000  # gzip streams in a row; every one is a copy of what follows
@@ -64,26 +66,40 @@ def check_plain(data: bytes) -> None:
 
 
 def gunzip(data: bytes) -> bytes:
-    """Return what a gzip archive holds; ChartError where it is none, cut off, or larger than a chart may be."""
-    if not data.startswith(b"\x1f\x8b\x08"):
+    """Return what a gzip archive holds; ChartError where it is none, cut off, or larger than a chart may be.
+
+    What somebody padded the file with is not looked at: Helm stops reading where the tar ends.
+    """
+    if not data.startswith(_GZIP):
         raise ChartError("not a gzip archive", hint="expected a chart packed as .tgz")
     streams: list[bytes] = []
     left, rest = SIZE_LIMIT + _SLACK, data
+    while rest:
+        if len(streams) == _STREAM_LIMIT:
+            raise ChartError(f"more than {_STREAM_LIMIT} gzip streams in a row")
+        try:
+            stream, rest = _first_stream(rest, left)
+        except ChartError:
+            if streams and streams[-1].endswith(_TAR_END):
+                break
+            raise
+        streams.append(stream)
+        left -= len(stream)
+    return streams[0] if len(streams) == 1 else b"".join(streams)
+
+
+def _first_stream(data: bytes, limit: int) -> tuple[bytes, bytes]:
+    """Return what the first gzip stream holds, at most ``limit`` bytes, and what follows it."""
+    stream = zlib.decompressobj(wbits=31)
     try:
-        while rest:
-            if len(streams) == _STREAM_LIMIT:
-                raise ChartError(f"more than {_STREAM_LIMIT} gzip streams in a row")
-            stream = zlib.decompressobj(wbits=31)
-            streams.append(stream.decompress(rest, left + 1))
-            left -= len(streams[-1])
-            if left < 0:
-                raise _too_large(SIZE_LIMIT)
-            if not stream.eof:
-                raise ChartError("the archive is cut off")
-            rest = stream.unused_data
+        content = stream.decompress(data, limit + 1)
     except zlib.error as error:
         raise ChartError(f"not a whole gzip archive: {error}") from error
-    return streams[0] if len(streams) == 1 else b"".join(streams)
+    if len(content) > limit:
+        raise _too_large(SIZE_LIMIT)
+    if not stream.eof:
+        raise ChartError("the archive is cut off")
+    return content, stream.unused_data
 
 
 def _too_large(limit: int, path: str = "") -> ChartError:
@@ -176,6 +192,11 @@ def _pax_records(data: bytes) -> Iterator[tuple[bytes, bytes]]:
         at = end
 
 
+def is_drive(path: str) -> bool:
+    """Tell whether Helm takes the beginning of a path for a Windows drive: ``C:/``, not ``C:`` alone."""
+    return _DRIVE.match(path) is not None
+
+
 def _inner_path(name: str) -> str:
     """Return the path below the top folder; ChartError for what would lead out of it."""
     separator = "\\" if "\\" in name else "/"
@@ -188,7 +209,7 @@ def _inner_path(name: str) -> str:
     path = posixpath.normpath(inner)
     if path.startswith(".."):
         raise ChartError("a path that leaves the chart's folder", path=name)
-    if _DRIVE.match(path) or "\0" in path or path == ".":
+    if is_drive(path) or "\0" in path or path == ".":
         raise ChartError("an illegal name in the archive", path=name)
     if parts[0] == "Chart.yaml":
         raise ChartError("Chart.yaml is not in the chart's folder", path=name)
