@@ -84,7 +84,7 @@ GATEWAYS = {
     "requests": {"http/transport.py"},
     "github": {"github/api.py"},
     "semver": {"chart/version.py"},
-    "yaml": {"yamldoc/reader.py", "run/setting_sources.py", "yamldoc/editor.py"},
+    "yaml": {"yamldoc/events.py", "run/setting_sources.py"},
     "subprocess": {"git/repository.py", "http/programs.py", "git/blobs.py"},
     "click": {"cli/*"},
     "rich": {"report/table.py", "progress.py"},

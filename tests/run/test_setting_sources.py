@@ -91,6 +91,7 @@ def test_charts_of_the_file_are_folders_or_settings_by_chart(tmp_path: Path) -> 
     [
         ("- a\n", "expected a mapping of settings"),
         ("a: [\n", "not YAML"),
+        (f"a: {'[' * 3000}{']' * 3000}\n", "nested too deep for a settings file"),
         ("1: x\n", "expected a mapping of settings"),
         (
             "charts:\n  web:\n    tag-templat: x\n",

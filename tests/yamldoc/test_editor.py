@@ -56,6 +56,10 @@ EDITS = {
         b"description: |\n  version: 1.2.3\nversion: 1.2.3\n",
         b"description: |\n  version: 1.2.3\nversion: 1.3.0\n",
     ),
+    "keys that look like the way to another": (
+        b"dependencies.0.version: 9.9.9\nversion: 1.2.3\na.version: 9.9.9\n",
+        b"dependencies.0.version: 9.9.9\nversion: 1.3.0\na.version: 9.9.9\n",
+    ),
     "tabs and trailing blanks": (b"version: 1.2.3 \t \nname: a\n", b"version: 1.3.0 \t \nname: a\n"),
 }
 
@@ -147,7 +151,10 @@ REFUSALS = {
     ),
     "not YAML": (
         b"version: [1.2.3\nname: a\n",
-        "charts/a/Chart.yaml:2: is not YAML: did not find expected ',' or ']'",
+        (
+            "charts/a/Chart.yaml:2: not YAML: did not find expected ',' or ']' while parsing a flow sequence that "
+            "began in line 1\nclose the list with ]"
+        ),
     ),
     "not UTF-8": (
         b"name: a\ndescription: \xff\nversion: 1.2.3\n",
@@ -159,7 +166,7 @@ REFUSALS = {
     ),
     "too deep": (
         b"x: " + b"[" * 200 + b"]" * 200 + b"\nversion: 1.2.3\n",
-        "charts/a/Chart.yaml:1: is nested deeper than 100 levels",
+        "charts/a/Chart.yaml:1: nested deeper than 200 levels",
     ),
 }
 

@@ -255,3 +255,42 @@ def test_a_chart_is_read_in_less_than_a_millisecond_and_values_fast() -> None:
     began = time.perf_counter()
     check_document(values, path="values.yaml")
     assert time.perf_counter() - began < 1  # some 30 ms; the bound is for slow machines
+
+
+def nested_aliases(levels: int, times: int) -> bytes:
+    """Return values in which aliases of aliases nest ``levels`` a ``times`` over, in few lines."""
+    lines = [f"a0: &a0 {'[' * levels}x{']' * levels}"]
+    lines += [f"a{i}: &a{i} {'[' * levels}*a{i - 1}{']' * levels}" for i in range(1, times)]
+    return "\n".join(lines).encode()
+
+
+def test_aliases_that_nest_too_deep_are_refused_and_others_are_not() -> None:
+    with pytest.raises(ChartError, match="nested deeper than 200 levels, by aliases of aliases") as caught:
+        load_document(nested_aliases(150, 8), path="values.yaml")
+    assert caught.value.line == 2
+    assert load_document(nested_aliases(49, 4), path="values.yaml")["a0"][0]
+    with pytest.raises(ChartError, match="nested deeper"):
+        load_document(nested_aliases(50, 4), path="values.yaml")
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        b"a: 1\n...\nb: 2\n",
+        b"a: 1\n...\nb: [\n",
+        b"a: 1\n...\nb: 2\n---\nc: 3\n",
+        b"a: 1\n...\n%YAML 1.1\n---\nb: 2\n",
+    ],
+)
+def test_what_follows_the_end_of_a_document_is_not_looked_at(values: bytes) -> None:
+    check_document(values, path="values.yaml")
+    assert load_document(values, path="values.yaml") == {"a": 1}
+
+
+@pytest.mark.parametrize(
+    ("values", "line"), [(b"a: 1\n...\nb: 2\n---\n- 1\n", 5), (b"a: 1\n...\nb: 2\n---\nc: [\n", 6)]
+)
+def test_documents_behind_it_are_checked_and_lines_are_those_of_the_file(values: bytes, line: int) -> None:
+    with pytest.raises(ChartError) as caught:
+        check_document(values, path="values.yaml")
+    assert caught.value.line == line

@@ -1,12 +1,24 @@
 from __future__ import annotations
 
+import json
 import struct
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.real.helm import HELM3, HELM4, helm
 
-from oci_chart_publish.yamldoc.scalars import go_float, go_key, go_text, is_timestamp, plain
+from oci_chart_publish.yamldoc.reader import load_document
+from oci_chart_publish.yamldoc.scalars import (
+    go_float,
+    go_key,
+    go_text,
+    helm_written,
+    is_timestamp,
+    plain,
+    written,
+)
 
 
 # What Go 1.26 prints with strconv.FormatFloat(x, 'g', -1, 32).
@@ -104,3 +116,128 @@ def test_plain_scalars_are_what_yaml_v2_resolves(text: str, value: object) -> No
 )
 def test_timestamps_are_told_as_yaml_v2_tells_them(text: str, expected: bool) -> None:  # noqa: FBT001
     assert is_timestamp(text) is expected
+
+
+SCALARS = [
+    *(
+        "y",
+        "Y",
+        "n",
+        "on",
+        "off",
+        "yes",
+        "08",
+        "1e3",
+        "0o17",
+        "0x1f",
+        "0b1",
+        "1_000",
+        "1.20",
+        ".5",
+        "1.",
+        "+1",
+        "-1",
+    ),
+    *(
+        "",
+        "~",
+        "null",
+        "true",
+        ".inf",
+        ".nan",
+        "nan",
+        "inf",
+        "1:20",
+        "1:20:30",
+        "12:60",
+        "2001-01-01",
+        "2001-13-01",
+    ),
+    *(
+        "1.2.3",
+        "v1.2.3",
+        ">=1.0.0 <2.0.0",
+        "^1.0.0",
+        "~1.2",
+        "~1.2.0",
+        "*",
+        "1.x",
+        "x",
+        "-",
+        "- a",
+        "-a",
+        "?",
+        "? a",
+    ),
+    *(
+        "a: b",
+        "a:b",
+        "a:",
+        ":a",
+        "a #b",
+        "a#b",
+        "#a",
+        "[a",
+        "a]",
+        "{a",
+        "a}",
+        "&a",
+        "!a",
+        "|a",
+        ">a",
+        "'a",
+        'a"',
+        '"a',
+    ),
+    *(
+        "%a",
+        "@a",
+        "`a",
+        "a,b",
+        ",a",
+        "=",
+        "<<",
+        "---",
+        "--- a",
+        "...",
+        "a'b",
+        "it's: so",
+        "https://x.org/a?b=c#d",
+    ),
+    *(
+        "oci://x/y",
+        "file://../x",
+        "alias:x",
+        "@x",
+        " a",
+        "a ",
+        "a  b",
+        "\u00e9",
+        "1e",
+        "1e400",
+        "0o8",
+        "0x",
+        "_1",
+        "1__0",
+    ),
+]
+
+
+@pytest.mark.parametrize("program", [HELM3, HELM4])
+def test_texts_are_written_as_helm_writes_them(program: str, tmp_path: Path) -> None:
+    chart = tmp_path / "x"
+    (chart / "templates").mkdir(parents=True)
+    (chart / "Chart.yaml").write_text("apiVersion: v2\nname: x\nversion: 1.0.0\n")
+    (chart / "values.yaml").write_text(json.dumps({"texts": SCALARS}))
+    (chart / "templates" / "x.yaml").write_text(
+        "texts:\n{{ range .Values.texts }}- {{ toYaml . }}\n{{ end }}"
+    )
+    _, _, listed = helm(tmp_path / "helm", program).template(chart).partition("texts:\n")
+    written = [line.removeprefix("- ") for line in listed.splitlines()]
+    assert written == [helm_written(text) for text in SCALARS]
+
+
+@given(st.text(st.sampled_from("yn01.:_-eExo+ ~#'\"[]{}&*!|>%@`,a"), max_size=6))
+def test_what_is_written_is_read_back_as_the_text(text: str) -> None:
+    for line in (helm_written(text), written(text), written(text, "'")):
+        assert load_document(b"- " + line.encode(), path="x") == [text]

@@ -16,7 +16,8 @@ import msgspec
 from oci_chart_publish.chart import go_json as gojson
 from oci_chart_publish.chart.go_decoder import Place, Reader
 from oci_chart_publish.chart.metadata import Dependency, go_value
-from oci_chart_publish.yamldoc.reader import load_document, scalar
+from oci_chart_publish.yamldoc.reader import load_document
+from oci_chart_publish.yamldoc.scalars import helm_written
 
 # time.Time's UnmarshalJSON: RFC 3339.
 _TIME = re.compile(
@@ -107,9 +108,9 @@ def encode_lock(locked: Iterable[Dependency], digest: str) -> bytes:
     lines = ["dependencies:"]
     for one in locked:
         lines += [
-            f"- name: {scalar(one.name)}",
-            f"  repository: {scalar(one.repository)}",
-            f"  version: {scalar(one.version)}",
+            f"- name: {helm_written(one.name)}",
+            f"  repository: {helm_written(one.repository)}",
+            f"  version: {helm_written(one.version)}",
         ]
     now = datetime.now(tz=UTC).isoformat().replace("+00:00", "Z")
     return "\n".join([*lines, f"digest: {digest}", f'generated: "{now}"', ""]).encode()

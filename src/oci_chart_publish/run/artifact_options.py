@@ -13,6 +13,9 @@ from oci_chart_publish.errors import ConfigError
 from oci_chart_publish.git.repository import GitRepository
 from oci_chart_publish.settings import Settings
 
+_LAST_SECOND = 253_402_300_799  # of the year 9999, the last that RFC 3339 can write
+_DIGITS = 20  # zeros before a number are read over
+
 
 class ArtifactOptionsResolver(msgspec.Struct, frozen=True, kw_only=True):
     """What goes into the artifact of a chart besides its files, by its folder."""
@@ -71,8 +74,11 @@ def source_date_epoch(environment: Mapping[str, str]) -> str:
     text = environment.get("SOURCE_DATE_EPOCH", "")
     if not text:
         return ""
-    if not text.isdecimal():
-        raise ConfigError(f"SOURCE_DATE_EPOCH: expected seconds since 1970, got {text!r}")
+    if not (text.isascii() and text.isdecimal() and len(text) <= _DIGITS and int(text) <= _LAST_SECOND):
+        raise ConfigError(
+            f"SOURCE_DATE_EPOCH: expected seconds since 1970, got {text[:50]!r}",
+            hint="it is what `git log -1 --format=%ct` prints; milliseconds are too many",
+        )
     return rfc3339(int(text))
 
 

@@ -12,7 +12,12 @@ def check_writable(*names: str) -> None:
     """Raise ConfigError where a file could not be written once all is published; empty names ask for none."""
     for name in filter(None, names):
         path = Path(name)
-        there = next(place for place in (path, *path.absolute().parents) if place.exists())
+        try:
+            there = next(place for place in (path, *path.absolute().parents) if place.exists())
+        except OSError as error:  # a name that no file may have
+            raise ConfigError(
+                f"cannot write {name[:100]!r}: {error.strerror}", hint="name another file"
+            ) from error
         if path.is_dir():
             raise ConfigError(f"cannot write {name}: it is a folder", hint="name a file in it")
         if not os.access(there, os.W_OK) or (there != path and not there.is_dir()):

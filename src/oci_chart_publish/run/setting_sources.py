@@ -103,6 +103,8 @@ def _document(text: bytes, path: Path) -> Mapping[str, Any]:
 
     try:
         document = yaml.load(text, Loader)  # noqa: S506  (a safe loader)
+    except RecursionError as error:
+        raise ConfigError(f"{path}: nested too deep for a settings file") from error
     except (yaml.YAMLError, ValueError) as error:
         raise ConfigError(f"{path}: not YAML: {' '.join(str(error).split())}") from error
     if document is None:

@@ -8,59 +8,19 @@ that are written twice. Afterwards the text is parsed again, and exactly the wan
 from __future__ import annotations
 
 import codecs
-import json
 import os
-import re
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import cast
-
-import msgspec
-import yaml
 
 from oci_chart_publish.errors import ChartError
+from oci_chart_publish.yamldoc import events as yaml
+from oci_chart_publish.yamldoc import scalars
+from oci_chart_publish.yamldoc.events import Event
+from oci_chart_publish.yamldoc.reader import Key, Spot, Written, read_written
 
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_MAX_DEPTH = 100
 _PLEASE = "write it once, as a plain or quoted value on its own line"
-
-# Text that every YAML 1.1 and 1.2 reader takes as a string without quotes, in block and in flow style.
-_PLAIN = re.compile(
-    r"[~^]?v?[0-9]+\.[0-9]+\.[0-9]+(?:[-+][0-9A-Za-z.+-]*[0-9A-Za-z])?"
-    r"|[A-Za-z](?:[0-9A-Za-z.+-]*[0-9A-Za-z])?"
-    r"|sha256:[0-9a-f]+"
-)
-_WORDS = frozenset({"y", "n", "yes", "no", "on", "off", "true", "false", "null", "nan", "inf"})
-
-
-class _Scalar(msgspec.Struct, frozen=True):
-    value: str
-    style: str | None
-    start: int
-    end: int
-    line: int
-    event: int
-    refusal: str = ""
-
-
-class _Mapping(msgspec.Struct, frozen=True):
-    pairs: tuple[tuple[_Scalar, _Node], ...]
-    line: int
-
-
-class _Sequence(msgspec.Struct, frozen=True):
-    items: tuple[_Node, ...]
-    line: int
-
-
-class _Alias(msgspec.Struct, frozen=True):
-    name: str
-    line: int
-
-
-_Node = _Scalar | _Mapping | _Sequence | _Alias
 
 
 def replace_scalars(data: bytes, changes: Mapping[str, str], *, path: str) -> bytes:
@@ -71,14 +31,17 @@ def replace_scalars(data: bytes, changes: Mapping[str, str], *, path: str) -> by
     line of what is missing or cannot be edited safely.
     """
     text, bom = _decode(data, path)
-    events = _events(text, path)
-    root = _first_document(events, path)
-    edits = {key: (_find(root, key, path), value) for key, value in changes.items()}
+    before = read_written(data, path=path)
+    edits = {key: (_find(before, key, path), value) for key, value in changes.items()}
     edited = text
-    for scalar, value in sorted(edits.values(), key=lambda edit: edit[0].start, reverse=True):
-        edited = edited[: scalar.start] + _written(value, scalar.style) + edited[scalar.end :]
-    _check(events, _events(edited, path), {scalar.event: value for scalar, value in edits.values()}, path)
-    return bom + edited.encode()
+    for spot, value in sorted(edits.values(), key=lambda edit: edit[0].number, reverse=True):
+        event = spot.event
+        quoted = scalars.written(value, event.style)
+        edited = edited[: event.start_mark.index] + quoted + edited[event.end_mark.index :]
+    changed = bom + edited.encode()
+    after = read_written(changed, path=path)
+    _check(before.events, after.events, {spot.number: value for spot, value in edits.values()}, path)
+    return changed
 
 
 def refuse_link(path: Path) -> None:
@@ -125,66 +88,11 @@ def _decode(data: bytes, path: str) -> tuple[str, bytes]:
         raise ChartError("is not UTF-8", path=path, line=line, hint="save the file as UTF-8") from error
 
 
-def _events(text: str, path: str) -> list[yaml.Event]:
-    try:
-        return list(yaml.parse(text, Loader=_Loader))
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        problem = getattr(error, "problem", None) or getattr(error, "reason", None) or str(error)
-        raise ChartError(
-            f"is not YAML: {problem}", path=path, line=mark.line + 1 if mark is not None else None
-        ) from error
+def _line(event: Event) -> int:
+    return int(event.start_mark.line) + 1
 
 
-def _first_document(events: Sequence[yaml.Event], path: str) -> _Node:
-    stream = iter(enumerate(events))
-    for _, event in stream:
-        if isinstance(event, yaml.DocumentStartEvent):
-            return _node(*next(stream), stream, path, 0)
-    raise ChartError("is empty", path=path)
-
-
-def _node(
-    number: int, event: yaml.Event, stream: Iterator[tuple[int, yaml.Event]], path: str, depth: int
-) -> _Node:
-    line = _marks(event)[0].line + 1
-    if depth > _MAX_DEPTH:
-        raise ChartError(f"is nested deeper than {_MAX_DEPTH} levels", path=path, line=line)
-    if isinstance(event, yaml.AliasEvent):
-        return _Alias(str(event.anchor), line)
-    if isinstance(event, yaml.ScalarEvent):
-        return _scalar(number, event)
-    items: list[_Node] = []
-    closing = yaml.SequenceEndEvent if isinstance(event, yaml.SequenceStartEvent) else yaml.MappingEndEvent
-    for inner, following in stream:
-        if isinstance(following, closing):
-            break
-        items.append(_node(inner, following, stream, path, depth + 1))
-    if isinstance(event, yaml.SequenceStartEvent):
-        return _Sequence(tuple(items), line)
-    pairs = zip(items[::2], items[1::2], strict=True)
-    return _Mapping(tuple((key, value) for key, value in pairs if isinstance(key, _Scalar)), line)
-
-
-def _marks(event: yaml.Event) -> tuple[yaml.Mark, yaml.Mark]:
-    """Return where an event starts and ends, counted in characters (libyaml always knows)."""
-    return cast("yaml.Mark", event.start_mark), cast("yaml.Mark", event.end_mark)
-
-
-def _scalar(number: int, event: yaml.ScalarEvent) -> _Scalar:
-    start, end = _marks(event)
-    return _Scalar(
-        value=event.value,
-        style=event.style,
-        start=start.index,
-        end=end.index,
-        line=start.line + 1,
-        event=number,
-        refusal=_refusal(event),
-    )
-
-
-def _refusal(event: yaml.ScalarEvent) -> str:
+def _refusal(event: Event) -> str:
     """Say why a scalar cannot be replaced where it stands, or nothing."""
     if event.anchor is not None:
         return f"has the anchor &{event.anchor}: other places may repeat it"
@@ -192,101 +100,92 @@ def _refusal(event: yaml.ScalarEvent) -> str:
         return f"has the explicit type {event.tag}"
     if event.style in ("|", ">"):
         return f"is a block scalar ({event.style})"
-    start, end = _marks(event)
-    if start.index == end.index:
+    if event.start_mark.index == event.end_mark.index:
         return "has no value"
-    if start.line != end.line:
+    if event.start_mark.line != event.end_mark.line:
         return "spans several lines"
     return ""
 
 
-def _find(root: _Node, key: str, path: str) -> _Scalar:
-    node: _Node = root
-    seen: list[str] = []
-    for part in key.split("."):
-        where = ".".join(seen)
-        if isinstance(node, _Mapping):
-            node = _member(node, part, path, ".".join((*seen, part)))
-        elif isinstance(node, _Sequence) and part.isascii() and part.isdigit():
-            if int(part) >= len(node.items):
-                raise ChartError(
-                    f"has {len(node.items)} entries, none at {part}", path=path, key=where, line=node.line
-                )
-            node = node.items[int(part)]
+def _find(written: Written, key: str, path: str) -> Spot:
+    """Return the scalar at a dotted key; ChartError where there is none, or none that can be replaced."""
+    if () not in written.spots:
+        raise ChartError("is empty", path=path)
+    spot, place = written.spots[()][0], Key()
+    parts = key.split(".")
+    for number, part in enumerate(parts):
+        where, inner = ".".join(parts[:number]), (*place, part.casefold())
+        event = spot.event
+        if isinstance(event, yaml.MappingStartEvent):
+            spot = _member(written, inner, part, event, path=path, key=".".join(parts[: number + 1]))
+        elif isinstance(event, yaml.SequenceStartEvent) and part.isascii() and part.isdigit():
+            spot = _item(written, place, int(part), event, path=path, key=where)
         else:
             wanted = "a list" if part.isdigit() else "a mapping"
-            raise ChartError(f"expected {wanted}, got {_kind(node)}", path=path, key=where, line=node.line)
-        seen.append(part)
-    if not isinstance(node, _Scalar):
-        raise ChartError(
-            f"cannot be edited in place: it is {_kind(node)}",
-            path=path,
-            key=key,
-            line=node.line,
-            hint=_PLEASE,
-        )
-    if node.refusal:
-        raise ChartError(
-            f"cannot be edited in place: it {node.refusal}", path=path, key=key, line=node.line, hint=_PLEASE
-        )
-    return node
+            raise ChartError(
+                f"expected {wanted}, got {_kind(event)}", path=path, key=where, line=_line(event)
+            )
+        place = inner
+    _check_replaceable(spot.event, path, key)
+    return spot
 
 
-def _member(mapping: _Mapping, name: str, path: str, key: str) -> _Node:
+def _check_replaceable(event: Event, path: str, key: str) -> None:
+    is_scalar = isinstance(event, yaml.ScalarEvent)
+    refusal = _refusal(event) if is_scalar else f"is {_kind(event)}"
+    if refusal:
+        raise ChartError(
+            f"cannot be edited in place: it {refusal}", path=path, key=key, line=_line(event), hint=_PLEASE
+        )
+
+
+def _item(written: Written, place: Key, number: int, event: Event, *, path: str, key: str) -> Spot:
+    spots = written.spots.get((*place, str(number)))
+    if spots is None:
+        count = 0
+        while (*place, str(count)) in written.spots:
+            count += 1
+        raise ChartError(f"has {count} entries, none at {number}", path=path, key=key, line=_line(event))
+    return spots[0]
+
+
+def _member(written: Written, place: Key, name: str, event: Event, *, path: str, key: str) -> Spot:
     # `version` and `Version` are one field for Go's encoding/json, which reads the chart after sigs.k8s.io/yaml.
-    found = [
-        (written, value) for written, value in mapping.pairs if written.value.casefold() == name.casefold()
-    ]
-    if len(found) > 1:
-        lines = ", ".join(str(written.line) for written, _ in found)
+    spots = written.spots.get(place, [])
+    if len(spots) > 1:
+        lines = ", ".join(str(spot.line) for spot in spots)
         raise ChartError(
             f"is written more than once (lines {lines})",
             path=path,
             key=key,
-            line=found[-1][0].line,
+            line=spots[-1].line,
             hint="keep one of them",
         )
-    merge = next(
-        (written for written, _ in mapping.pairs if written.value == "<<" and not written.style), None
-    )
+    merge = written.merges.get(place[:-1])
     if merge is not None:
         raise ChartError(
-            f"cannot be edited in place: a merge key (<<) stands beside it on line {merge.line}",
+            f"cannot be edited in place: a merge key (<<) stands beside it on line {merge}",
             path=path,
             key=key,
-            line=found[0][0].line if found else merge.line,
+            line=spots[0].line if spots else merge,
             hint=_PLEASE,
         )
-    if not found:
+    if not spots:
         raise ChartError(
-            "is missing", path=path, key=key, line=mapping.line, hint=f"add `{name}:` to the file"
+            "is missing", path=path, key=key, line=_line(event), hint=f"add `{name}:` to the file"
         )
-    return found[0][1]
+    return spots[0]
 
 
-def _kind(node: _Node) -> str:
-    match node:
-        case _Scalar():
-            return "a single value" if node.value else "nothing"
-        case _Mapping():
-            return "a mapping"
-        case _Sequence():
-            return "a list"
-        case _Alias():
-            return f"the alias *{node.name}"
+def _kind(event: Event) -> str:
+    if isinstance(event, yaml.ScalarEvent):
+        return "a single value" if event.value else "nothing"
+    if isinstance(event, yaml.AliasEvent):
+        return f"the alias *{event.anchor}"
+    return "a mapping" if isinstance(event, yaml.MappingStartEvent) else "a list"
 
 
-def _written(value: str, style: str | None) -> str:
-    if style == "'" and value.isprintable():
-        return "'" + value.replace("'", "''") + "'"
-    if not style and _PLAIN.fullmatch(value) and value.lower() not in _WORDS:
-        return value
-    return json.dumps(value, ensure_ascii=not value.isprintable())
-
-
-def _check(
-    before: Sequence[yaml.Event], after: Sequence[yaml.Event], changed: Mapping[int, str], path: str
-) -> None:
+def _check(before: Sequence[Event], after: Sequence[Event], changed: Mapping[int, str], path: str) -> None:
     """Refuse an edit after which anything but the wanted values reads differently."""
     wanted = [
         (*_fact(event)[:-1], changed[number]) if number in changed else _fact(event)
@@ -296,6 +195,6 @@ def _check(
         raise ChartError("editing in place would change more than the wanted values", path=path, hint=_PLEASE)
 
 
-def _fact(event: yaml.Event) -> tuple[object, ...]:
+def _fact(event: Event) -> tuple[object, ...]:
     names = ("anchor", "tag", "value")
     return (type(event), *(getattr(event, name, None) for name in names))

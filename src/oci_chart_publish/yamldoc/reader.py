@@ -10,104 +10,48 @@ from __future__ import annotations
 import base64
 import binascii
 import contextlib
-import json
 import re
-from collections.abc import Callable
-from typing import Any, NoReturn, TypeAlias
+from collections.abc import Iterator
+from typing import Any, NoReturn
 
-import yaml
-from yaml.reader import ReaderError
+import msgspec
 
 from oci_chart_publish.errors import ChartError
+from oci_chart_publish.yamldoc import events as yaml
 from oci_chart_publish.yamldoc import scalars as yamlscalar
+from oci_chart_publish.yamldoc.events import BOM, Event, event_source, not_yaml
 from oci_chart_publish.yamldoc.scalars import ScalarError
-
-# Parser problems that users meet, and what usually causes them.
-_HINTS = {
-    "mapping values are not allowed in this context": "a value with ': ' in it has to be quoted",
-    "mapping values are not allowed here": "a value with ': ' in it has to be quoted",
-    "did not find expected key": "the line is indented otherwise than its neighbours, or a quote is left open",
-    "could not find expected ':'": "every line of a mapping is 'key: value'",
-    "did not find expected '-' indicator": "the entries of a list have to start in one column",
-    "did not find expected ',' or ']'": "close the list with ]",
-    "did not find expected ',' or '}'": "close the mapping with }",
-    "found unexpected end of stream": "a quote is left open",
-    "found character that cannot start any token": "quote a value that starts with @, ` or %; never indent with tabs",
-}
-
-
-def syntax(
-    text: bytes, path: str, *, problem: str, line: int | None, context: str, began: int | None
-) -> ChartError:
-    """Return the error for a ``problem`` in a line, found while doing ``context`` since the line ``began``."""
-    problem, context = one_line(problem), one_line(context)
-    hint = _HINTS.get(problem, "")
-    if line and _indented_by_tab(text, line):
-        problem, hint = (
-            f"a tab in the indentation ({problem})",
-            "YAML is indented with blanks; replace the tab",
-        )
-    words = ["not YAML:", problem, context]
-    if context and began and line and began < line:
-        words.append(f"that began in line {began}")
-    return ChartError(" ".join(word for word in words if word), path=path, line=line, hint=hint)
-
-
-def _indented_by_tab(text: bytes, line: int) -> bool:
-    lines = text.split(b"\n", line)
-    shown = lines[line - 1] if line <= len(lines) else b""
-    return b"\t" in shown[: len(shown) - len(shown.lstrip())]
-
-
-def character(text: bytes, path: str, *, reason: str, position: int, code: int | str | bytes) -> ChartError:
-    """Return the error for bytes at a position that are no text, or text that YAML does not allow."""
-    line, reason = text.count(b"\n", 0, position) + 1, one_line(reason)
-    if "control characters" in reason or "special characters" in reason:
-        number = code if isinstance(code, int) else ord(code[:1] or "\0")
-        return ChartError(
-            f"not YAML: the control character U+{number:04X} is not allowed ({reason})", path=path, line=line
-        )
-    return ChartError(
-        f"not YAML: the file is not UTF-8 ({reason})", path=path, line=line, hint="save it as UTF-8"
-    )
-
-
-def one_line(text: str) -> str:
-    """Return at most 300 characters of a text on one line."""
-    return " ".join(text.split())[:300]
-
 
 DEPTH_LIMIT = 200
 """Levels of nesting. Helm stops at 10,000; recursive readers in Python would not get there."""
 
-_BOM = b"\xef\xbb\xbf"
 _PREFIX = "tag:yaml.org,2002:"
 _MERGE = _PREFIX + "merge"
 _MISSING = object()
-Event: TypeAlias = Any
-"""A PyYAML event; which attributes it has depends on its class."""
 _SLASH = re.compile(r"(?<!\\)(?:\\\\)*\\/")
 
-if hasattr(yaml, "CSafeLoader"):
-    from yaml.cyaml import CParser  # type: ignore[attr-defined]
+Key = tuple[str, ...]
+"""Where a value stands: the keys that lead to it, in lower case, and numbers of list entries, counted from 0."""
 
-    class _Events(CParser):
-        """The events of a byte string."""
 
-        def __init__(self, data: bytes) -> None:
-            CParser.__init__(self, data)
-else:  # PyYAML built without libyaml
-    from yaml.parser import Parser
-    from yaml.reader import Reader
-    from yaml.scanner import Scanner
+class Spot(msgspec.Struct, frozen=True):
+    """A value as it is written: the line of its key or its ``-``, its first event, and the number of that event."""
 
-    class _Events(Reader, Scanner, Parser):  # type: ignore[no-redef]
-        """The events of a byte string."""
+    line: int
+    event: Event
+    number: int
 
-        def __init__(self, data: bytes) -> None:
-            Reader.__init__(self, data)
-            Scanner.__init__(self)
-            Parser.__init__(self)
+
+class Written(msgspec.Struct, frozen=True):
+    """A file as it is written: each value of its first document by its place, and the events of the whole file.
+
+    A place has several spots where its key is written several times. ``merges`` are the lines of merge keys by the
+    place of their mapping. What aliases and merge keys bring is not written where it is used, and has no place.
+    """
+
+    spots: dict[Key, list[Spot]] = msgspec.field(default_factory=dict)
+    merges: dict[Key, int] = msgspec.field(default_factory=dict)
+    events: list[Event] = msgspec.field(default_factory=list)
 
 
 def load_document(data: bytes, *, path: str) -> Any:  # noqa: ANN401  (JSON values)
@@ -120,14 +64,45 @@ def load_document(data: bytes, *, path: str) -> Any:  # noqa: ANN401  (JSON valu
 
 
 def check_document(data: bytes, *, path: str) -> None:
-    """Raise ChartError unless every document is a mapping or empty, as Helm wants values.yaml to be."""
+    """Raise ChartError unless every document is a mapping or empty, as Helm wants values.yaml to be.
+
+    What follows a ``...`` belongs to no document before the next ``---``; no Helm reads it.
+    """
+    try:
+        _check_all(data, path)
+    except ChartError:
+        if b"\n..." not in data:
+            raise
+        for chunk in chunks(data):
+            _check_mapping(_Reader(chunk, path), path)
+
+
+def _check_all(data: bytes, path: str) -> None:
     reader = _Reader(data, path)
-    while True:
-        value = reader.document(_MISSING)
-        if value is _MISSING:
-            return
-        if value is not None and not isinstance(value, dict):
-            raise ChartError(f"expected a mapping, got {kind_of(value)}", path=path, line=reader.line)
+    while _check_mapping(reader, path):
+        pass
+
+
+def _check_mapping(reader: _Reader, path: str) -> bool:
+    """Check the next document; False where there is none."""
+    value = reader.document(_MISSING)
+    if value is _MISSING:
+        return False
+    if value is not None and not isinstance(value, dict):
+        raise ChartError(f"expected a mapping, got {kind_of(value)}", path=path, line=reader.line)
+    return True
+
+
+def chunks(data: bytes) -> Iterator[bytes]:
+    """Yield what stands between the lines that begin with ``---``, each line where it is in the whole.
+
+    That is how Helm 4 parts values.yaml (``k8s.io/apimachinery/pkg/util/yaml``, YAMLReader).
+    """
+    lines = data.removeprefix(BOM).splitlines(keepends=True)
+    starts = [number for number, line in enumerate(lines) if line.startswith(b"---")]
+    for start, end in zip([0, *starts], [*starts, len(lines)], strict=True):
+        if end > start:
+            yield b"\n" * start + b"".join(lines[start:end])
 
 
 def kind_of(value: object) -> str:
@@ -147,10 +122,23 @@ def line_of(data: bytes, key: str) -> int | None:
     The empty key is the whole document. Names are compared in any case, as Helm does, and of duplicates the last
     one counts.
     """
-    found: dict[str, int] = {}
+    written = Written()
     with contextlib.suppress(ChartError):  # what was seen before the error still counts
-        _Reader(data, "", found).document()
-    return found.get(key.casefold())
+        _Reader(data, "", written).document()
+    folded = key.casefold()
+    lines = [spots[-1].line for place, spots in written.spots.items() if ".".join(place) == folded]
+    return lines[-1] if lines else None
+
+
+def read_written(data: bytes, *, path: str) -> Written:
+    """Read a file with the places of its values; errors as ``load_document``, for each of its documents."""
+    written = Written()
+    reader = _Reader(data, path, written)
+    reader.document()
+    reader.stop_noting()
+    while reader.document(_MISSING) is not _MISSING:
+        pass
+    return written
 
 
 class _Reader:
@@ -160,21 +148,38 @@ class _Reader:
     and judged as yaml.v2 judges it (``decode.go``, allowedAliasRatio).
     """
 
-    def __init__(self, data: bytes, path: str, lines: dict[str, int] | None = None) -> None:
-        self._data = data.removeprefix(_BOM)
+    def __init__(self, data: bytes, path: str, written: Written | None = None) -> None:
+        self._data = data.removeprefix(BOM)
         self._path = path
-        self._lines: dict[str, int] = {} if lines is None else lines
-        self._root = None if lines is None else ""
+        self._written = written or Written()
+        self._root: Key | None = None if written is None else ()
         self._decoded = 0
         self._aliased = 0
-        self._anchors: dict[str, tuple[Any, int]] = {}
+        self._deepest = 0  # the level of the value last built, aliases expanded
+        self._anchors: dict[str, tuple[Any, int, int]] = {}
         self.line = 1
         try:
-            self._next: Callable[[], Any] = _Events(self._data).get_event
+            self._next = event_source(self._data)
         except yaml.YAMLError as error:
             self._fail(error)
+        self._source = self._next
+        if written is not None:
+            self._next = self._noted
         # libyaml knows an escape that Helm's parser refuses.
         self._text = self._data.decode("utf-8", "replace") if b"\\/" in self._data else ""
+
+    def _noted(self) -> Event:
+        event = self._source()
+        self._written.events.append(event)
+        return event
+
+    def stop_noting(self) -> None:
+        """Note no places any more, of the documents that follow; their events are."""
+        self._root = None
+
+    def _note(self, place: Key, line: int, event: Event) -> None:
+        """Note where a value stands whose first event was the last to come."""
+        self._written.spots.setdefault(place, []).append(Spot(line, event, len(self._written.events) - 1))
 
     def document(self, missing: Any = None) -> Any:  # noqa: ANN401
         """Return the next document, ``missing`` after the last one."""
@@ -192,7 +197,9 @@ class _Reader:
             self._anchors.clear()
             self._decoded, self._aliased = 1, 0
             event = self._next()
-            self.line = self._lines[""] = event.start_mark.line + 1
+            self.line = event.start_mark.line + 1
+            if self._root is not None:
+                self._note(self._root, self.line, event)
             value = self._value(event, 0, self._root)
             if value.__class__ is float:
                 self._finite(value, event)
@@ -201,25 +208,27 @@ class _Reader:
             self._fail(error)
         return value
 
-    def _value(self, event: Event, depth: int, place: str | None) -> Any:  # noqa: ANN401
+    def _value(self, event: Event, depth: int, place: Key | None) -> Any:  # noqa: ANN401
         self._decoded += 1
         if isinstance(event, yaml.ScalarEvent):
             value = self._scalar(event)
             if event.anchor is not None:
-                self._anchors[event.anchor] = (value, 1)
+                self._anchors[event.anchor] = (value, 1, 0)
             return value
         if isinstance(event, yaml.AliasEvent):
-            return self._alias(event)
+            return self._alias(event, depth)
         if depth == DEPTH_LIMIT:
             self._refuse(f"nested deeper than {DEPTH_LIMIT} levels", event)
-        before = self._decoded
+        before, deepest = self._decoded, self._deepest
+        self._deepest = depth + 1
         anchor = event.anchor
         if anchor is not None:
-            self._anchors[anchor] = (_MISSING, 0)
+            self._anchors[anchor] = (_MISSING, 0, 0)
         build = self._mapping if isinstance(event, yaml.MappingStartEvent) else self._list
         value = build(depth + 1, place)
         if anchor is not None:
-            self._anchors[anchor] = (value, self._decoded - before + 1)
+            self._anchors[anchor] = (value, self._decoded - before + 1, self._deepest - depth)
+        self._deepest = max(self._deepest, deepest)
         return value
 
     def _scalar(self, event: Event) -> Any:  # noqa: ANN401
@@ -239,12 +248,15 @@ class _Reader:
         except ScalarError as error:
             self._refuse(str(error), event)
 
-    def _alias(self, event: Event) -> Any:  # noqa: ANN401
-        value, weight = self._anchors.get(event.anchor, (None, -1))
+    def _alias(self, event: Event, depth: int) -> Any:  # noqa: ANN401
+        value, weight, height = self._anchors.get(event.anchor, (None, -1, 0))
         if weight < 0:
             self._refuse(f"unknown anchor: *{event.anchor} needs an &{event.anchor} before it", event)
         if value is _MISSING:
             self._refuse(f"the anchor &{event.anchor} contains itself", event)
+        if depth + height > DEPTH_LIMIT:
+            self._refuse(f"nested deeper than {DEPTH_LIMIT} levels, by aliases of aliases", event)
+        self._deepest = max(self._deepest, depth + height)
         self._decoded += weight
         self._aliased += weight
         if (
@@ -255,15 +267,15 @@ class _Reader:
             self._refuse("too much of the document comes from aliases (excessive aliasing)", event)
         return value
 
-    def _list(self, depth: int, place: str | None) -> list[Any]:
+    def _list(self, depth: int, place: Key | None) -> list[Any]:
         values: list[Any] = []
         next_event = self._next
         event = next_event()
         while not isinstance(event, yaml.SequenceEndEvent):
             inner = place
             if place is not None:
-                inner = f"{place}{len(values)}."
-                self._lines[inner[:-1]] = event.start_mark.line + 1
+                inner = (*place, str(len(values)))
+                self._note(inner, event.start_mark.line + 1, event)
             value = self._value(event, depth, inner)
             if value.__class__ is float:
                 self._finite(value, event)
@@ -271,13 +283,15 @@ class _Reader:
             event = next_event()
         return values
 
-    def _mapping(self, depth: int, place: str | None) -> dict[str, Any]:
+    def _mapping(self, depth: int, place: Key | None) -> dict[str, Any]:
         values: dict[str, Any] = {}
         next_event = self._next
         event = next_event()
         while not isinstance(event, yaml.MappingEndEvent):
             key_event = event
             if event.__class__ is yaml.ScalarEvent and event.value == "<<" and _is_merge(event):
+                if place is not None:
+                    self._written.merges.setdefault(place, key_event.start_mark.line + 1)
                 self._merge(values, next_event(), depth)
                 event = next_event()
                 continue
@@ -287,8 +301,8 @@ class _Reader:
             event = next_event()
             inner = place
             if place is not None:
-                inner = f"{place}{key.casefold()}."
-                self._lines[inner[:-1]] = key_event.start_mark.line + 1
+                inner = (*place, key.casefold())
+                self._note(inner, key_event.start_mark.line + 1, event)
             value = self._value(event, depth, inner)
             if value.__class__ is float:
                 self._finite(value, event)
@@ -328,7 +342,7 @@ class _Reader:
         raise ChartError(message, path=self._path, line=event.start_mark.line + 1, hint=hint)
 
     def _fail(self, error: Exception) -> NoReturn:
-        raise _not_yaml(error, self._data, self._path) from error
+        raise not_yaml(error, self._data, self._path) from error
 
 
 def _is_merge(event: Event) -> bool:
@@ -350,25 +364,3 @@ def _tagged(tag: str, text: str) -> Any:  # noqa: ANN401
         except binascii.Error as error:
             raise ScalarError("!!binary with text that is no base64") from error
     return yamlscalar.tagged(kind, text)
-
-
-def _not_yaml(error: Exception, text: bytes, path: str) -> ChartError:
-    if isinstance(error, yaml.MarkedYAMLError):
-        mark, began = error.problem_mark or error.context_mark, error.context_mark
-        return syntax(
-            text,
-            path,
-            problem=error.problem or "it cannot be parsed",
-            line=mark.line + 1 if mark else None,
-            context=error.context or "",
-            began=began.line + 1 if began else None,
-        )
-    if isinstance(error, ReaderError) and isinstance(error.position, int):
-        return character(text, path, reason=str(error.reason), position=error.position, code=error.character)
-    return ChartError(f"not YAML: {one_line(str(error))}", path=path)
-
-
-def scalar(text: str) -> str:
-    """Return text as a YAML scalar on one line: plain where YAML reads it back as text, else in double quotes."""
-    plain = yaml.safe_dump(text, width=1 << 16, allow_unicode=True).removesuffix("\n").removesuffix("\n...")
-    return plain if plain == text else json.dumps(text)

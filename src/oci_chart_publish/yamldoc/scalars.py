@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 import struct
@@ -63,6 +64,58 @@ def tagged(kind: str, text: str) -> Any:  # noqa: ANN401
     if type(value) is not wanted:
         raise ScalarError(f"{text!r} is no !!{kind}")
     return value
+
+
+_BASE_60 = re.compile(r"[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+(?:\.[0-9_]*)?")
+# Text that every YAML 1.1 and 1.2 reader takes as a string without quotes, in block and in flow style.
+_CLEAR = re.compile(
+    r"[~^]?v?[0-9]+\.[0-9]+\.[0-9]+(?:[-+][0-9A-Za-z.+-]*[0-9A-Za-z])?"
+    r"|[A-Za-z](?:[0-9A-Za-z.+-]*[0-9A-Za-z])?"
+    r"|sha256:[0-9a-f]+"
+)
+_CLEAR_TO_SOME = frozenset({"nan", "inf"})
+
+
+def is_text(text: str) -> bool:
+    """Tell whether Helm reads the text as itself where it stands without quotes: not ``y``, ``08``, ``1e3``, ``0o17``.
+
+    Numbers of base 60 and dates, which Helm reads as text, count as none: Helm quotes them where it writes YAML
+    (yaml.v2, ``encode.go``).
+    """
+    return isinstance(plain(text), str) and not is_timestamp(text) and not _BASE_60.fullmatch(text)
+
+
+def written(text: str, style: str | None = None) -> str:
+    """Return a text as a scalar on one line, plain only where every reader of YAML takes that for this text.
+
+    ``style`` is the quote that the scalar had before, None for none; it is kept where it can hold the text.
+    """
+    if style == "'" and text.isprintable():
+        return "'" + text.replace("'", "''") + "'"
+    if not style and _CLEAR.fullmatch(text) and is_text(text.lower()) and text.lower() not in _CLEAR_TO_SOME:
+        return text
+    return json.dumps(text, ensure_ascii=not text.isprintable())
+
+
+def helm_written(text: str) -> str:
+    """Return a text of a lock as a scalar on one line, as Helm writes it: quoted where it would not be read as text.
+
+    Where nothing but the signs in it stands against it, Helm quotes singly.
+    """
+    if not is_text(text):
+        return json.dumps(text)
+    if not text.isprintable():
+        return json.dumps(text, ensure_ascii=True)
+    return text if _needs_no_quotes(text) else "'" + text.replace("'", "''") + "'"
+
+
+def _needs_no_quotes(text: str) -> bool:
+    # libyaml, yaml_emitter_analyze_scalar, for text on one line in block style
+    if text[0] in "#,[]{}&*!|>'\"%@`" or text.startswith(("---", "...")) or text != text.strip():
+        return False
+    if text[0] in "-?:" and (len(text) == 1 or text[1] == " "):
+        return False
+    return ": " not in text and " #" not in text and not text.endswith(":")
 
 
 def is_timestamp(text: str) -> bool:
