@@ -27,7 +27,7 @@ Status = Literal[
 ``saved`` is a chart that the layout holds and that no registry was to receive; ``drift`` is a conflict that this run
 is not to blame for; ``skipped`` was left alone because of something else; ``unknown`` could not be looked up.
 """
-Shown = Literal[Status, "would-save", "released", "tagged"]
+Shown = Literal[Status, "released", "tagged"]
 """What people are shown: a status, or more precisely what it was."""
 
 
@@ -57,7 +57,6 @@ OUTCOMES: Mapping[Shown, Outcome] = {
     "would-publish": Outcome(
         label="🆕 would publish", counted="to publish", style="cyan", moves=True, held=True
     ),
-    "would-save": Outcome(label="💾 would save", counted="to save", style="cyan", moves=True),
     "published": Outcome(label="✅ published", counted="published", style="green", moves=True, held=True),
     "saved": Outcome(label="💾 saved", counted="saved", style="green", moves=True),
     "released": Outcome(label="✅ released", counted="released", style="green", held=True),

@@ -13,6 +13,9 @@ from msgspec import Meta
 
 ENVIRONMENT_PREFIX = "OCI_CHART_PUBLISH_"
 
+FOR_US_ALONE = (ENVIRONMENT_PREFIX, "INPUT_", "ACTIONS_")
+"""What begins the names of variables that no program which we start needs: settings, inputs, tokens of the runner."""
+
 Lines = tuple[str, ...]
 Level = Literal["major", "minor", "patch", "none"]
 

@@ -40,7 +40,7 @@ def test_the_comment_of_the_plan_stays_where_the_merge_published_nothing(project
         in step.log
     )
     planned = project.comment(7)
-    assert "### Helm charts: 1 to save\n" in planned
+    assert "### Helm charts: 1 to publish\n" in planned
     before = project.repo.git("rev-parse", "main")
     project.merge(7)
     assert project.push(before, registries="").code == 0

@@ -43,13 +43,13 @@ class Saved:
     def show(self, *options: str) -> Done:
         return self.command.run("report", str(self.file), *options)
 
-    def post(self, number: int = 7, **inputs: str) -> Step:
-        """Post it from a job that follows the one of a pull request."""
+    def post(self, number: int = 7, source: str = "acme/charts", **inputs: str) -> Step:
+        """Post it from a job that follows the one of a pull request of the repository ``source``."""
         run: dict[str, Any] = {
             "event": "pull_request",
             "head_sha": self.head,
             "pull_requests": [{"number": number}],
-            "head_repository": {"full_name": "acme/charts"},
+            "head_repository": {"full_name": source},
         }
         payload = {"action": "completed", "workflow_run": run}
         return self.runner.step(
@@ -235,3 +235,32 @@ def test_markup_of_a_stranger_is_escaped(saved: Saved) -> None:
         assert " <img" not in text
         assert "](https://evil.example)" not in text
         assert " @acme/admins" not in text
+
+
+def test_what_a_fork_says_that_it_published_is_its_plan(saved: Saved) -> None:
+    saved.github.add_pull(7, head_sha=saved.head, head_repository="mallory/charts")
+    report = json.loads(saved.file.read_text())
+    forged = {
+        "registry": "evil.example/charts",
+        "reference": "evil.example/charts/web:1.0.0",
+        "status": "published",
+    }
+    (web,) = report["charts"]
+    web |= {"status": "published", "released": True, "git_tag": "web-1.0.0", "preview": forged["reference"]}
+    web["targets"] = [{**web["targets"][0], "status": "published"}, forged]
+    saved.change(
+        command="publish", dry_run=False, conclusion="success", charts=[web], repository="acme/charts"
+    )
+    step = saved.post(source="mallory/charts", registries=saved.place)
+    assert step.code == 0, step.errors + step.log
+    (comment,) = saved.github.state.comments.values()
+    for text in (comment.body, step.summary):
+        assert "### Helm charts, the plan of `mallory/charts`: 1 to publish\n" in text
+        assert f"`{saved.place}/web:1.0.0`: 🆕 would publish" in text
+        assert "evil.example" not in text
+        assert "✅" not in text
+        assert "releases/tag" not in text
+    saved.change(repository="mallory/charts")
+    step = saved.post()
+    assert "the plan of `mallory/charts`" in step.summary
+    assert saved.place not in step.summary  # no registry is configured in this job

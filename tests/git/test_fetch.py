@@ -226,3 +226,24 @@ def test_tags_that_moved_follow_the_origin(tmp_path: Path) -> None:
     with opened(clone.root) as repository:
         repository.fetch_history("main")
         assert repository.tags()["web-1.0.0"] == repo.git("rev-parse", "web-1.0.0")
+
+
+@pytest.mark.parametrize(
+    "revision",
+    [
+        "--upload-pack=touch {}/ran",
+        "+refs/heads/main:refs/tags/forged",
+        "HEAD",
+        "main",
+        "a" * 39,
+        "a" * 40 + "\n",
+    ],
+)
+def test_what_is_no_commit_id_never_reaches_git(tmp_path: Path, revision: str) -> None:
+    upstream(tmp_path / "up")
+    clone = GitRepo.clone(tmp_path / "up", tmp_path / "clone", "--no-tags")
+    with opened(clone.root) as repository:
+        with pytest.raises(ConfigError, match="is no commit: expected 40 or 64 hexadecimal digits"):
+            repository.fetch_commit(revision.format(tmp_path))
+        assert repository.tags() == {}
+    assert not (tmp_path / "ran").exists()

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from base64 import b64encode
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from itertools import chain
 from pathlib import Path
+
+from oci_chart_publish.settings import FOR_US_ALONE
 
 # How git reaches other hosts is the user's business; what it reads and prints here is ours.
 _KEPT = (
@@ -22,6 +25,10 @@ _KEPT = (
     "GIT_ALLOW_PROTOCOL",
     "GIT_CEILING_DIRECTORIES",
 )
+_SECRET = re.compile(
+    r"TOKEN|PASSWORD|PASSWD|PASSPHRASE|SECRET|CREDENTIAL|(?:API|ACCESS|PRIVATE)_?KEY", re.IGNORECASE
+)
+_OF_HELPERS = frozenset({"GH_TOKEN", "GITHUB_TOKEN", "GH_ENTERPRISE_TOKEN", "GITHUB_ENTERPRISE_TOKEN"})
 _VARIABLES = {
     "LC_ALL": "C",
     "GIT_TERMINAL_PROMPT": "0",
@@ -50,8 +57,18 @@ _CONFIG = (
 
 
 def environment(env: Mapping[str, str], config: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """Return the child's environment: the caller's, without what would steer git, plus our settings."""
-    child = {key: value for key, value in env.items() if not key.startswith("GIT_") or key.startswith(_KEPT)}
+    """Return the child's environment: the caller's, without what would steer git and without secrets, our settings.
+
+    Git runs programs that the user has configured, and those need no secret of the job. On a machine of their own
+    people do have credential helpers that read ``GH_TOKEN``.
+    """
+    in_workflow = env.get("GITHUB_ACTIONS") == "true"
+    child = {
+        key: value
+        for key, value in env.items()
+        if key.startswith(_KEPT)
+        or not (key.startswith(("GIT_", *FOR_US_ALONE)) or _is_secret(key, in_workflow=in_workflow))
+    }
     child.update(_VARIABLES)
     child.setdefault("GIT_SSH_COMMAND", "ssh -oBatchMode=yes")
     settings = [*_CONFIG, *config]
@@ -60,6 +77,10 @@ def environment(env: Mapping[str, str], config: Iterable[tuple[str, str]]) -> di
         child[f"GIT_CONFIG_KEY_{number}"] = key
         child[f"GIT_CONFIG_VALUE_{number}"] = value
     return child
+
+
+def _is_secret(key: str, *, in_workflow: bool) -> bool:
+    return bool(_SECRET.search(key)) and (in_workflow or key not in _OF_HELPERS)
 
 
 def trust(folder: Path, env: Mapping[str, str]) -> list[tuple[str, str]]:

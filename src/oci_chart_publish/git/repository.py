@@ -8,6 +8,7 @@ of an action belongs to another user than the container's: there ``safe.director
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
@@ -30,6 +31,7 @@ GITHUB = "https://github.com"
 
 _TAGS = "%(refname:strip=2)%00%(objecttype)%00%(objectname)%00%(*objecttype)%00%(*objectname)"
 _ALL_TAGS = "+refs/tags/*:refs/tags/*"
+_SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 _QUIET = ("--quiet", "--no-recurse-submodules", "--no-prune", "--no-auto-maintenance")
 _PLAIN_DIFF = (
     "--no-ext-diff",
@@ -323,16 +325,18 @@ class GitRepository:
         depth = ("--unshallow",) if self.is_shallow() else ()
         # Without a branch, the default one: where there are no tags yet, git fetches nothing and fails.
         refspec = (f"+refs/heads/{branch}:refs/remotes/origin/{branch}",) if branch else ("HEAD",)
-        self._fetch(*depth, "origin", _ALL_TAGS, *refspec)
+        self._fetch(*depth, "--end-of-options", "origin", _ALL_TAGS, *refspec)
 
     def deepen(self, commits: int) -> None:
         """Fetch so many commits more below the history that there is; ConfigError where they cannot be had."""
-        self._fetch(f"--deepen={commits}", "--no-tags", "origin", self.require("HEAD"))
+        self._fetch(f"--deepen={commits}", "--no-tags", "--end-of-options", "origin", self.require("HEAD"))
 
     def fetch_commit(self, sha: str) -> None:
         """Fetch one commit and its trees, leaving the history as deep as it is; ConfigError where it cannot be had."""
         depth = ("--depth=1",) if self.is_shallow() else ()  # which would cut a complete history off
-        self._fetch(*depth, "--no-tags", "origin", sha)
+        if not _SHA.fullmatch(sha):
+            raise ConfigError(f"{sha!r} is no commit: expected 40 or 64 hexadecimal digits")
+        self._fetch(*depth, "--no-tags", "--end-of-options", "origin", sha)
 
     def prefetch_blobs(self, shas: Iterable[str]) -> None:
         """Bring blobs by their object ids with one request, where the clone lacks old files.

@@ -92,6 +92,14 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
         return listed or (bool(self.default_branch) and ref == f"refs/heads/{self.default_branch}")
 
     @property
+    def source(self) -> str:
+        """The repository whose code this run, or the run before it, is about; "" where that is gone, or unknown."""
+        if self.workflow_run is not None:
+            head = self.workflow_run.get("head_repository")
+            return str(head.get("full_name") or "") if isinstance(head, dict) else ""
+        return self.pull_request.head_repository if self.pull_request is not None else self.repository
+
+    @property
     def from_fork(self) -> bool:
         """Whether the pull request comes from another repository (or one that is gone)."""
         return self.pull_request is not None and self.pull_request.head_repository != self.repository

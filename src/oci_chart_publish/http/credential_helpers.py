@@ -9,6 +9,8 @@ from collections.abc import Mapping
 
 import msgspec
 
+from oci_chart_publish.settings import FOR_US_ALONE
+
 _LOG = logging.getLogger(__name__)
 _SUFFIX = re.compile(r"[A-Za-z0-9_.-]+")
 _TIMEOUT = 30.0
@@ -40,8 +42,9 @@ def ask(suffix: str, server: str, *, environment: Mapping[str, str], origin: str
     from oci_chart_publish.http import programs as process  # noqa: PLC0415 - subprocess, where a helper is named only
 
     program = f"docker-credential-{suffix}"
+    needed = {key: value for key, value in environment.items() if not key.startswith(FOR_US_ALONE)}
     try:
-        done = process.run([program, "get"], input=server.encode(), env=environment, timeout=_TIMEOUT)
+        done = process.run([program, "get"], input=server.encode(), env=needed, timeout=_TIMEOUT)
     except process.ProcessError as error:
         _LOG.warning("%s: %s; going on without it", origin, error.message)
         return None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from functools import partial
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from msgspec.structs import replace as replace_struct
@@ -13,6 +14,7 @@ from oci_chart_publish.oci.descriptor import Descriptor
 from oci_chart_publish.oci.reference import Repository, parse_reference
 from oci_chart_publish.registry.connect import PULL
 from oci_chart_publish.report import document
+from oci_chart_publish.report.foreign import GONE
 from oci_chart_publish.run.project import Project
 
 if TYPE_CHECKING:
@@ -46,13 +48,34 @@ def _published(report: document.Report) -> bool:
     return report.command == "publish" and any(chart.status == "published" for chart in report.charts)
 
 
-def posted(session: Project, report: document.Report) -> document.Report:
-    """Write the comment of a report that another job saved, on the pull request of this event."""
+def source_of(session: Project, report: document.Report) -> str:
+    """Return which other repository made a saved report, "" where this one did, or nobody knows of any.
+
+    The event tells, which no stranger writes; what the report says of itself can only make it more of a stranger's.
+    """
+    event = session.event
+    claimed = report.repository or event.repository
+    if not event.repository or event.source == claimed == event.repository:
+        return ""
+    return (event.source if event.source != event.repository else claimed) or GONE
+
+
+def configured(session: Project) -> tuple[str, ...]:
+    """Return the registries that the settings name, those of single charts too."""
+    of_charts = (chart.registries or () for chart in session.settings.chart_settings.values())
+    return (*session.settings.registries, *chain.from_iterable(of_charts))
+
+
+def posted(session: Project, report: document.Report, source: str = "") -> document.Report:
+    """Write the comment of a report that another job saved, on the pull request of this event.
+
+    ``source`` is the repository that made it, where that is another one.
+    """
     github = session.github()
     if github is None:
         return _untold(session, report)
     with github:
-        return _commenter(session, github, report).comment(report, expected=True)
+        return _commenter(session, github, report, source).comment(report, expected=True)
 
 
 def _untold(session: Project, report: document.Report) -> document.Report:
@@ -116,7 +139,7 @@ def _blob(session: Project, chart: document.Chart, blob: Descriptor) -> bytes:
     raise problem
 
 
-def _commenter(session: Project, github: GitHub, report: document.Report) -> Commenter:
+def _commenter(session: Project, github: GitHub, report: document.Report, source: str = "") -> Commenter:
     from oci_chart_publish.notify.comment import Commenter  # noqa: PLC0415  (only where there is somebody to tell)
 
     touched = session.touched(report.charts)
@@ -128,6 +151,7 @@ def _commenter(session: Project, github: GitHub, report: document.Report) -> Com
         key=settings.comment_key,
         publish_refs=settings.publish_refs,
         dry_run=settings.dry_run,
+        source=source,
         pushed=partial(_pushed, session),
         touched=lambda chart: session.changes.paths is not None and touched(chart),
     )

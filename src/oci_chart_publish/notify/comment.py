@@ -46,6 +46,7 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
 class Commenter(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """Writes the comment called ``key``; ``when`` says in which cases a new one. With ``dry_run`` it only says where.
 
+    ``source`` is the repository that made the report, where that is another one.
     ``pushed`` gives the commits of a push, ``touched`` tells which charts they changed.
     """
 
@@ -55,6 +56,7 @@ class Commenter(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     key: str
     publish_refs: tuple[str, ...]
     dry_run: bool
+    source: str = ""
     pushed: Callable[[], frozenset[str]]
     touched: Callable[[document.Chart], bool]
 
@@ -105,7 +107,14 @@ class Commenter(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         self.github.comments.upsert(
             place.number,
             self.key,
-            body(report, place, self._footer(report), self.event.url, final=mark.stage is not Stage.PLANNED),
+            body(
+                report,
+                place,
+                self._footer(report),
+                self.event.url,
+                final=mark.stage is not Stage.PLANNED,
+                source=self.source,
+            ),
             mark,
             revision=report.revision or "",
             create=place.create,
@@ -183,18 +192,22 @@ class Commenter(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         )
 
 
-def body(report: document.Report, place: Place, footer: str, home: str = "", *, final: bool) -> str:
+def body(
+    report: document.Report, place: Place, footer: str, home: str = "", *, final: bool, source: str = ""
+) -> str:
     """Return the comment's Markdown: the report, or, of a plan that is over, how it ended and the report folded.
 
     ``home`` is the repository's page, below which releases are linked to.
     """
     if final or not place.closed:
-        return render(report, limit=COMMENT_LIMIT, footer=footer, home=home, elsewhere=IN_SUMMARY)
+        return render(
+            report, limit=COMMENT_LIMIT, footer=footer, home=home, elsewhere=IN_SUMMARY, source=source
+        )
     if place.merged:
         head = f"### Helm charts: merged\n\n{_to_come(place)}"
     else:
         head = "### Helm charts: closed without a merge, nothing of it was published"
-    inside = render(report, limit=COMMENT_LIMIT - 1_000, home=home, elsewhere=IN_SUMMARY)
+    inside = render(report, limit=COMMENT_LIMIT - 1_000, home=home, elsewhere=IN_SUMMARY, source=source)
     return f"{head}\n\n<details><summary>The last plan</summary>\n\n{inside}\n</details>\n\n{footer}\n"
 
 

@@ -9,7 +9,9 @@ import msgspec
 
 from oci_chart_publish.errors import VerificationError
 
-_DIGEST = re.compile(r"sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128}")
+DIGEST_PATTERN = r"(?:sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})"
+"""What a digest is written as (a regular expression)."""
+_DIGEST = re.compile(DIGEST_PATTERN)
 
 
 class Digest(msgspec.Struct, frozen=True, order=True):

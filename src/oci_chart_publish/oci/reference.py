@@ -8,7 +8,7 @@ import re
 import msgspec
 
 from oci_chart_publish.errors import ConfigError, VerificationError
-from oci_chart_publish.oci.digest import Digest
+from oci_chart_publish.oci.digest import DIGEST_PATTERN, Digest
 
 DOCKER_HUB = "docker.io"
 DOCKER_HUB_NAMES = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io"})
@@ -18,6 +18,10 @@ _PATH = re.compile(rf"{_COMPONENT}(?:/{_COMPONENT})*")
 _TAG = re.compile(r"[A-Za-z0-9_][A-Za-z0-9._-]{0,127}")
 _HOST = re.compile(r"(?:[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 _NAME_LIMIT = 255
+REPOSITORY_PATTERN = rf"(?:{_HOST.pattern})(?:/{_PATH.pattern})?"
+"""What a registry, or a repository in one, is written as (a regular expression)."""
+REFERENCE_PATTERN = rf"(?:{_HOST.pattern})/{_PATH.pattern}(?::{_TAG.pattern})?(?:@{DIGEST_PATTERN})?"
+"""What a reference to an artifact is written as."""
 SCHEME = "oci://"
 
 

@@ -15,7 +15,6 @@ from oci_chart_publish.outcomes import FAILING, PUBLISHING, Status
 from oci_chart_publish.outcomes import worst as worst_status
 from oci_chart_publish.report import document
 from oci_chart_publish.report.document import Chart
-from oci_chart_publish.report.status import shown
 from oci_chart_publish.report.text import counted
 
 
@@ -175,7 +174,11 @@ def line(error: PublishError) -> str:
 
 def unpublished(report: document.Report) -> str:
     """Return a warning where charts had no registry to go to, and so are in the layout only; "" where all had."""
-    saved = [chart for chart in report.charts if shown(chart) in {"saved", "would-save"}]
+    saved = [
+        chart
+        for chart in report.charts
+        if chart.status == "saved" or (chart.status == "would-publish" and not chart.targets)
+    ]
     if not saved:
         return ""
     number = counted(len(saved), "chart")

@@ -7,6 +7,7 @@ below the page of the repository that posts it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from urllib.parse import quote
 
 import msgspec
@@ -17,6 +18,8 @@ from oci_chart_publish.report.sizes import diagram
 from oci_chart_publish.report.status import shown
 from oci_chart_publish.report.text import cell_code, change, code, escaped, markup, plain, short, size
 
+_BESIDE = 20
+"""Embedded charts that a command names; of a chart with more, all charts are verified."""
 _LISTED = 20
 """Files or values listed for one chart before the rest is only counted."""
 
@@ -40,24 +43,34 @@ class Page(msgspec.Struct, frozen=True, kw_only=True):
 def embedded(report: Report) -> dict[str, tuple[str, ...]]:
     """Return the folders of what charts embed, directly or not, by the names of those whose versions were decided.
 
-    Their versions follow, so that they are built again only beside what they embed.
+    Their versions follow, so that they are built again only beside what they embed. A chart that embeds more than
+    ``_BESIDE`` others has the one folder "" there, which stands for all charts: so the work is linear in the size of
+    the report, whatever web of charts it is of.
     """
     by_name = {chart.name: chart for chart in report.charts}
+    links = {name: _links(chart, by_name) for name, chart in by_name.items()}
+    return {
+        chart.name: _folders(chart.name, links, by_name)
+        for chart in report.charts
+        if chart.bump and chart.dependencies
+    }
 
-    def folders(chart: Chart) -> Iterator[str]:
-        seen = {chart.name}
-        waiting = list(chart.dependencies)
-        while waiting:
-            name = waiting.pop(0)
-            one = by_name.get(name)
-            if one is None or name in seen:
-                continue
-            seen.add(name)
-            waiting += one.dependencies
-            if one.status in HELD:
-                yield one.path
 
-    return {chart.name: tuple(folders(chart)) for chart in report.charts if chart.bump and chart.dependencies}
+def _links(chart: Chart, by_name: Mapping[str, Chart]) -> tuple[str, ...]:
+    """Return the first dependencies of a chart that are charts of the report, one more than are ever listed."""
+    known = (name for name in dict.fromkeys(chart.dependencies) if name in by_name and name != chart.name)
+    return tuple(islice(known, _BESIDE + 1))
+
+
+def _folders(
+    name: str, links: Mapping[str, tuple[str, ...]], by_name: Mapping[str, Chart]
+) -> tuple[str, ...]:
+    reached = [name]
+    for chart in reached:  # which grows meanwhile
+        reached += [link for link in links[chart] if link not in reached]
+        if len(reached) > _BESIDE + 1:
+            return ("",)
+    return tuple(by_name[other].path for other in reached[1:] if by_name[other].status in HELD)
 
 
 def row(chart: Chart, page: Page) -> str:
@@ -186,11 +199,13 @@ def commands(chart: Chart, beside: Sequence[str] = ()) -> list[str]:
         repository = target.reference.rpartition(":")[0]
         lines.append(f"helm pull oci://{_word(repository)} --version {_word(chart.version)}")
     if lines and chart.digest:
-        folders = " ".join(_word(path or ".") for path in (chart.path, *beside))
+        # A chart at the root is alone in its repository, so "" is never the folder of what another embeds.
+        every = "" in beside
+        folders = "" if every else "".join(f" {_word(path or '.')}" for path in (chart.path, *beside))
         registry = _word(chart.targets[0].registry)
         # Who verifies has our settings file at most: a `bump` that was given as an input is not in it.
         bump = " --bump auto" if chart.bump is not None else ""
-        lines.append(f"oci-chart-publish verify {folders} --registry {registry}{bump}")
+        lines.append(f"oci-chart-publish verify{folders} --registry {registry}{bump}")
     return lines
 
 

@@ -15,19 +15,55 @@ import msgspec
 from msgspec import Meta, Struct
 
 from oci_chart_publish.errors import ConfigError
+from oci_chart_publish.oci.digest import DIGEST_PATTERN
+from oci_chart_publish.oci.reference import REFERENCE_PATTERN, REPOSITORY_PATTERN
 from oci_chart_publish.outcomes import MOVED, Status
 
 Conclusion = Literal["success", "nothing", "conflict", "failure", "interrupted"]
 
 Bytes = Annotated[int, Meta(ge=0, le=2**53 - 1)]
 """A size. The upper bound is that of the whole numbers which every reader of JSON has."""
+Number = Annotated[int, Meta(ge=0, le=2**31 - 1)]
+"""A count, or the line of a file."""
+
+
+# A saved report may be a stranger's. What becomes an argument, a path or an address somewhere has a type that refuses
+# what could be taken for something else. A trailing line feed, which ``$`` lets pass, is refused by itself.
+def _matching(pattern: str, most: int) -> Meta:
+    return Meta(pattern=rf"^(?:{pattern})$(?!\n)", max_length=most)
+
+
+_REVISION = "[0-9a-f]{40}|[0-9a-f]{64}"
+_REPOSITORY = r"(?!\.+/)[A-Za-z0-9_.-]+/(?!\.+$)[A-Za-z0-9_.-]+"
+Revision = Annotated[str, _matching(_REVISION, 64)]
+"""The id of a commit."""
+Ref = Annotated[str, _matching(r"[^\x00-\x20\x7f-][^\x00-\x20\x7f]*", 1024)]
+"""A ref or a git tag: no blanks, and no dash where an option would have one."""
+RepositoryName = Annotated[str, _matching(_REPOSITORY, 255)]
+"""A repository of the code host, ``OWNER/NAME``."""
+Folder = Annotated[str, _matching(r"(?!/)(?!(?:[^\x00-\x1f]*/)?\.\.(?:/|$))[^\x00-\x1f\x7f]*", 4096)]
+"""A path below the top of the repository, with slashes; "" is the top itself."""
+ChartName = Annotated[str, _matching(r"[^\x00-\x1f\x7f]*", 255)]
+"""A chart's name, or the last part of its folder where no name could be read."""
+Version = Annotated[str, _matching("(?:[0-9A-Za-z][0-9A-Za-z.+-]*)?", 255)]
+"""A version as it is written; "" where none could be read."""
+DigestText = Annotated[str, _matching(DIGEST_PATTERN, 135)]
+Place = Annotated[str, _matching(REPOSITORY_PATTERN, 512)]
+"""A registry, or a repository in it: ``HOST[:PORT]/PATH``."""
+ReferenceText = Annotated[str, _matching(REFERENCE_PATTERN, 1024)]
+Url = Annotated[
+    str, _matching(r"(?:https://|http://(?:localhost|127\.0\.0\.1)[:/])[!#-;=?-Z_a-z~\[\]]*", 2048)
+]
+"""An address of the code host: TLS, or this machine."""
+Command = Annotated[str, _matching("[a-z][a-z-]*", 32)]
+MediaType = Annotated[str, _matching(r"[!-~]*", 255)]
 
 
 class Descriptor(Struct, frozen=True, kw_only=True):
     """A blob of the artifact."""
 
-    media_type: str
-    digest: str
+    media_type: MediaType
+    digest: DigestText
     size: Bytes
 
 
@@ -44,8 +80,8 @@ class Problem(Struct, frozen=True, kw_only=True):
     kind: str
     message: str
     hint: str = ""
-    path: str = ""
-    line: int | None = None
+    path: Folder = ""
+    line: Number | None = None
 
 
 class Changes(Struct, frozen=True, kw_only=True):
@@ -68,17 +104,17 @@ class ValueChange(Struct, frozen=True, kw_only=True):
 class Size(Struct, frozen=True, kw_only=True):
     """What a version of the chart weighs: bytes of its layer."""
 
-    version: str
+    version: Version
     size: Bytes
 
 
 class Target(Struct, frozen=True, kw_only=True):
     """One chart at one registry."""
 
-    registry: str
-    reference: str
+    registry: Place
+    reference: ReferenceText
     status: Status
-    digest: str | None = None
+    digest: DigestText | None = None
     error: Problem | None = None
 
 
@@ -98,19 +134,19 @@ class Chart(Struct, frozen=True, kw_only=True):
     ``warning_lines`` are lines of Chart.yaml by the warning that is about them; others are about the chart's version.
     """
 
-    name: str
-    path: str
-    version: str
+    name: ChartName
+    path: Folder
+    version: Version
     status: Status
-    previous_version: str | None = None
+    previous_version: Version | None = None
     app_version: str = ""
     bump: Bump | None = None
-    digest: str | None = None
-    built_digest: str | None = None
+    digest: DigestText | None = None
+    built_digest: DigestText | None = None
     built_size: Bytes | None = None
     size: Bytes | None = None
     previous_size: Bytes | None = None
-    previous_digest: str | None = None
+    previous_digest: DigestText | None = None
     recent_sizes: tuple[Size, ...] = ()
     release_size: Bytes | None = None
     config: Descriptor | None = None
@@ -120,42 +156,42 @@ class Chart(Struct, frozen=True, kw_only=True):
     ignored: tuple[str, ...] = ()
     value_changes: tuple[ValueChange, ...] = ()
     touched: bool | None = None
-    next_version: str | None = None
-    later_version: str | None = None
-    version_line: int | None = None
-    git_tag: str | None = None
-    release_url: str | None = None
+    next_version: Version | None = None
+    later_version: Version | None = None
+    version_line: Number | None = None
+    git_tag: Ref | None = None
+    release_url: Url | None = None
     released: bool = False
-    preview: str | None = None
-    dependencies: tuple[str, ...] = ()
+    preview: ReferenceText | None = None
+    dependencies: tuple[ChartName, ...] = ()
     targets: tuple[Target, ...] = ()
     warnings: tuple[str, ...] = ()
-    warning_lines: dict[str, int] = {}
+    warning_lines: dict[str, Number] = {}
     error: Problem | None = None
 
 
 class Totals(Struct, frozen=True, kw_only=True):
     """How many charts have each status, and the bytes of what was (or would be) published or saved."""
 
-    charts: int = 0
-    published: int = 0
-    saved: int = 0
-    unchanged: int = 0
-    would_publish: int = 0
-    conflict: int = 0
-    drift: int = 0
-    failed: int = 0
-    skipped: int = 0
-    unknown: int = 0
-    size: int = 0
+    charts: Number = 0
+    published: Number = 0
+    saved: Number = 0
+    unchanged: Number = 0
+    would_publish: Number = 0
+    conflict: Number = 0
+    drift: Number = 0
+    failed: Number = 0
+    skipped: Number = 0
+    unknown: Number = 0
+    size: Bytes = 0
 
 
 class PullRequest(Struct, frozen=True, kw_only=True):
     """The pull request that the run belongs to."""
 
-    number: int
-    head: str = ""
-    head_repository: str = ""
+    number: Number
+    head: Annotated[str, _matching(f"(?:{_REVISION})?", 64)] = ""
+    head_repository: Annotated[str, _matching(f"(?:{_REPOSITORY})?", 255)] = ""
 
 
 class Report(Struct, frozen=True, kw_only=True):
@@ -164,11 +200,11 @@ class Report(Struct, frozen=True, kw_only=True):
     schema: Literal[1] = 1
     tool: str = "oci-chart-publish"
     tool_version: str = ""
-    command: str
+    command: Command
     dry_run: bool
-    repository: str | None = None
-    revision: str | None = None
-    ref: str | None = None
+    repository: RepositoryName | None = None
+    revision: Revision | None = None
+    ref: Ref | None = None
     pull_request: PullRequest | None = None
     conclusion: Conclusion
     exit_code: Annotated[int, Meta(ge=0, le=255)]

@@ -39,14 +39,20 @@ _SPARE = 500
 
 
 def render(
-    report: Report, *, limit: int = 60_000, footer: str = "", home: str = "", elsewhere: str = IN_REPORT
+    report: Report,
+    *,
+    limit: int = 60_000,
+    footer: str = "",
+    home: str = "",
+    elsewhere: str = IN_REPORT,
+    source: str = "",
 ) -> str:
     """Return the report as Markdown of at most ``limit`` UTF-16 units (how GitHub counts).
 
     ``home`` is the page of the repository, below which releases are linked to, and ``elsewhere`` says where all of
-    what had to be left out is.
+    what had to be left out is. ``source`` is the repository that made the report, where that is another one.
     """
-    parts = _Parts.of(report, Page.of(report, home), footer)
+    parts = _Parts.of(report, Page.of(report, home), footer, source)
     drawn = frozenset(map(id, worth_drawing(parts.moved)))
     for diagrams in (drawn, frozenset[int]()) if drawn else (drawn,):
         text = _joined(_whole(parts, diagrams), limit)
@@ -72,13 +78,15 @@ class _Parts(msgspec.Struct, frozen=True, kw_only=True):
     notes: Sequence[str]
     failed: int
     footer: str
+    source: str
 
     @classmethod
-    def of(cls, report: Report, page: Page, footer: str) -> _Parts:
+    def of(cls, report: Report, page: Page, footer: str, source: str) -> _Parts:
         """Sort the charts of a report into what is shown of them."""
         charts = ordered(report)
-        failed = [note for note in report.notes if note in report.failures]
-        others = [note for note in report.notes if note not in report.failures]
+        failures = frozenset(report.failures)
+        failed = [note for note in report.notes if note in failures]
+        others = [note for note in report.notes if note not in failures]
         foreign = [chart for chart in charts if is_foreign(chart)]
         moved = [chart for chart in charts if not _is_quiet(chart) and not is_foreign(chart)]
         return cls(
@@ -91,6 +99,7 @@ class _Parts(msgspec.Struct, frozen=True, kw_only=True):
             notes=[f"> {escaped(note, 1000)}\n" for note in (*failed, *others)],
             failed=len(failed),
             footer=footer,
+            source=source,
         )
 
     def placed(self, notes: Sequence[str]) -> tuple[str, str]:
@@ -137,11 +146,11 @@ def _joined(blocks: Iterable[str], limit: int) -> str | None:
 
 
 def _whole(parts: _Parts, drawn: frozenset[int]) -> Iterator[str]:
-    yield _headline(parts.report)
+    yield _headline(parts.report, parts.source)
     first, later = parts.placed(parts.notes)
     yield "\n".join(parts.wrong)
     yield first
-    yield verdict(parts.report)
+    yield verdict(parts.report, parts.source)
     yield _table([row(chart, parts.page) for chart in parts.moved])
     yield _unchanged(parts.report)
     yield later
@@ -155,14 +164,20 @@ def _table(rows: Sequence[str]) -> str:
     return "\n".join([_HEAD, *rows]) if rows else ""
 
 
-def _headline(report: Report) -> str:
+def _headline(report: Report, source: str) -> str:
     parts = [f"{number} {OUTCOMES[key].counted}" for key, number in tally(report).items()]
     dry = " (dry run)" if report.dry_run and report.command != "plan" else ""
-    return f"### Helm charts: {', '.join(parts) or 'none found'}{dry}"
+    of = f", the plan of {code(source, 200)}" if source else ""
+    return f"### Helm charts{of}: {', '.join(parts) or 'none found'}{dry}"
 
 
-def verdict(report: Report) -> str:
-    """Return in a sentence where the charts went or are to go; "" where there is nothing to say of that."""
+def verdict(report: Report, source: str = "") -> str:
+    """Return in a sentence where the charts went or are to go; "" where there is nothing to say of that.
+
+    Of a report that ``source`` made, another repository, only that it is its own.
+    """
+    if source:
+        return "⚠️ This is what a run of that repository reported; nothing of it was checked here."
     warning = unpublished(report)
     if warning:
         return f"⚠️ {warning[0].upper()}{warning[1:]}."
@@ -237,12 +252,12 @@ class _Room(msgspec.Struct):
 
 def _fitted(parts: _Parts, limit: int, elsewhere: str) -> str:
     """Return what fits: problems, notes and rows before the details of one chart."""
-    headline = _headline(parts.report)
+    headline = _headline(parts.report, parts.source)
     if units(headline) + 1 > limit:
         return headline.removeprefix("### ")[:limit]  # plain words of ours
     room = _Room(limit - units(headline) - 1 - _SPARE)
     ending = room.take([parts.footer], limit // 4)
-    ruling = room.take([verdict(parts.report)], room.left // 4)
+    ruling = room.take([verdict(parts.report, parts.source)], room.left // 4)
     wrong = room.take(parts.wrong, room.left // 3)
     notes = room.take(parts.notes, room.left // 4)
     rows = room.take((row(chart, parts.page) for chart in parts.moved), room.left, units(_HEAD) + 3)

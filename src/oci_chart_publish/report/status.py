@@ -9,13 +9,10 @@ from oci_chart_publish.report.document import Chart, Report
 
 
 def shown(chart: Chart) -> Shown:
-    """Return the word for what became of a chart.
+    """Return the word for what became of a chart: its status, or what followed where it had been published before.
 
-    Without a registry to go to a chart would be saved. One that had been published may be released only now: an
-    attempt of the run that ended between registry and release leaves that to the next one.
+    An attempt of the run that ended between registry and release leaves that to the next one.
     """
-    if chart.status == "would-publish" and not chart.targets:
-        return "would-save"
     if chart.status != "unchanged" or not chart.released:
         return chart.status
     return "released" if chart.release_url else "tagged"
