@@ -165,10 +165,14 @@ class UnknownNameError(NotFoundError):
 
 
 class AuthError(RegistryError):
-    """The registry wants other credentials, or the ones it got may not do this."""
+    """The registry wants other credentials, or the ones it got may not do this.
+
+    ``login_refused`` where a login was given and is not accepted, as opposed to none given, or one that may not.
+    """
 
     exit_code = ExitCode.AUTH
     kind = "auth"
+    login_refused = False
 
 
 class ForgeError(RemoteError):

@@ -73,14 +73,26 @@ def test_a_query_is_appended_and_nothing_is_encoded_again() -> None:
 @pytest.mark.parametrize(
     "host",
     ["127.0.0.1", "10.0.0.1", "192.168.1.1", "172.16.0.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "::1", "fd00::1",
-     "fe80::1", "::ffff:10.0.0.1", "2130706433", "0x7f000001", "0177.0.0.1", "127.1", "10.1", "169.254.169.254."],
+     "fe80::1", "::ffff:10.0.0.1", "2130706433", "0x7f000001", "0177.0.0.1", "127.1", "10.1", "169.254.169.254.",
+     "127.0.0.1.", "[::1]", "64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe", "64:ff9b:1::808:808", "2002:7f00:1::",
+     "2002:a00:1::", "::7f00:1", "::ffff:0:7f00:1", "2001:0:808:808::1"],
 )  # fmt: skip
 def test_private_addresses_are_found_in_every_spelling(host: str) -> None:
     assert is_private_literal(host)
 
 
 @pytest.mark.parametrize(
-    "host", ["8.8.8.8", "2001:4860:4860::8888", "example.com", "10.example.com", "1password.com"]
+    "host",
+    [
+        "8.8.8.8",
+        "2001:4860:4860::8888",
+        "64:ff9b::808:808",
+        "2002:808:808::",
+        "::ffff:8.8.8.8",
+        "example.com",
+        "10.example.com",
+        "1password.com",
+    ],
 )
 def test_public_addresses_and_names_are_not_private(host: str) -> None:
     assert not is_private_literal(host)

@@ -93,6 +93,8 @@ def test_what_is_no_reference_is_refused(text: str, message: str) -> None:
     ("registry", "expected"),
     [
         ("localhost", True),
+        ("localhost.", True),
+        ("127.0.0.1.:5000", True),
         ("localhost:5000", True),
         ("my.localhost:80", True),
         ("127.0.0.1:5000", True),

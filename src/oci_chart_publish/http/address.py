@@ -20,6 +20,10 @@ _DEFAULT_PORTS = {"https": 443, "http": 80}
 _BAD = re.compile(r"[^\x21-\x7e]")
 _HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?\.?|\[[0-9A-Fa-f:.]+\]")
 _NUMERIC = re.compile(r"(?:0[xX][0-9A-Fa-f]+|[0-9]+)(?:\.(?:0[xX][0-9A-Fa-f]+|[0-9]+)){0,3}")
+_TRANSLATED = tuple(map(ipaddress.IPv6Network, ("64:ff9b::/96", "::/96", "::ffff:0:0:0/96")))
+"""Networks whose addresses end in an IPv4 address: NAT64 (RFC 6052), compatible (RFC 4291), translated (RFC 2765)."""
+_LOCAL = (ipaddress.IPv6Network("64:ff9b:1::/48"), ipaddress.IPv6Network("2001::/32"))
+"""Addresses of local translators (RFC 8215) and of Teredo, where no registry is."""
 
 
 class Origin(msgspec.Struct, frozen=True):
@@ -94,6 +98,23 @@ def join(base: str, location: str) -> str:
     return url
 
 
+def upgraded(url: str, base: str) -> str:
+    """Return ``url``, named by the answer from ``base``, over TLS where ``base`` is: on the same host and port.
+
+    A registry behind a TLS proxy does not know its own scheme, whichever header it writes it in; so a port that is
+    not written is that of ``base``. Another port that is written is another server.
+    """
+    place, origin = origin_of(url), origin_of(base)
+    if (
+        place.scheme == "http"
+        and origin.scheme == "https"
+        and place.host == origin.host
+        and place.port in (80, origin.port)
+    ):
+        return str(origin) + url[len("http://") + len(urlsplit(url).netloc) :]
+    return url
+
+
 def with_query(url: str, query: str) -> str:
     """Append ``query`` to ``url`` and leave what is there alone."""
     return f"{url}{'&' if '?' in url else '?'}{query}"
@@ -101,17 +122,30 @@ def with_query(url: str, query: str) -> str:
 
 def is_private_literal(host: str) -> bool:
     """Tell whether ``host`` is an IP literal, in any spelling a resolver takes, of a non-public address."""
+    plain = host.strip("[]").rstrip(".")
     try:
-        address = ipaddress.ip_address(host)
+        address = ipaddress.ip_address(plain)
     except ValueError:
-        if not _NUMERIC.fullmatch(host.rstrip(".")):
+        if not _NUMERIC.fullmatch(plain):
             return False
         try:
-            address = ipaddress.ip_address(socket.inet_aton(host.rstrip(".")))
+            address = ipaddress.ip_address(socket.inet_aton(plain))
         except OSError:
             return True
+    if any(address in network for network in _LOCAL):
+        return True
+    inner = _embedded(address)
     mapped = getattr(address, "ipv4_mapped", None)
-    return not (mapped or address).is_global
+    return not all(each.is_global for each in (inner if mapped else (address, *inner)))
+
+
+def _embedded(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> tuple[ipaddress.IPv4Address, ...]:
+    """Return the IPv4 addresses that a gateway would read out of an IPv6 one: mapped, 6to4, NAT64, compatible."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return ()
+    translated = any(address in network for network in _TRANSLATED)
+    low = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF) if translated else None
+    return tuple(filter(None, (address.ipv4_mapped, address.sixtofour, low)))
 
 
 def redact(url: str) -> str:

@@ -96,6 +96,10 @@ class Authorizer:
                 self._judge(found)
             return f"Bearer {found.text}"
 
+    def login_refused(self, answer: Answer) -> bool:
+        """Tell whether an answer of the registry refuses the login that it was given itself, not through a token."""
+        return answer.status == 401 and bool(self._password()) and not self._bearer
+
     @property
     def bound(self) -> bool:
         """Whether a token is known to be good for one repository only."""

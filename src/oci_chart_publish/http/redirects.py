@@ -7,7 +7,7 @@ address from a public registry, and credentials stay with the origin of the regi
 from __future__ import annotations
 
 from oci_chart_publish.errors import RegistryError
-from oci_chart_publish.http.address import Origin, join, origin_of, redact
+from oci_chart_publish.http.address import Origin, join, origin_of, redact, upgraded
 from oci_chart_publish.http.answer import Answer
 
 HOPS = 5
@@ -31,13 +31,11 @@ def target(location: str, answer: Answer, registry: Origin) -> str:
         url = join(answer.url, location)
     except RegistryError as error:
         raise RegistryError(f"{said}: {error.message}") from error
-    found = origin_of(url)
-    if found.scheme == "http" and origin_of(answer.url).scheme == "https":
-        if found.host != registry.host:
-            raise RegistryError(f"{said}: it goes from https to {redact(url)}")
-        # A registry behind a TLS proxy does not know its own scheme.
-        url = f"{registry}/{url.split('/', 3)[3] if url.count('/') > 2 else ''}"
-        found = registry
-    if found.private and not registry.private:
+    if origin_of(answer.url).scheme == "https":
+        url = upgraded(url, str(registry))
+    place = origin_of(url)
+    if place.scheme == "http" and origin_of(answer.url).scheme == "https":
+        raise RegistryError(f"{said}: it goes from https to {redact(url)}")
+    if place.private and not registry.private:
         raise RegistryError(f"{said}: it is the private address {redact(url)}")
     return url

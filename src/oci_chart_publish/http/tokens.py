@@ -12,7 +12,7 @@ from urllib.parse import quote, urlencode
 import msgspec
 
 from oci_chart_publish.errors import AuthError, RegistryError
-from oci_chart_publish.http.address import Origin, join, origin_of, redact, with_query
+from oci_chart_publish.http.address import Origin, join, origin_of, redact, upgraded, with_query
 from oci_chart_publish.http.answer import Answer
 from oci_chart_publish.http.challenge import Challenge
 from oci_chart_publish.http.credentials import Credential
@@ -115,11 +115,13 @@ class TokenService:
         """Return the checked URL of the token service: it is named by a server, and gets the password."""
         registry = origin_of(base)
         try:
-            realm = join(base, challenge.realm)
+            realm = upgraded(join(base, challenge.realm), base)
             origin = origin_of(realm)
         except RegistryError as error:
             raise AuthError(f"{registry}: its token service is refused: {error.message}") from error
-        if (problem := _objection(origin, registry)) and origin.name not in self._trusted_realms:
+        named = origin.name in self._trusted_realms if origin.scheme == "https" else False
+        trusted = named or str(origin) in self._trusted_realms
+        if (problem := _objection(origin, registry)) and not trusted:
             raise AuthError(f"{registry}: its token service {redact(realm)} is refused: {problem}")
         _LOG.debug("%s: tokens come from %s", registry, origin)
         return realm
@@ -160,7 +162,9 @@ def _denied(answer: Answer, where: str, credential: Credential | None) -> Regist
     if answer.status >= 500 or answer.status == 429:
         return RegistryError(message, status=answer.status, temporary=True)
     hint = credential.refused if credential else "log in to the registry"
-    return AuthError(message, status=answer.status, hint=hint)
+    error = AuthError(message, status=answer.status, hint=hint)
+    error.login_refused = credential is not None and answer.status in (400, 401, 403)
+    return error
 
 
 def names_repositories(token: str) -> bool:

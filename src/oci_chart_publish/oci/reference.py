@@ -127,9 +127,9 @@ def check_tag(tag: str, origin: str) -> str:
 
 
 def is_loopback(registry: str) -> bool:
-    """Tell whether ``host[:port]`` is localhost or below it, 127.0.0.0/8 or ::1."""
+    """Tell whether ``host[:port]`` is localhost or below it, 127.0.0.0/8 or ::1; a dot at the end changes nothing."""
     host = registry.rsplit(":", 1)[0] if re.search(r":[0-9]+$", registry) else registry
-    host = host.strip("[]").lower()
+    host = host.strip("[]").lower().removesuffix(".")
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:

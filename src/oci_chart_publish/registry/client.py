@@ -249,11 +249,15 @@ class RegistryRepository:
     def refusal(self, answer: Answer) -> RegistryError:
         """Return the typed error for an answer that is not what was asked for."""
         credential, hint = self._auth.credential, ""
-        if credential is None and answer.status in (401, 403):
+        ours = self.host.is_ours(answer.url)
+        if credential is None and answer.status in (401, 403) and ours:
             hint = self.host.login_hint
-        elif credential is not None and answer.status == 401 and self.host.kind is hints.GENERIC:
+        elif credential is not None and answer.status == 401 and ours and self.host.kind is hints.GENERIC:
             hint = credential.refused
-        return faults.refusal(answer, kind=self.host.kind, path=self.repository.path, hint=hint)
+        error = faults.refusal(answer, kind=self.host.kind, path=self.repository.path, hint=hint)
+        if isinstance(error, AuthError):
+            error.login_refused = ours and self._auth.login_refused(answer)
+        return error
 
     def is_absent(self, answer: Answer) -> bool:
         """Tell whether a 404 with a body comes from the registry and means "not there"."""

@@ -29,6 +29,7 @@ from oci_chart_publish.registry.capabilities import Capabilities
 
 _LOG = logging.getLogger(__name__)
 _REFUSALS_A_TRY = 3
+_SENT_ON = 307
 _WORTH_TELLING = 0.1
 SMALL = 64 * 1024
 """Bytes read of an answer whose body only explains."""
@@ -177,12 +178,15 @@ class Host:
         status = 0
         try:
             answer = self._follow(call, grant.value)
-            status = answer.status
+            # What another host says, whereto this one has sent us, says nothing of a login here.
+            status = answer.status if self.is_ours(answer.url) else _SENT_ON
         finally:
             again = auth.settle(grant, status, write=call.method not in ("GET", "HEAD"))
         if again:
             grant = Grant(value=auth.own(call.scope))
             answer = self._follow(call, grant.value)
+        if not self.is_ours(answer.url):
+            return answer
         if answer.status == 401 or (answer.status == 403 and not grant.value):
             asked = challenge.parse(answer.headers.all("WWW-Authenticate"))
             if auth.refused(answer, grant, asked):
@@ -196,6 +200,7 @@ class Host:
             if not redirects.is_redirect(answer):
                 return answer
             url = self.allowed(answer.header("Location"), answer)
+            self._check_scheme(answer, url)
             if call.same_origin and origin_of(url) != self._origin:
                 return answer
         raise RegistryError(f"{call.method} {redact(url)}: more than {redirects.HOPS} redirects")
@@ -203,6 +208,25 @@ class Host:
     def allowed(self, location: str, answer: Answer) -> str:
         """Return the URL of a ``Location`` in ``answer``, if a request may go there."""
         return redirects.target(location, answer, self._origin)
+
+    def is_ours(self, url: str) -> bool:
+        """Tell whether ``url`` is on the origin of this registry, the only place whose word counts for logins."""
+        return url.startswith(f"{self.base}/") or origin_of(url) == self._origin
+
+    def _check_scheme(self, answer: Answer, url: str) -> None:
+        """Raise where this host, asked over plain HTTP, sends the same request to itself over TLS."""
+        asked, place = origin_of(answer.url), origin_of(url)
+        if (
+            asked == self._origin
+            and (asked.scheme, place.scheme) == ("http", "https")
+            and place.host == asked.host
+            and _path_of(url) == _path_of(answer.url)
+        ):
+            raise RegistryError(
+                f"{answer.method} {redact(answer.url)}: {answer.status}: {self.name} answers plain http with a"
+                f" redirect to {place}",
+                hint=f"it speaks TLS: take {self.name} out of plain-http",
+            )
 
     def _once(self, call: Call, url: str, authorization: str) -> Answer:
         if not self._undecided:
@@ -224,13 +248,9 @@ class Host:
 
     def _send(self, call: Call, url: str, authorization: str) -> Answer:
         headers = {**self._headers, **call.headers, **(call.sink.headers() if call.sink else {})}
-        own = url.startswith(f"{self.base}/") or origin_of(url) == self._origin
+        own = self.is_ours(url)
         if authorization and own:
-            if self._origin.scheme == "http" and not self._origin.loopback and not self._credentials_in_clear:
-                raise AuthError(
-                    f"{call.method} {redact(url)}: credentials do not go over plain http",
-                    hint=f"ask for plain http to {self.name} by name, if that is meant",
-                )
+            self._check_clear(call.method, url)
             headers["Authorization"] = authorization
         sender = self._sender()
         self.pace.enter()
@@ -244,6 +264,15 @@ class Host:
         if own:
             self._notice(answer)
         return answer
+
+    def _check_clear(self, method: str, url: str) -> None:
+        """Raise before a secret goes over plain HTTP to a host that was not named for that."""
+        place = origin_of(url)
+        if place.scheme == "http" and not place.loopback and not self._credentials_in_clear:
+            raise AuthError(
+                f"{method} {redact(url)}: credentials do not go over plain http",
+                hint=f"ask for plain http to {self.name} by name, if that is meant",
+            )
 
     def _is_tls(self) -> bool:
         """Find out whether a loopback registry that gave no answer to plain HTTP wants TLS."""
@@ -278,10 +307,14 @@ class Host:
     def _probe(self) -> tuple[challenge.Challenge | None, str]:
         call = Call(method="GET", target="/v2/")
         answer = self.request(call, None)
+        if not self.is_ours(answer.url):
+            return None, answer.url
         return challenge.parse(answer.headers.all("WWW-Authenticate")), answer.url
 
     def _fetch_token(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
         wanted = {**self._headers, **headers}
+        if "Authorization" in wanted or body:
+            self._check_clear(method, url)
         for attempt in range(self.patience.tries):
             # Where there is none, the request that the token is for is tried again, and with it the token.
             answer = self._sender().send(method, url, wanted, body, limit=TOKEN_LIMIT)
@@ -334,6 +367,10 @@ _MARKS = (
     "X-Harbor-Csrf-Token",
     "X-Gitlab-Meta",
 )
+
+
+def _path_of(url: str) -> str:
+    return url.partition("?")[0].split("/", 3)[-1]
 
 
 def _is_of_a_registry(answer: Answer) -> bool:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable, Iterable
 
 from oci_chart_publish.errors import RegistryError
-from oci_chart_publish.http.address import join, origin_of, redact
+from oci_chart_publish.http.address import join, origin_of, redact, upgraded
 from oci_chart_publish.http.answer import Answer
 from oci_chart_publish.http.auth import Authorizer
 from oci_chart_publish.http.tokens import CATALOG
@@ -54,7 +54,7 @@ def _next(answer: Answer) -> str | None:
     found = _NEXT.search(answer.header("Link"))
     if not found:
         return None
-    url = join(answer.url, found.group(1))
+    url = upgraded(join(answer.url, found.group(1)), answer.url)
     if origin_of(url) != origin_of(answer.url):
         raise RegistryError(f"GET {redact(answer.url)}: the next page is on another host, {redact(url)}")
     return url
