@@ -94,3 +94,27 @@ def test_event_that_is_no_json_is_an_error(tmp_path: Path) -> None:
 
 def test_missing_event_file_is_no_error(tmp_path: Path) -> None:
     assert read_event({"GITHUB_EVENT_PATH": str(tmp_path / "none")}) == Event()
+
+
+@pytest.mark.parametrize(
+    ("subject", "named"),
+    [
+        ("A change (#7)", (7,)),
+        ("Merge pull request #8 from acme/topic", (8,)),
+        ("Fixes (#7) at last", ()),
+        ("Merge branch 'main'", ()),
+        ("A change (#12345678901)", ()),
+    ],
+)
+def test_pull_requests_that_subjects_name_are_those_that_github_has_put_there(
+    tmp_path: Path, subject: str, named: tuple[int, ...]
+) -> None:
+    pushed = {"before": "c" * 40, "commits": [{"id": "a" * 40, "message": f"{subject}\n\n(#99)"}]}
+    assert read_event(environment(tmp_path, pushed)).named == named
+    followed = {"workflow_run": {"head_commit": {"message": subject}}}
+    assert read_event(environment(tmp_path, followed)).named == named
+
+
+def test_dependabot_reads_only_whatever_the_workflow_asks_for(tmp_path: Path) -> None:
+    event = read_event(environment(tmp_path, {}, GITHUB_ACTOR="dependabot[bot]"))
+    assert (event.read_only, event.from_fork) == (True, False)

@@ -44,6 +44,8 @@ BURST = 10
 GRAPHQL = "graphql"
 NO_DATA = 400
 """The status that PyGithub gives an answer of GraphQL that holds no data; on the wire it is 200."""
+TOLD = 5.0
+"""Seconds from which on a wait is told of: nobody should take it for a run that hangs."""
 PAGE = 100
 """Entries on a page, GitHub's largest."""
 
@@ -76,8 +78,11 @@ class Clock(msgspec.Struct, frozen=True, kw_only=True):
 class Client:
     """A connection to GitHub's API. Every method raises ForgeError; any number of threads may use it."""
 
-    def __init__(self, options: Options, clock: Clock | None = None) -> None:
+    def __init__(
+        self, options: Options, clock: Clock | None = None, say: Callable[[str], None] = lambda _: None
+    ) -> None:
         self._options = options
+        self._say = say
         self._token = options.token.strip()
         self._clock = clock or Clock()
         self._turn = threading.Lock()
@@ -221,6 +226,8 @@ class Client:
                 return failure
             wait = self._wait(failure, attempt, repeatable=method != "POST" or find is not None)
             if wait is not None:
+                if wait >= TOLD:
+                    self._say(f"{method} {self._place(url)}: {failure.describe()}: again in {wait:.0f} s")
                 self._clock.sleep(wait)
             if (
                 failure.lost and find and (found := find()) is not None

@@ -6,7 +6,8 @@ Nothing of it is trusted to be there; an absent value is empty.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 EVENT_LIMIT = 32 * 1024 * 1024
 """Bytes of the largest event file that is read; GitHub caps webhook payloads at 25 MB."""
 
+_NUMBER = re.compile(r"\(#(\d{1,9})\)\s*\Z|\AMerge pull request #(\d{1,9}) ")
+"""How GitHub names a pull request in the subject of a squash or a merge (docs, "About merge methods")."""
+DEPENDABOT = "dependabot[bot]"
 _NO_COMMIT = "0" * 40
 
 
@@ -59,8 +63,8 @@ class PullRequestEvent(msgspec.Struct, frozen=True, kw_only=True):
 class Event(msgspec.Struct, frozen=True, kw_only=True):
     """The event: ``before`` is the commit before a push of ``commits`` commits, ``url`` the repository's page.
 
-    For a merge group ``before`` is its base. ``pushed`` are the commits of a push, as far as the event lists them, and
-    ``created`` says that the push made the branch, which has nothing before.
+    ``actor`` is who started the run first. For a merge group ``before`` is its base. ``pushed`` are the commits of a push, as far as the event lists them,
+    ``named`` the numbers of pull requests that GitHub has put into their subjects when it merged them, and ``created`` says that the push made the branch, which has nothing before.
     """
 
     name: str = ""
@@ -71,9 +75,11 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     before: str = ""
     commits: int = 0
     pushed: tuple[str, ...] = ()
+    named: tuple[int, ...] = ()
     created: bool = False
     url: str = ""
     api_url: str = ""
+    actor: str = ""
     run_id: str = ""
     run_attempt: str = ""
     pull_request: PullRequestEvent | None = None
@@ -100,6 +106,11 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
         return self.pull_request.head_repository if self.pull_request is not None else self.repository
 
     @property
+    def read_only(self) -> bool:
+        """Whether the job's own token reads only, whatever ``permissions:`` says (docs, "GITHUB_TOKEN")."""
+        return self.from_fork or self.actor == DEPENDABOT
+
+    @property
     def from_fork(self) -> bool:
         """Whether the pull request comes from another repository (or one that is gone)."""
         return self.pull_request is not None and self.pull_request.head_repository != self.repository
@@ -123,14 +134,22 @@ def read_event(environment: Mapping[str, str]) -> Event:
         before="" if before == _NO_COMMIT else before,
         commits=len(commits),
         pushed=tuple(_text(one, "id") for one in commits if _text(one, "id")),
+        named=_named(commits or [_mapping(_mapping(document, "workflow_run"), "head_commit")]),
         created=before == _NO_COMMIT,
         url=f"{server}/{repository}" if server and repository else "",
         api_url=environment.get("GITHUB_API_URL", ""),
+        actor=environment.get("GITHUB_ACTOR", ""),
         run_id=environment.get("GITHUB_RUN_ID", ""),
         run_attempt=environment.get("GITHUB_RUN_ATTEMPT", ""),
         pull_request=_pull_request(document, pull_request) if pull_request else None,
         workflow_run=_mapping(document, "workflow_run") or None,
     )
+
+
+def _named(commits: Iterable[Mapping[str, Any]]) -> tuple[int, ...]:
+    subjects = (_text(commit, "message").partition("\n")[0] for commit in commits)
+    matches = (_NUMBER.search(subject) for subject in subjects)
+    return tuple(int(match[1] or match[2]) for match in matches if match)
 
 
 def _document(path: str) -> Mapping[str, Any]:

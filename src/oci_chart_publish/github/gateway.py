@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
@@ -18,18 +19,25 @@ from oci_chart_publish.github.signed_commits import Commits
 class GitHub:
     """The gateway: one connection, shared by its parts and by any number of threads.
 
-    ``repository`` is ``owner/name`` (``GITHUB_REPOSITORY``). Nothing is imported or asked before the first request.
+    ``repository`` is ``owner/name`` (``GITHUB_REPOSITORY``); ``say`` is told of waits. Nothing is imported or asked before the first request.
     Everything raises ForgeError; ReadOnlyError where the token lacks a permission.
     """
 
-    def __init__(self, repository: str, options: Options, *, clock: Clock | None = None) -> None:
+    def __init__(
+        self,
+        repository: str,
+        options: Options,
+        *,
+        clock: Clock | None = None,
+        say: Callable[[str], None] = lambda _: None,
+    ) -> None:
         owner, slash, name = repository.partition("/")
         if not (owner and slash and name) or "/" in name:
             raise ConfigError(
                 f"repository {repository!r}: expected owner/name", hint="Set GITHUB_REPOSITORY."
             )
         self.repository = repository
-        self._client = Client(options, clock)
+        self._client = Client(options, clock, say)
         self.tags = Tags(self._client, repository)
         self.comments = Comments(self._client, repository)
         self.pulls = PullRequests(self._client, repository)

@@ -108,11 +108,32 @@ class PullRequests:
             raise
         return tuple(map(_pull, filter(self._ours, listed)))
 
-    def merged_with(self, commits: Iterable[str]) -> Mapping[str, PullRequest]:
+    def merged_with(self, commits: Iterable[str], named: Iterable[int] = ()) -> Mapping[str, PullRequest]:
         """Return the merged pull request that brought each commit, with its labels as they are now.
 
         One question for each fifty commits. Those that came without one, and that GitHub does not know, are left out.
+        Just after a merge GitHub does not know yet what it has brought: the pull requests of the numbers ``named`` that
+        were not among the answers are asked for themselves.
         """
+        commits = tuple(commits)
+        found = self._associated(commits)
+        known = {pull.number for pull in found.values()}
+        for number in dict.fromkeys(named):
+            pull = self._numbered(number) if number not in known else None
+            if pull is not None and pull.merged and pull.merge_commit in commits:
+                found[pull.merge_commit] = pull
+        return found
+
+    def _numbered(self, number: int) -> PullRequest | None:
+        """Return a pull request, None where the number is none of one."""
+        try:
+            return self.get(number)
+        except ForgeError as error:
+            if error.status == 404:
+                return None
+            raise
+
+    def _associated(self, commits: Iterable[str]) -> dict[str, PullRequest]:
         found: dict[str, PullRequest] = {}
         waiting: list[tuple[str, str | None]] = [(commit, None) for commit in dict.fromkeys(commits)]
         while waiting:

@@ -6,9 +6,9 @@ Made is what this run published. Repaired is what it did not publish, in two cas
 our marker and lacks something, and a tag that is missing altogether where this push touched the chart, or this is
 another attempt of a run: then an earlier attempt may have ended between registry and tag. Every other version was
 published without a release, by a setting or by another tool, and is left alone unless ``backfill`` asks for it.
-A token that may not write is told once, at the first release that it may not make. So are one that has expired, a rate
-limit that lasts longer than the gateway waits (whoever goes on asking is kept out for longer), and, at the second
-release, a code host that does not answer, or hides from the token what is asked for every chart.
+A token that may not write is told once, at the first release that it may not make. So are one that has expired, a rule
+that forbids tags, a rate limit that lasts longer than the gateway waits (whoever goes on asking is kept out for
+longer), and, at the second release, a code host that does not answer, or hides from the token what is asked for every chart.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import msgspec
 from msgspec.structs import replace
 
 from oci_chart_publish.chart.version import ChartVersion
-from oci_chart_publish.errors import ForgeError, PublishError, ReadOnlyError
+from oci_chart_publish.errors import ForbiddenError, ForgeError, PublishError, ReadOnlyError
 from oci_chart_publish.github import GitHub
 from oci_chart_publish.github import releases as sections
 from oci_chart_publish.github.event import Event
@@ -267,7 +267,8 @@ def _ends(error: ForgeError, before: Sequence[PublishError] = ()) -> bool:
     """Whether what failed for one chart fails for the others, too; ``before`` is what failed for those before it."""
     down = error.temporary and any(isinstance(one, ForgeError) and one.temporary for one in before)
     hidden = error.message.startswith("GET ") and any(one.message == error.message for one in before)
-    return isinstance(error, ReadOnlyError) or error.limited or error.status == 401 or down or hidden
+    everywhere = isinstance(error, ReadOnlyError | ForbiddenError)
+    return everywhere or error.limited or error.status == 401 or down or hidden
 
 
 def _descriptor(blob: document.Descriptor) -> Descriptor:

@@ -70,35 +70,53 @@ class Commenter(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             return report
         try:
             places = list(self._places(report))
-        except ReadOnlyError as error:
-            why = "which pull request this run belongs to is not known, so no comment was written"
-            return _noted(report, f"{why}: {compose.line(error)}")
         except ForgeError as error:
+            why = "which pull request this run belongs to is not known, so no comment was written"
+            if isinstance(error, ReadOnlyError):
+                return _noted(report, f"{why}: {self._told(error)}")
+            if self._harmless(report, error, expected=expected):
+                return _noted(report, f"{why}: {compose.line(error)}")
             return compose.concluded(report, [error])
         if not places and expected:
             return _noted(report, "no pull request was found for this event, so no comment was written")
         if self.dry_run:
             listed = ", ".join(f"#{place.number}" for place in places)
             return _noted(report, f"dry run: would comment on {listed}") if places else report
-        return self._write(report, places)
+        return self._write(report, places, expected=expected)
 
-    def _write(self, report: document.Report, places: list[Place]) -> document.Report:
+    def _write(self, report: document.Report, places: list[Place], *, expected: bool) -> document.Report:
         problems: list[PublishError] = []
         for place in places:
             try:
                 self._upsert(report, place)
             except ReadOnlyError as error:
-                hint = "" if self.event.from_fork else f". {error.hint}"
+                hint = "" if self.event.read_only else f". {error.hint}"
                 return _noted(
                     compose.concluded(report, problems), f"the token may not comment: {_SUMMARY_ONLY}{hint}"
                 )
             except ForgeError as error:
-                if error.temporary or error.status not in _CLOSED:
+                if not error.temporary and error.status in _CLOSED:
+                    why = f"pull request {place.number} takes no comment, {_SUMMARY_ONLY}: {error.message}"
+                elif self._harmless(report, error, expected=expected):
+                    why = f"no comment on pull request {place.number}, {_SUMMARY_ONLY}: {compose.line(error)}"
+                else:
                     problems.append(error)
                     continue
-                why = f"pull request {place.number} takes no comment, {_SUMMARY_ONLY}: {error.message}"
                 report = _noted(report, why)
         return compose.concluded(report, problems)
+
+    def _harmless(self, report: document.Report, error: ForgeError, *, expected: bool) -> bool:
+        """Whether a comment that could not be written fails nothing: that of a plan, or one that comes too late.
+
+        The report of a plan is in the step summary, and its job tells whether the charts are well. What was published
+        is published: where GitHub has no time for the words about it, they wait for the next run. Whoever was called
+        to post alone, though, has failed.
+        """
+        return not expected and (report.command != "publish" or error.temporary)
+
+    def _told(self, error: ForgeError) -> str:
+        """Return what to tell of a token that may not, without advice that nobody can follow."""
+        return error.message if self.event.read_only else compose.line(error)
 
     def _upsert(self, report: document.Report, place: Place) -> None:
         mark = RunMark(*_reported(self.event), _stage(report, merged=place.merged))
@@ -146,10 +164,12 @@ class Commenter(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             if found is not None:
                 create = found.open and self._worth(report)
                 yield self._place(found, create=create)
+            elif report.command == "publish":
+                yield from (self._place(pull, create=False) for pull in self._merged(report))
         elif event.name == "push":
             # A merge group is pushed later. A schedule or a dispatch brings no pull request: on the last one's merge it
             # would say "unchanged" where a release failed.
-            yield from (self._place(pull, create=False) for pull in self._merged())
+            yield from (self._place(pull, create=False) for pull in self._merged(report))
 
     def _place(self, pull: PullRequest, *, create: bool) -> Place:
         return Place(
@@ -164,10 +184,16 @@ class Commenter(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def _publishes(self, branch: str) -> bool:
         return self.event.publishes(f"refs/heads/{branch}", self.publish_refs)
 
-    def _merged(self) -> list[PullRequest]:
-        """Return the pull requests that a push brought: a merge queue and a person may merge several at once."""
-        commits = self.pushed() or frozenset(filter(None, [self.event.revision]))
-        found = self.github.pulls.merged_with(sorted(commits)).values()
+    def _merged(self, report: document.Report) -> list[PullRequest]:
+        """Return the pull requests that a push brought: a merge queue and a person may merge several at once.
+
+        A ``workflow_run`` after the run of a push knows just what that one ended with; it publishes what it has
+        checked out.
+        """
+        run = self.event.workflow_run
+        last = [str(run.get("head_sha") or ""), report.revision or ""] if run else [self.event.revision]
+        commits = self.pushed() or frozenset(filter(None, last))
+        found = self.github.pulls.merged_with(sorted(commits), named=self.event.named).values()
         brought = {pull.number: pull for pull in found if pull.merge_commit in commits}
         return [brought[number] for number in sorted(brought)]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -18,6 +19,8 @@ class CodeHost(msgspec.Struct, frozen=True, kw_only=True):
     token: str
     """Empty: nobody is asked."""
     event: Event
+    say: Callable[[str], None]
+    """Told of waits."""
 
     def connect(self) -> GitHub | None:
         """Return a gateway to the repository of the event; None without a token or a repository there."""
@@ -26,4 +29,5 @@ class CodeHost(msgspec.Struct, frozen=True, kw_only=True):
         from oci_chart_publish.github import GitHub  # noqa: PLC0415  (only where there is somebody to tell)
         from oci_chart_publish.github.api import API_URL, Options  # noqa: PLC0415
 
-        return GitHub(self.event.repository, Options(token=self.token, api_url=self.event.api_url or API_URL))
+        options = Options(token=self.token, api_url=self.event.api_url or API_URL)
+        return GitHub(self.event.repository, options, say=self.say)
