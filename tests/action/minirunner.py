@@ -20,6 +20,7 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).parents[2]
+WORKFLOW = "publish.yml"
 INPUTS = yaml.safe_load((ROOT / "action.yml").read_text())["inputs"]
 
 
@@ -91,6 +92,7 @@ class Runner:
             "GITHUB_SERVER_URL": "https://github.com",
             "GITHUB_SHA": sha,
             "GITHUB_STEP_SUMMARY": str(paths["summary"]),
+            "GITHUB_WORKFLOW_REF": f"{self.repository}/.github/workflows/{WORKFLOW}@{ref}",
             "GITHUB_WORKSPACE": str(self.workspace),
             "RUNNER_TEMP": str(folder),
             "OCI_CHART_CACHE": str(self.temp / "layout"),

@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.action.minirunner import Runner, Step
+from tests.action.minirunner import WORKFLOW, Runner, Step
 from tests.fakes.git import GitRepo, chart_yaml
 from tests.fakes.github import FakeGitHub, Release
+from tests.fakes.github_state import Run
 from tests.real.registries import Registry
 
 MAIN = "refs/heads/main"
@@ -100,7 +101,12 @@ class Project:
 
     def run(self, event: str, payload: Mapping[str, object], *, ref: str = MAIN, **inputs: str) -> Step:
         """Run for an event at what is checked out."""
-        return self.runner.step(event, payload, ref=ref, sha=self.head, **{**self.given, **inputs})
+        step = self.runner.step(event, payload, ref=ref, sha=self.head, **{**self.given, **inputs})
+        done = "failure" if step.code else "success"
+        branch = ref.removeprefix("refs/heads/")
+        run = Run(self.runner.run_id, WORKFLOW, self.head, done, event=event, head_branch=branch)
+        self.github.state.runs.append(run)
+        return step
 
     def comment(self, number: int) -> str:
         """Return the one comment on a pull request."""

@@ -257,3 +257,51 @@ def test_what_somebody_has_signed_is_released_with_its_provenance(project: Proje
         "web-1.0.0.tgz.prov",
     ]
     assert [asset.name for asset in release(project.github, "api-1.0.0").assets if "prov" in asset.name] == []
+
+
+@pytest.mark.parametrize("event", ["push of something else", "schedule", "workflow_dispatch"])
+@pytest.mark.parametrize("release", ["release", "tag"])
+def test_failure_after_the_registries_is_repaired_by_the_next_run_whichever_it_is(
+    project: Project, event: str, release: str
+) -> None:
+    path = "/releases$" if release == "release" else "/git/refs$"
+    project.github.refuse("POST", path, "reference-update-failed" if release == "tag" else "ruleset-release")
+    assert project.push(release=release).code == 7
+    assert project.github.state.tags() == {}
+    before = project.head
+    project.repo.write({"README.md": "hello"})
+    project.commit()
+    if event == "push of something else":
+        step = project.push(before, release=release)
+    else:
+        step = project.run(event, {}, release=release)
+    assert step.code == 0, step.errors + step.log
+    assert set(project.github.state.tags()) == {"web-1.0.0", "api-1.0.0"}
+
+
+@pytest.mark.parametrize("event", ["push", "schedule"])
+def test_another_attempt_releases_nothing_that_the_run_did_not_touch(project: Project, event: str) -> None:
+    """``web`` and ``api`` 1.0.0 have no release because nobody wanted one."""
+    assert project.push(release="off").code == 0
+    before = project.head
+    project.repo.write({"README.md": "hello"})
+    project.commit("api", version="1.1.0")
+    project.github.refuse("POST", "/releases$", "burnt-tag")
+    payload = {"before": before} if event == "push" else {}
+    assert project.run(event, payload).code == 7
+    project.runner.extra = {"GITHUB_RUN_ATTEMPT": "2"}
+    step = project.run(event, payload)
+    assert step.code == 0, step.errors + step.log
+    assert set(project.released()) == {"api-1.1.0"}
+
+
+def test_what_runs_failed_for_is_repaired_without_a_record_of_runs_by_its_own_push_alone(
+    project: Project,
+) -> None:
+    project.github.refuse("POST", "/releases$", "ruleset-release")
+    assert project.push().code == 7
+    project.github.refuse("GET", "/runs$", "not-accessible", times=2)
+    assert project.run("schedule", {}).code == 0
+    assert project.released() == {}
+    assert project.push().code == 0
+    assert set(project.released()) == {"web-1.0.0", "api-1.0.0"}

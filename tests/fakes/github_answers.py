@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from tests.fakes.github_contract import contract
-from tests.fakes.github_state import Asset, Comment, Commit, PackageVersion, Pull, Release, State
+from tests.fakes.github_state import Asset, Comment, Commit, PackageVersion, Pull, Release, Run, State
 
 WHEN = "2026-01-02T03:04:05Z"
 
@@ -26,6 +26,18 @@ class Answers:
     def user(self, login: str) -> dict[str, Any]:
         kind = "Bot" if login.endswith("[bot]") else "User"
         return contract().fill("simple-user", {"login": login, "id": _number(login), "type": kind})
+
+    def workflow_run(self, run: Run) -> dict[str, Any]:
+        done = "in_progress" if run.conclusion is None else "completed"
+        known = {
+            "id": run.id,
+            "head_sha": run.head_sha,
+            "head_branch": run.head_branch,
+            "event": run.event,
+            "status": done,
+            "conclusion": run.conclusion,
+        }
+        return contract().fill("workflow-run", known)
 
     def account(self, login: str) -> dict[str, Any]:
         kind = self.state.owner_type if login == self.state.owner else "User"

@@ -11,7 +11,7 @@ from tests.fakes.github_state import Comment, Pull, Refused, Release, State, see
 from tests.fakes.prune_openapi import REPO
 
 Item = TypeVar("Item")
-ALL = frozenset({"contents", "issues", "pull_requests", "packages"})
+ALL = frozenset({"actions", "contents", "issues", "pull_requests", "packages"})
 READ_ONLY = "Resource not accessible by integration"
 
 
@@ -192,6 +192,23 @@ def _commit_pulls(call: Call) -> tuple[int, Any]:
         )
     ]
     return 200, [call.answers.pull(pull, simple=True) for pull in call.page(listed)]
+
+
+# Runs of workflows.
+
+
+@route("GET", f"{REPO}/actions/workflows/{{workflow_id}}/runs", "actions")
+def _workflow_runs(call: Call) -> tuple[int, Any]:
+    branch = call.query.get("branch")
+    listed = [
+        run
+        for run in sorted(call.state.runs, key=lambda one: -one.id)
+        if run.workflow == call.values["workflow_id"] and branch in (None, run.head_branch)
+    ]
+    return 200, {
+        "total_count": len(listed),
+        "workflow_runs": [call.answers.workflow_run(run) for run in call.page(listed)],
+    }
 
 
 # Git.

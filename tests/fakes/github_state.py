@@ -107,6 +107,18 @@ class Release:
 
 
 @dataclass
+class Run:
+    """A run of a workflow; ``conclusion`` is None while it lasts."""
+
+    id: int
+    workflow: str
+    head_sha: str
+    conclusion: str | None
+    event: str = "push"
+    head_branch: str = "main"
+
+
+@dataclass
 class PackageVersion:
     id: int
     digest: str
@@ -128,6 +140,7 @@ class State:
         self.pulls: dict[int, Pull] = {}
         self.releases: dict[int, Release] = {}
         self.packages: dict[str, list[PackageVersion]] = {}
+        self.runs: list[Run] = []
         self.latest: int | None = None
         self.git: GitObjects | None = None
         # Settings of the repository.

@@ -18,6 +18,7 @@ OPERATIONS: Mapping[str, tuple[str, ...]] = {
     "/user": ("get",),
     "/users/{username}": ("get",),
     REPO: ("get",),
+    f"{REPO}/actions/workflows/{{workflow_id}}/runs": ("get",),
     f"{REPO}/commits/{{commit_sha}}/pulls": ("get",),
     f"{REPO}/git/commits/{{commit_sha}}": ("get",),
     f"{REPO}/git/ref/{{ref}}": ("get",),

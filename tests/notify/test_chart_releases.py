@@ -75,7 +75,12 @@ def test_repository_that_the_token_does_not_see_is_asked_for_two_charts_and_no_m
     ],
 )
 def test_what_a_rule_forbids_is_tried_for_one_chart(
-    github: FakeGitHub, kind: Literal["release", "tag"], method: str, pattern: str, refusal: str, requests: int
+    github: FakeGitHub,
+    kind: Literal["release", "tag"],
+    method: str,
+    pattern: str,
+    refusal: str,
+    requests: int,
 ) -> None:
     github.state.commit("head", sha="1" * 40, branch="main")
     github.refuse(method, pattern, refusal, times=100)
@@ -84,7 +89,9 @@ def test_what_a_rule_forbids_is_tried_for_one_chart(
     assert len(github.requests) == requests
     (note,) = done.notes
     what = "tagged" if kind == "tag" else "released"
-    assert note.startswith(f"4 charts are published and not {what}, a-1.0.0, b-1.0.0, c-1.0.0, d-1.0.0: {method}")
+    assert note.startswith(
+        f"4 charts are published and not {what}, a-1.0.0, b-1.0.0, c-1.0.0, d-1.0.0: {method}"
+    )
     hints = {
         "ruleset": "A ruleset of the repository forbids this",
         "reference": "Mostly a ruleset of the repository forbids this",

@@ -26,7 +26,12 @@ def commented(
     said: list[str] | None = None,
 ) -> document.Report:
     """Write the comment of a report of one chart."""
-    charts = (document.Chart(name="web", path="charts/web", version="1.0.1", status="published"),)
+    target = document.Target(registry="r.example/charts", reference="r.example/charts/web:1.0.1", status="published")
+    charts = (
+        document.Chart(
+            name="web", path="charts/web", version="1.0.1", status="published", targets=(target,)
+        ),
+    )
     report = document.Report(
         command=command, dry_run=False, conclusion="success", exit_code=0, charts=charts, revision=HEAD
     )
@@ -167,7 +172,12 @@ def test_push_finds_its_pull_request_though_github_does_not_know_it_yet(github: 
         github.state.lag = 5
         sha = github.merge(7)
         event = Event(
-            name="push", repository="acme/charts", revision=sha, pushed=(sha,), named=(7,), default_branch="main"
+            name="push",
+            repository="acme/charts",
+            revision=sha,
+            pushed=(sha,),
+            named=(7,),
+            default_branch="main",
         )
         done = commented(github, event, "publish")
     assert done.exit_code == 0
@@ -182,5 +192,3 @@ def test_number_that_a_subject_names_for_another_reason_is_nobodys(github: FakeG
         options = Options(token="t0ken", api_url=github.api_url)
         with GitHub("acme/charts", options, clock=Clock(sleep=lambda _: None)) as host:
             assert host.pulls.merged_with([sha], named=[7, 9]) == {}
-
-

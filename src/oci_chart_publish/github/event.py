@@ -63,8 +63,10 @@ class PullRequestEvent(msgspec.Struct, frozen=True, kw_only=True):
 class Event(msgspec.Struct, frozen=True, kw_only=True):
     """The event: ``before`` is the commit before a push of ``commits`` commits, ``url`` the repository's page.
 
-    ``actor`` is who started the run first. For a merge group ``before`` is its base. ``pushed`` are the commits of a push, as far as the event lists them,
-    ``named`` the numbers of pull requests that GitHub has put into their subjects when it merged them, and ``created`` says that the push made the branch, which has nothing before.
+    For a merge group ``before`` is its base. ``pushed`` are the commits of a push, as far as the event lists them,
+    ``named`` the numbers of pull requests that GitHub has put into their subjects when it merged them, and ``created``
+    says that the push made the branch, which has nothing before. ``actor`` is who started the run first, and
+    ``workflow`` the file of the workflow.
     """
 
     name: str = ""
@@ -80,6 +82,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     url: str = ""
     api_url: str = ""
     actor: str = ""
+    workflow: str = ""
     run_id: str = ""
     run_attempt: str = ""
     pull_request: PullRequestEvent | None = None
@@ -139,6 +142,7 @@ def read_event(environment: Mapping[str, str]) -> Event:
         url=f"{server}/{repository}" if server and repository else "",
         api_url=environment.get("GITHUB_API_URL", ""),
         actor=environment.get("GITHUB_ACTOR", ""),
+        workflow=environment.get("GITHUB_WORKFLOW_REF", "").partition("@")[0].rpartition("/")[2],
         run_id=environment.get("GITHUB_RUN_ID", ""),
         run_attempt=environment.get("GITHUB_RUN_ATTEMPT", ""),
         pull_request=_pull_request(document, pull_request) if pull_request else None,

@@ -14,12 +14,14 @@ from oci_chart_publish.github.git_refs import Tags
 from oci_chart_publish.github.pull_requests import PullRequests
 from oci_chart_publish.github.releases import Releases
 from oci_chart_publish.github.signed_commits import Commits
+from oci_chart_publish.github.workflow_runs import WorkflowRuns
 
 
 class GitHub:
     """The gateway: one connection, shared by its parts and by any number of threads.
 
-    ``repository`` is ``owner/name`` (``GITHUB_REPOSITORY``); ``say`` is told of waits. Nothing is imported or asked before the first request.
+    ``repository`` is ``owner/name`` (``GITHUB_REPOSITORY``); ``say`` is told of waits. Nothing is imported or asked
+    before the first request.
     Everything raises ForgeError; ReadOnlyError where the token lacks a permission.
     """
 
@@ -44,6 +46,7 @@ class GitHub:
         self.releases = Releases(self._client, repository, self.tags)
         self.commits = Commits(self._client, repository)
         self.packages = Packages(self._client, owner)
+        self.workflow_runs = WorkflowRuns(self._client, repository)
 
     def __enter__(self) -> Self:
         return self

@@ -97,11 +97,10 @@ def _releaser(
     session: Project, github: GitHub, report: document.Report, stopping: threading.Event
 ) -> Releaser:
     from oci_chart_publish.notify.chart_releases import Releaser  # noqa: PLC0415  (only where there is somebody to tell)
+    from oci_chart_publish.notify.unfinished import Unfinished  # noqa: PLC0415
 
     charts = session.chart_settings(chart.path for chart in report.charts)
     versions = session.versions(charts)
-    touched = session.touched(report.charts)
-    again = int(session.event.run_attempt or 1) > 1
     settings = session.settings
     return Releaser(
         github=github,
@@ -115,7 +114,14 @@ def _releaser(
         versions=lambda chart, tags: charts.template(chart.name).versions(chart.name, tags),
         subjects=lambda chart: versions.subjects(chart.name, chart.path, chart.version),
         stopping=stopping.is_set,
-        begun=lambda chart: again or (session.event.name == "push" and touched(chart)),
+        begun=Unfinished(
+            github=github,
+            event=session.event,
+            repository=session.repository,
+            revision=session.revision,
+            touched=session.touched(report.charts),
+            belonging=charts.packed,
+        ),
     )
 
 

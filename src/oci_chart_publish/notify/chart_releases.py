@@ -3,12 +3,13 @@
 Everything here is idempotent, and nothing of it can undo or endanger what was published; what fails is exit code 7.
 
 Made is what this run published. Repaired is what it did not publish, in two cases: a release (a draft, too) that holds
-our marker and lacks something, and a tag that is missing altogether where this push touched the chart, or this is
-another attempt of a run: then an earlier attempt may have ended between registry and tag. Every other version was
-published without a release, by a setting or by another tool, and is left alone unless ``backfill`` asks for it.
-A token that may not write is told once, at the first release that it may not make. So are one that has expired, a rule
-that forbids tags, a rate limit that lasts longer than the gateway waits (whoever goes on asking is kept out for
-longer), and, at the second release, a code host that does not answer, or hides from the token what is asked for every chart.
+our marker and lacks something, and a tag that is missing altogether where a run of this workflow may have ended between
+registry and tag: this one's push touched the chart, or a push whose runs have failed so far (``unfinished``). Every
+other version was published without a release, by a setting or by another tool, and is left alone unless ``backfill``
+asks for it. A token that may not write is told once, at the first release that it may not make. So are one that has
+expired, a rule that forbids tags, a rate limit that lasts longer than the gateway waits (whoever goes on asking is kept
+out for longer), and, at the second release, a code host that does not answer, or hides from the token what is asked for
+every chart.
 """
 
 from __future__ import annotations
