@@ -3,7 +3,6 @@ from __future__ import annotations
 from typing import Literal
 
 import pytest
-
 from tests.fakes.github import FakeGitHub
 
 from oci_chart_publish.github import GitHub

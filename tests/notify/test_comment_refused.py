@@ -26,11 +26,11 @@ def commented(
     said: list[str] | None = None,
 ) -> document.Report:
     """Write the comment of a report of one chart."""
-    target = document.Target(registry="r.example/charts", reference="r.example/charts/web:1.0.1", status="published")
+    target = document.Target(
+        registry="r.example/charts", reference="r.example/charts/web:1.0.1", status="published"
+    )
     charts = (
-        document.Chart(
-            name="web", path="charts/web", version="1.0.1", status="published", targets=(target,)
-        ),
+        document.Chart(name="web", path="charts/web", version="1.0.1", status="published", targets=(target,)),
     )
     report = document.Report(
         command=command, dry_run=False, conclusion="success", exit_code=0, charts=charts, revision=HEAD
