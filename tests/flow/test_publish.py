@@ -47,16 +47,21 @@ def test_everything_is_published_once_and_then_unchanged(
     jsonschema.Draft202012Validator(schema).validate(first.report)
 
 
+def kinds(registry: Registry) -> Counter[str]:
+    """Count requests: those that look at what there is, by HEAD or GET, and those that write, by method."""
+    methods = (method for method, _, _ in registry.requests())
+    return Counter("look" if method in {"HEAD", "GET"} else method for method in methods)
+
+
 def test_new_chart_takes_six_requests_and_an_unchanged_one_takes_one(
     command: Command, plain_registry: Registry
 ) -> None:
     plain_registry.clear()
     command.publish(f"{plain_registry.host}/count")
-    methods = Counter(method for method, _, _ in plain_registry.requests())
-    assert methods == {"HEAD": 4, "POST": 8, "PUT": 12}
+    assert kinds(plain_registry) == {"look": 4, "POST": 8, "PUT": 12}
     plain_registry.clear()
     command.publish(f"{plain_registry.host}/count")
-    assert Counter(method for method, _, _ in plain_registry.requests()) == {"HEAD": 4}
+    assert kinds(plain_registry) == {"look": 4}
 
 
 def test_new_chart_takes_four_requests_where_one_post_is_enough(command: Command, olareg: Registry) -> None:
@@ -80,10 +85,10 @@ def test_what_helm_published_before_is_unchanged_without_a_single_write(
     done = command.publish(place)
     assert done.code == 0, done.err
     assert set(done.statuses().values()) == {"unchanged"}
-    assert {method for method, _, _ in plain_registry.requests()} == {"HEAD", "GET"}
+    assert kinds(plain_registry).keys() == {"look"}
     plain_registry.clear()
     assert command.publish(place).code == 0
-    assert Counter(method for method, _, _ in plain_registry.requests()) == {"HEAD": 4}
+    assert kinds(plain_registry) == {"look": 4}
 
 
 @pytest.mark.parametrize("version", ["helm", "helm3"])

@@ -50,7 +50,7 @@ def test_tag_is_read_again_where_the_look_up_is_old(start: Start, here: ImageLay
     plan = publish.upload(planned(built(WEB, here), here, place), here, one_by_one)
     place.fake.seen.clear()
     assert statuses(publish.put_tags(old(plan, 3), one_by_one)) == ["published"]
-    assert [line.split(" ")[0] for line in place.fake.lines()] == ["HEAD", "PUT", "HEAD"]
+    assert [line.split(" ")[0] for line in place.fake.lines()] == ["GET", "PUT", "GET"]
 
 
 def test_tag_that_somebody_wrote_since_is_a_conflict_and_stays(

@@ -57,7 +57,7 @@ def test_a_new_chart_takes_five_requests_and_one_look_up(fake: Fake, client: Cli
     assert store.resolve("1.0.0") is None
     push(store)
     assert registry.lines() == [
-        "HEAD /v2/charts/web/manifests/1.0.0",
+        "GET /v2/charts/web/manifests/1.0.0",
         "POST /v2/charts/web/blobs/uploads/?digest=DIGEST",
         "PUT /v2/charts/web/blobs/UPLOAD",
         "POST /v2/charts/web/blobs/uploads/",
@@ -72,7 +72,7 @@ def test_with_single_post_it_takes_three_and_one(fake: Fake, client: Client) -> 
     assert store.resolve("1.0.0") is None
     push(store)
     assert registry.lines() == [
-        "HEAD /v2/charts/web/manifests/1.0.0",
+        "GET /v2/charts/web/manifests/1.0.0",
         "POST /v2/charts/web/blobs/uploads/?digest=DIGEST",
         "POST /v2/charts/web/blobs/uploads/?digest=DIGEST",
         "PUT /v2/charts/web/manifests/1.0.0",
@@ -84,7 +84,7 @@ def test_an_unchanged_chart_takes_one(fake: Fake, client: Client) -> None:
     push(client(registry))
     registry.seen.clear()
     assert client(registry).resolve("1.0.0") == MANIFEST.descriptor
-    assert registry.lines() == ["HEAD /v2/charts/web/manifests/1.0.0"]
+    assert registry.lines() == ["GET /v2/charts/web/manifests/1.0.0"]
 
 
 def test_a_copy_goes_from_store_to_store(fake: Fake, client: Client) -> None:

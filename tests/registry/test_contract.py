@@ -224,13 +224,16 @@ def test_a_chart_costs_six_requests_and_an_unchanged_one_costs_one(
         push(store)
         shown = [(method, status) for method, _path, status in plain_registry.requests()]
         assert shown == [
-            ("HEAD", 404),
+            ("GET", 404),
             ("POST", 202),
             ("PUT", 201),
             ("POST", 202),
             ("PUT", 201),
             ("PUT", 201),
         ]
+    plain_registry.clear()
+    assert second.resolve("1.0.0") == MANIFEST.descriptor
+    assert [(method, status) for method, _path, status in plain_registry.requests()] == [("GET", 200)]
     plain_registry.clear()
     assert second.resolve("1.0.0") == MANIFEST.descriptor
     assert [(method, status) for method, _path, status in plain_registry.requests()] == [("HEAD", 200)]

@@ -79,7 +79,7 @@ class Authorizer:
         if (found := self._held(scope)) is not None:
             return self._granted(found, scope)
         with self._lock:
-            lock = self._locks.setdefault(scope.name, threading.Lock())
+            lock = self._locks.setdefault(scope.key, threading.Lock())
         with lock:
             return self._obtained(scope)
 
@@ -88,9 +88,9 @@ class Authorizer:
         if not self._bearer:
             return self._password()
         with self._lock:
-            lock = self._locks.setdefault(scope.name, threading.Lock())
+            lock = self._locks.setdefault(scope.key, threading.Lock())
         with lock:
-            found = self._tokens.get(scope.name)
+            found = self._tokens.get(scope.key)
             if found is None or not found.serves(scope.actions):
                 found = self._ask(scope)
                 self._judge(found)
@@ -175,7 +175,7 @@ class Authorizer:
         return self._granted(found, scope)
 
     def _granted(self, token: Token, scope: Scope) -> Grant:
-        foreign = not self._certain and self._tokens.get(scope.name) is not token
+        foreign = not self._certain and self._tokens.get(scope.key) is not token
         return Grant(value=f"Bearer {token.text}", foreign=foreign)
 
     def _candidate(self, scope: Scope) -> Token | None:
@@ -188,7 +188,7 @@ class Authorizer:
         return other
 
     def _held(self, scope: Scope) -> Token | None:
-        for token in (self._tokens.get(scope.name), self._shared):
+        for token in (self._tokens.get(scope.key), self._shared):
             if token is not None and token.serves(scope.actions):
                 return token
         return None
@@ -210,7 +210,7 @@ class Authorizer:
         token = self._service.token(self._challenge, self._base, scope)
         self._on_secret(token.text)
         with self._lock:
-            self._tokens[scope.name] = token
+            self._tokens[scope.key] = token
             if self._reusable:
                 self._shared = token
         return token

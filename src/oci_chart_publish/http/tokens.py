@@ -29,14 +29,29 @@ Fetch = Callable[[str, str, Mapping[str, str], bytes | None], Answer]
 
 
 class Scope(msgspec.Struct, frozen=True):
-    """A repository and the actions wanted in it, ``pull`` or ``pull,push``; or a thing of another kind."""
+    """A repository and the actions wanted in it, ``pull`` or ``pull,push``; or a thing of another kind.
+
+    ``reading`` is a second repository that is only read, so that blobs can be mounted from it.
+    """
 
     name: str
     actions: str
     kind: str = "repository"
+    reading: str = ""
 
     def __str__(self) -> str:
-        return f"{self.kind}:{self.name}:{self.actions}"
+        return " ".join(self.texts)
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The scope as the token service is asked for it, one text a repository."""
+        second = (f"{self.kind}:{self.reading}:pull",) if self.reading else ()
+        return (f"{self.kind}:{self.name}:{self.actions}", *second)
+
+    @property
+    def key(self) -> str:
+        """What a token for this scope is kept under."""
+        return f"{self.name} {self.reading}" if self.reading else self.name
 
 
 NO_SCOPE = Scope("", "")
@@ -79,28 +94,28 @@ class TokenService:
         realm = self._realm(challenge, base)
         # public.ecr.aws wants "aws"; where a registry speaks of repositories, ours says more than it asks.
         own = not challenge.scope or challenge.scope.startswith(("repository:", "registry:"))
-        answer = self._request(realm, challenge.service, str(scope) if own else challenge.scope)
+        answer = self._request(realm, challenge.service, scope.texts if own else (challenge.scope,))
         return self._read(answer, scope)
 
-    def _request(self, realm: str, service: str, scope: str) -> Answer:
+    def _request(self, realm: str, service: str, scopes: tuple[str, ...]) -> Answer:
         identity = self._credential.identity_token if self._credential else ""
         if identity:
             form = {
                 "grant_type": "refresh_token",
                 "service": service,
                 "client_id": _CLIENT,
-                "scope": scope,
+                "scope": " ".join(scopes),
                 "refresh_token": identity,
             }
             headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
             answer = self._fetch("POST", realm, headers, urlencode(form).encode())
             if answer.status == 200 or answer.status not in _NO_OAUTH:
                 return answer
-        query = {"service": service, "scope": scope} if service else {"scope": scope}
+        query = [*([("service", service)] if service else []), *(("scope", scope) for scope in scopes)]
         headers = {"Accept": "application/json"}
         if (basic := self._basic(identity)) is not None:
             headers["Authorization"] = basic
-        url = with_query(realm, "&".join(f"{key}={quote(value, safe=':/,')}" for key, value in query.items()))
+        url = with_query(realm, "&".join(f"{key}={quote(value, safe=':/,')}" for key, value in query))
         return self._fetch("GET", url, headers, None)
 
     def _basic(self, identity: str) -> str | None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 
 from oci_chart_publish.errors import ConfigError, NotFoundError, VerificationError
 from oci_chart_publish.layout import files
+from oci_chart_publish.oci.content import Content, InFile, InMemory
 from oci_chart_publish.oci.descriptor import Descriptor
 from oci_chart_publish.oci.digest import Digest
 from oci_chart_publish.oci.manifest import MANIFEST_LIMIT
@@ -63,6 +65,14 @@ class Blobs(msgspec.Struct, frozen=True):
             raise _damaged(error, path) from error
         return data
 
+    def opened(self, descriptor: Descriptor) -> Content:
+        """Return a blob to be read piece by piece, once its digest was checked; errors as ``read``."""
+        path = self.path(descriptor.digest)
+        size = files.regular_size(path)
+        if size != descriptor.size or not self.whole(descriptor):
+            return InMemory(self.read(descriptor))  # which says what is wrong with it
+        return InFile(path=path, size=descriptor.size)
+
     def read_manifest(self, digest: Digest) -> bytes | None:
         """Read a blob small enough to be a manifest, by its digest; None where there is none."""
         path = self.path(digest)
@@ -70,6 +80,17 @@ class Blobs(msgspec.Struct, frozen=True):
         if data is not None and not digest.matches(data):
             raise _damaged(VerificationError(f"{path}: its {len(data)} bytes have another digest"), path)
         return data
+
+    def write_stream(self, descriptor: Descriptor, content: Content) -> None:
+        """Store a blob from its pieces, unless it is there already; VerificationError where they are not the blob."""
+        path = self.path(descriptor.digest)
+        if self.whole(descriptor):
+            return
+        try:
+            pieces = _verified(descriptor, content, f"writing {path}")
+            files.write_pieces(self.root, path, pieces, mode=_MODE, durable=False)
+        except OSError as error:
+            raise ConfigError(f"cannot write {path}: {error.strerror or error}") from error
 
     def write(self, descriptor: Descriptor, data: bytes) -> None:
         """Store a blob, unless these bytes are there already; a damaged one is replaced.
@@ -93,6 +114,24 @@ class Blobs(msgspec.Struct, frozen=True):
             return files.read(path, limit=len(data)) == data
         except VerificationError:
             return False
+
+
+def _verified(descriptor: Descriptor, content: Content, origin: str) -> Iterator[bytes | memoryview]:
+    """Pass pieces on, and raise VerificationError at their end unless they are what the descriptor says."""
+    found, size = hashlib.new(descriptor.digest.algorithm), 0
+    for piece in content.pieces():
+        found.update(piece)
+        size += len(piece)
+        yield piece
+    if size != descriptor.size:
+        raise VerificationError(
+            f"{origin}: {descriptor.digest} should have {descriptor.size} bytes, got {size}"
+        )
+    if found.hexdigest() != descriptor.digest.hex:
+        raise VerificationError(
+            f"{origin}: the {size} bytes of {descriptor.digest} have another digest, "
+            f"{descriptor.digest.algorithm}:{found.hexdigest()}"
+        )
 
 
 def _touch(path: Path) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -49,7 +49,16 @@ def read(path: Path, *, limit: int) -> bytes | None:
 
 
 def write(root: Path, path: Path, data: bytes | bytearray | memoryview, *, mode: int, durable: bool) -> None:
-    """Put ``data`` at ``path`` in the layout ``root``: written to ``ingest/``, then renamed into place.
+    """Put ``data`` at ``path`` in the layout ``root``: see ``write_pieces``."""
+    write_pieces(root, path, (data,), mode=mode, durable=durable)
+
+
+def write_pieces(
+    root: Path, path: Path, pieces: Iterable[bytes | bytearray | memoryview], *, mode: int, durable: bool
+) -> None:
+    """Put what ``pieces`` are together at ``path``: written to ``ingest/``, then renamed into place.
+
+    Where ``pieces`` raises, nothing is left.
 
     Whoever reads ``path`` sees the old file or the new one. With ``durable`` the bytes are on the disk before the
     rename; without, a power failure may leave an empty file, never another's bytes under this name.
@@ -58,9 +67,10 @@ def write(root: Path, path: Path, data: bytes | bytearray | memoryview, *, mode:
     handle = _create(temporary, mode)
     try:
         with os.fdopen(handle, "wb", buffering=0) as file:
-            rest = memoryview(data)
-            while rest:
-                rest = rest[file.write(rest) :]
+            for piece in pieces:
+                rest = memoryview(piece)
+                while rest:
+                    rest = rest[file.write(rest) :]
             if durable:
                 os.fsync(handle)
         _replace(temporary, path)

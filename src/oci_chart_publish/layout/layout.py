@@ -23,6 +23,7 @@ from oci_chart_publish.layout.blobs import Blobs
 from oci_chart_publish.layout.files import exclusive
 from oci_chart_publish.layout.index import Index, ParsedIndex
 from oci_chart_publish.layout.naming import NamingQueue
+from oci_chart_publish.oci.content import Content
 from oci_chart_publish.oci.descriptor import Descriptor
 from oci_chart_publish.oci.digest import Digest
 from oci_chart_publish.oci.manifest import Manifest
@@ -100,7 +101,7 @@ class ImageLayout(msgspec.Struct, frozen=True):
         """
         if isinstance(target, Digest):
             data = self._blobs.read_manifest(target)
-            return None if data is None else _parse(data, "", self._blobs.path(target))
+            return None if data is None else _parse(data, "", self._blobs.path(target)).known_as(target)
         descriptor = self.resolve(target)
         if descriptor is None:
             return None
@@ -111,6 +112,11 @@ class ImageLayout(msgspec.Struct, frozen=True):
     def blob(self, descriptor: Descriptor) -> bytes:
         """Read a blob; NotFoundError where it is missing, VerificationError where it is damaged."""
         return self._blobs.read(descriptor)
+
+    @contextmanager
+    def opened(self, descriptor: Descriptor) -> Iterator[Content]:
+        """Give a blob to be read piece by piece, checked; errors as ``blob``."""
+        yield self._blobs.opened(descriptor)
 
     def modified(self, descriptor: Descriptor) -> float | None:
         """Return when a blob was last written or asked for (seconds since the epoch), None where it is missing."""
@@ -123,9 +129,12 @@ class ImageLayout(msgspec.Struct, frozen=True):
         """Tell whether a blob or manifest is stored and undamaged; ``gc`` then leaves it for an hour."""
         return self._blobs.whole(descriptor)
 
-    def put_blob(self, descriptor: Descriptor, data: bytes) -> None:
+    def put_blob(self, descriptor: Descriptor, data: bytes | Content) -> None:
         """Store a blob; VerificationError if ``data`` is not what the descriptor says."""
-        self._blobs.write(descriptor, data)
+        if isinstance(data, bytes):
+            self._blobs.write(descriptor, data)
+        else:
+            self._blobs.write_stream(descriptor, data)
 
     def put_manifest(self, manifest: Manifest, name: str | None = None) -> None:
         """Store a manifest, and let ``name`` stand for it; what it points to has to be stored already."""

@@ -6,9 +6,11 @@ pushing, pulling and promoting are the same: copy an artifact from one store to 
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import Protocol, runtime_checkable
 
 from oci_chart_publish.errors import NotFoundError
+from oci_chart_publish.oci.content import Content
 from oci_chart_publish.oci.descriptor import Descriptor
 from oci_chart_publish.oci.digest import Digest
 from oci_chart_publish.oci.manifest import Manifest
@@ -29,7 +31,10 @@ class Source(Protocol):
         """Read the manifest of a tag, name or digest; None only for a genuine "not found"."""
 
     def blob(self, descriptor: Descriptor) -> bytes:
-        """Read a blob; NotFoundError or VerificationError where it is missing or differs."""
+        """Read a blob into memory; NotFoundError or VerificationError where it is missing or differs."""
+
+    def opened(self, descriptor: Descriptor) -> AbstractContextManager[Content]:
+        """Give a blob to be read piece by piece, with the same errors, before the first piece is given."""
 
 
 class Target(Source, Protocol):
@@ -38,7 +43,7 @@ class Target(Source, Protocol):
     def has(self, descriptor: Descriptor) -> bool:
         """Tell whether a blob or manifest is stored."""
 
-    def put_blob(self, descriptor: Descriptor, data: bytes) -> None:
+    def put_blob(self, descriptor: Descriptor, data: bytes | Content) -> None:
         """Store a blob."""
 
     def put_manifest(self, manifest: Manifest, name: str | None = None) -> None:
@@ -61,15 +66,34 @@ class Mounting(Protocol):
 
 
 def copy(source: Source, target: Target, manifest: Manifest, *, name: str | None = None) -> None:
-    """Copy ``manifest`` and all that it points to, blobs before manifests, children before an index."""
-    for child in manifest.manifests:
-        found = source.manifest(child.digest)
-        if found is None:
-            raise NotFoundError(f"{source.title}: {child.digest} of {manifest.descriptor.digest} is missing")
-        copy(source, target, found)
-    for blob in manifest.blobs:
-        copy_blob(source, target, blob)
-    target.put_manifest(manifest, name)
+    """Copy ``manifest`` and all that it points to, blobs before manifests, children before an index.
+
+    Each child is visited once, however many indexes list it, and to any depth.
+    """
+    done: set[Digest] = set()
+    waiting = [(manifest, manifest.descriptor.digest, name)]
+    while waiting:
+        current, digest, title = waiting[-1]
+        missing = [child for child in current.manifests if child.digest not in done]
+        if missing:
+            # A digest cannot be among its own children, so this ends.
+            child = missing[0].digest
+            waiting.append((_child(source, current, child), child, None))
+            continue
+        waiting.pop()
+        for blob in current.blobs:
+            if blob.digest not in done:
+                copy_blob(source, target, blob)
+                done.add(blob.digest)
+        target.put_manifest(current, title)
+        done.add(digest)
+
+
+def _child(source: Source, parent: Manifest, digest: Digest) -> Manifest:
+    found = source.manifest(digest)
+    if found is None:
+        raise NotFoundError(f"{source.title}: {digest} of {parent.descriptor.digest} is missing")
+    return found
 
 
 def copy_blob(source: Source, target: Target, blob: Descriptor) -> None:
@@ -78,4 +102,5 @@ def copy_blob(source: Source, target: Target, blob: Descriptor) -> None:
         return
     if isinstance(source, Located) and isinstance(target, Mounting) and target.mount(blob, source.repository):
         return
-    target.put_blob(blob, source.blob(blob))
+    with source.opened(blob) as content:
+        target.put_blob(blob, content)

@@ -51,7 +51,8 @@ def upload(plan: Plan, layout: Target, gather: Gather[PublishError | None]) -> P
 
 
 def _send(site: Destination, blob: Descriptor, layout: Target) -> None:
-    site.store.put_blob(blob, layout.blob(blob))
+    with layout.opened(blob) as content:
+        site.store.put_blob(blob, content)
 
 
 def needs_manifest_first(plan: Plan) -> bool:

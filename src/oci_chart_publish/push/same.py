@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 
 from oci_chart_publish.chart.archive import load_archive
 from oci_chart_publish.chart.chart import Chart
-from oci_chart_publish.chart.layer import chart_layer
+from oci_chart_publish.chart.layer import chart_layer, chart_layers
 from oci_chart_publish.chart.lock import Lock
 from oci_chart_publish.errors import ChartError, VerificationError
 from oci_chart_publish.model import Need
@@ -41,6 +41,8 @@ def same(
         return True
     our_layer, their_layer = chart_layer(ours), chart_layer(theirs)
     if not our_layer or not their_layer or not ours.config or not theirs.config:
+        return False
+    if len(chart_layers(theirs)) != 1:
         return False
     if ours.config.digest != theirs.config.digest and not _same_config(
         here.blob(ours.config), there.blob(theirs.config)

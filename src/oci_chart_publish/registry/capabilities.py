@@ -6,12 +6,20 @@ import threading
 
 
 class Capabilities:
-    """What has been learned of a host. None: not known yet."""
+    """What has been learned of a host. None: not known yet.
+
+    ``heads``: a HEAD of a manifest says what a GET says. ``held``: it has shown a manifest. ``words``: it has said "not
+    there" as the specification has it. ``chunk``: the bytes of a part that it takes where it refuses a whole blob.
+    """
 
     def __init__(self) -> None:
         self.single_post: bool | None = None
         self.referrers: bool | None = None
         self.speaks = False
+        self.heads: bool | None = None
+        self.held = False
+        self.words = False
+        self.chunk = 0
         self._lock = threading.Lock()
         self._trying = False
 

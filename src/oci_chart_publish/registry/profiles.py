@@ -14,7 +14,8 @@ import msgspec
 class RegistryProfile(msgspec.Struct, frozen=True, kw_only=True):
     """A sort of registry. ``hosts`` matches whole host names; ``mark`` finds it in an answer's headers.
 
-    ``absent`` are the statuses that a look-up gives for what does not exist, besides 404.
+    ``absent`` are the statuses that a look-up gives for what does not exist, besides 404. ``counts_pulls``: a GET of
+    a manifest counts against a limit, a HEAD does not. ``referrers_elsewhere``: the referrers API redirects to a page.
     """
 
     name: str
@@ -23,6 +24,8 @@ class RegistryProfile(msgspec.Struct, frozen=True, kw_only=True):
     absent: frozenset[int] = frozenset()
     advice: Mapping[int, str] = msgspec.field(default_factory=dict)
     two_levels: bool = False
+    counts_pulls: bool = False
+    referrers_elsewhere: bool = False
     lost_post: str = ""
 
 
@@ -36,6 +39,7 @@ PROFILES = (
     RegistryProfile(
         name="GHCR",
         hosts=r"ghcr\.io",
+        referrers_elsewhere=True,
         advice={
             401: "log in with a token that has packages: write (in a workflow: permissions: packages: write)",
             403: 'give the job "permissions: packages: write", or link the package to this repository in '
@@ -51,6 +55,7 @@ PROFILES = (
             429: "Docker Hub limits pulls and pushes; logging in raises the limit",
         },
         two_levels=True,
+        counts_pulls=True,
     ),
     RegistryProfile(
         name="Amazon ECR Public",

@@ -11,6 +11,7 @@ import threading
 from typing import Any, Protocol
 
 from oci_chart_publish.errors import ConflictError, RegistryError, VerificationError
+from oci_chart_publish.http.address import redact
 from oci_chart_publish.http.answer import Answer
 from oci_chart_publish.oci import descriptor as mediatype
 from oci_chart_publish.oci.descriptor import Descriptor
@@ -18,6 +19,7 @@ from oci_chart_publish.oci.digest import Digest
 from oci_chart_publish.oci.manifest import MANIFEST_LIMIT, Manifest
 from oci_chart_publish.registry import listing
 from oci_chart_publish.registry.capabilities import Capabilities
+from oci_chart_publish.registry.classify import Meaning, Question
 
 _TRIES = 5
 _CHANGED = frozenset({409, 412})
@@ -40,16 +42,19 @@ class Client(Protocol):
     def write(self, manifest: Manifest, name: str | None, *, matching: str = "") -> Answer:
         """Store a manifest, only over the ETag ``matching`` if given; the answer, whatever the status."""
 
-    def is_absent(self, answer: Answer) -> bool:
-        """Tell whether an answer means "not there"."""
+    def meaning(self, question: Question, answer: Answer) -> Meaning:
+        """Return what an answer means for a question."""
 
-    def refusal(self, answer: Answer) -> RegistryError:
+    def refusal(self, answer: Answer, meaning: Meaning = Meaning.REFUSED) -> RegistryError:
         """Return the error for an answer."""
 
 
 def find(client: Client, digest: Digest, artifact_type: str) -> tuple[Descriptor, ...]:
-    """Return the descriptors of what refers to ``digest``, of one type if given."""
-    listed = _by_api(client, digest)
+    """Return the descriptors of what refers to ``digest``, of one type if given.
+
+    An API that does not answer is an error, not an empty list: signatures would be lost for it.
+    """
+    listed = _by_api(client, digest) if client.features.referrers is not False else None
     if not listed:  # not supported, or supported in name only
         index = client.manifest(_tag(digest))
         listed = index.manifests if index else ()
@@ -69,31 +74,42 @@ def add(client: Client, manifest: Manifest) -> bool:
         raise client.refusal(answer)
     claimed = answer.header("OCI-Subject") == str(subject.digest)
     if claimed and client.features.referrers is not False:
-        listed = _by_api(client, subject.digest) or ()
-        client.features.referrers = any(entry.digest == manifest.descriptor.digest for entry in listed)
+        client.features.referrers = _is_listed(client, subject.digest, manifest.descriptor.digest)
     listed_by_api = claimed and bool(client.features.referrers)
     if not listed_by_api:
         _add_to_index(client, subject.digest, manifest)
     return not listed_by_api
 
 
+def _is_listed(client: Client, subject: Digest, referrer: Digest) -> bool:
+    """Tell whether the API lists what was just pushed; one that does not answer is not believed to list anything."""
+    try:
+        listed = _by_api(client, subject) or ()
+    except (RegistryError, VerificationError):
+        return False
+    return any(entry.digest == referrer for entry in listed)
+
+
 def _by_api(client: Client, digest: Digest) -> tuple[Descriptor, ...] | None:
-    """Return what the referrers API lists; None where it does not answer as one."""
+    """Return what the referrers API lists; None where the registry has none."""
     found: list[Descriptor] = []
+    there = False
 
     def page(target: str) -> Answer | None:
         answer = client.read(target, mediatype.OCI_INDEX, limit=MANIFEST_LIMIT, same_origin=True)
-        media_type = answer.header("Content-Type").partition(";")[0].strip()
-        usable = answer.status == 200 and media_type == mediatype.OCI_INDEX and answer.whole
-        return answer if usable and not answer.encoded else None
+        meaning = client.meaning(Question.REFERRERS, answer)
+        if meaning is Meaning.NO and not there:
+            return None
+        if meaning is not Meaning.YES:
+            raise client.refusal(answer, meaning)
+        if not answer.whole or answer.encoded:
+            raise VerificationError(f"GET {redact(answer.url)}: not the list that was asked for")
+        return answer
 
-    try:
-        answers = list(listing.pages(page, f"/referrers/{digest}"))
-        for answer in answers:
-            found.extend(Manifest.parse(answer.body, mediatype.OCI_INDEX).manifests)
-    except (RegistryError, VerificationError):
-        return None  # never fail for the sake of this question: the tag has the answer, or nothing has
-    return tuple(found) if answers else None
+    for answer in listing.pages(page, f"/referrers/{digest}"):
+        there = True
+        found.extend(Manifest.parse(answer.body, mediatype.OCI_INDEX).manifests)
+    return tuple(found) if there else None
 
 
 def _add_to_index(client: Client, subject: Digest, manifest: Manifest) -> None:
@@ -123,10 +139,11 @@ def _index(client: Client, name: str) -> tuple[dict[str, Any], str]:
     """Return the index under the tag as JSON, with all that others wrote in it, and its ETag."""
     empty = {"schemaVersion": 2, "mediaType": mediatype.OCI_INDEX, "manifests": []}
     answer = client.read(f"/manifests/{name}", mediatype.OCI_INDEX, limit=MANIFEST_LIMIT)
-    if client.is_absent(answer):
+    meaning = client.meaning(Question.MANIFEST, answer)
+    if meaning is Meaning.NO:
         return empty, ""
-    if answer.status != 200 or not answer.whole or answer.encoded:
-        raise client.refusal(answer)
+    if meaning is not Meaning.YES or not answer.whole or answer.encoded:
+        raise client.refusal(answer, meaning)
     parsed = Manifest.parse(answer.body, mediatype.OCI_INDEX)
     document = json.loads(parsed.data)
     document.setdefault("manifests", [])

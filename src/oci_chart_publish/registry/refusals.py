@@ -20,6 +20,23 @@ _WORDS = {
 }  # fmt: skip
 
 
+_IMMUTABLE_CODES = frozenset(
+    {"TAG_INVALID", "TAG_IMMUTABLE", "TAG_ALREADY_EXISTS", "IMAGETAGALREADYEXISTSEXCEPTION"}
+)
+_IMMUTABLE_WORDS = (
+    b"immutable",
+    b"already exist",
+    b"overwrite",
+    b"override",
+    b"overwritten",
+    b"does not allow updating",
+    b"operation is disallowed",
+    b"tag is protected",
+    b"protected tag",
+    b"is locked",
+)
+
+
 def errors_of(body: bytes) -> tuple[tuple[str, str], ...]:
     """Return code and message of each error in a JSON body; nothing for any other body."""
     if body.lstrip()[:1] != b"{":
@@ -45,19 +62,20 @@ def codes_of(answer: Answer) -> tuple[str, ...]:
 def is_immutable(answer: Answer) -> bool:
     """Tell whether a refused PUT of a manifest says that its tag exists and may not be moved.
 
-    ECR says 400 TAG_INVALID, Harbor 412, Docker Hub and Artifactory 403 (or 400 about a 403) in words.
+    ECR says 400 TAG_INVALID, Harbor 412, Docker Hub and Artifactory 403 (or 400 about a 403) in words, Nexus 400, a
+    locked tag of ACR 405, a protected one of GitLab 403, Quay 409.
     """
-    if answer.status in (409, 412) or "TAG_INVALID" in codes_of(answer):
+    if answer.status in (409, 412, 423) or _IMMUTABLE_CODES & set(codes_of(answer)):
         return True
     said = answer.body[:4096].lower()
-    return any(word in said for word in (b"immutable", b"already exist", b"overwrite", b"override"))
+    return any(word in said for word in _IMMUTABLE_WORDS)
 
 
 def refusal(answer: Answer, *, kind: hints.RegistryProfile, path: str, hint: str = "") -> RegistryError:
     """Return the typed error for an answer that is not what was asked for."""
     listed = errors_of(answer.body)
     said = "; ".join(_clean(f"{code}: {message}".strip(": ")) for code, message in listed)
-    words = said or _page(answer) or _WORDS.get(answer.status, "")
+    words = said or page_of(answer) or _WORDS.get(answer.status, "")
     message = f"{answer.method} {redact(answer.url)}: {answer.status} {words}".rstrip()
     codes = codes_of(answer)
     temporary = is_transient(answer.status, answer.body)
@@ -68,7 +86,7 @@ def refusal(answer: Answer, *, kind: hints.RegistryProfile, path: str, hint: str
     return error(message, hint=hint, status=answer.status, codes=codes, temporary=temporary)
 
 
-def _page(answer: Answer) -> str:
+def page_of(answer: Answer) -> str:
     """Return the title of an HTML page or the first line of a text, for people."""
     if not answer.body or answer.encoded:
         return ""
