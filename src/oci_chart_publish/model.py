@@ -73,7 +73,8 @@ class ChartArtifact(msgspec.Struct, frozen=True, kw_only=True):
 
     ``path`` is the chart's folder relative to the repository root ("" for the root itself); ``dependencies``
     are the names of charts of this run that have to be published before it. ``remembered`` is the digest of the tar
-    where the layer was not compressed in this run but remembered from an earlier one. ``unresolved`` are dependencies
+    where the layer was not compressed in this run but remembered from an earlier one; ``recalled`` tells that no
+    file of the chart was read: it is built from its files before it goes out. ``unresolved`` are dependencies
     that are missing in it: such an artifact is compared with what is published, and is never published itself.
     ``warning_lines`` are lines of Chart.yaml by the warning that is about them.
     """
@@ -88,6 +89,7 @@ class ChartArtifact(msgspec.Struct, frozen=True, kw_only=True):
     dependencies: tuple[str, ...] = ()
     decision: VersionDecision | None = None
     remembered: str = ""
+    recalled: bool = False
     unresolved: tuple[Need, ...] = ()
 
     @property

@@ -40,3 +40,7 @@ class MemoryTree:
     def size(self, path: str) -> int:
         """Return the size of a file."""
         return len(self._files[path])
+
+    def fingerprint(self) -> str | None:
+        """Return None: only reading tells."""
+        return None

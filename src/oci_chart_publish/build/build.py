@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 import msgspec
 
+from oci_chart_publish import __version__
 from oci_chart_publish.build.dependencies import key_of, vendored_otherwise
 from oci_chart_publish.chart import go_json as gojson
 from oci_chart_publish.chart import layer as package
 from oci_chart_publish.chart.chart import Chart, check_contents, load_chart
 from oci_chart_publish.chart.layer import CHART_LAYER, HELM_CONFIG, LEGACY_LAYER
 from oci_chart_publish.chart.members import gunzip
-from oci_chart_publish.chart.metadata import CHART_FILE, encode_config, lines_of_traps, traps
+from oci_chart_publish.chart.metadata import CHART_FILE, ChartMetadata, encode_config, lines_of_traps, traps
 from oci_chart_publish.chart.oci_annotations import manifest_annotations
 from oci_chart_publish.chart.readback import check_loadable
 from oci_chart_publish.errors import ChartError, VerificationError
@@ -86,12 +88,77 @@ class ArtifactOptions(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def build(
-    tree: Tree, path: str, layout: Target, memo: Memo, recipe: ArtifactOptions, *, needs: Needs | None = None
+    tree: Tree,
+    path: str,
+    layout: Target,
+    memo: Memo,
+    recipe: ArtifactOptions,
+    *,
+    needs: Needs | None = None,
+    metadata: ChartMetadata | None = None,
 ) -> ChartArtifact:
     """Build the chart in ``tree``, which is the folder ``path`` of the repository; ChartError says what is wrong.
 
     ``needs`` says what is missing in ``charts/``, which the artifact then lacks; without it that is an error.
+    ``metadata``, of the Chart.yaml in ``tree``, allows to remember the artifact of files that git vouches for: it is
+    then ``recalled``, and no file was read.
     """
+    key = _artifact_key(tree, recipe, metadata)
+    if key and metadata is not None:
+        recalled = _recalled(memo.get("artifact", key), path, metadata, layout)
+        if recalled is not None:
+            return recalled
+    artifact = _built(tree, path, layout, memo, recipe, needs)
+    if key:
+        memo.put("artifact", key, _to_remember(artifact))
+    return artifact
+
+
+def _artifact_key(tree: Tree, recipe: ArtifactOptions, metadata: ChartMetadata | None) -> str:
+    """Return what an artifact is remembered by: all that shapes it; "" where that is not known without reading.
+
+    What a chart with dependencies becomes depends on other charts, too.
+    """
+    if metadata is None or metadata.dependencies:
+        return ""
+    files = tree.fingerprint()
+    if files is None:
+        return ""
+    options = hashlib.sha256(msgspec.json.encode(recipe)).hexdigest()
+    return f"{__version__}-{package.COMPRESSOR}-{options}-{files}"
+
+
+def _to_remember(artifact: ChartArtifact) -> Mapping[str, object]:
+    return {
+        "manifest": str(artifact.digest),
+        "warnings": list(artifact.warnings),
+        "lines": dict(artifact.warning_lines),
+    }
+
+
+def _recalled(value: object, path: str, metadata: ChartMetadata, layout: Target) -> ChartArtifact | None:
+    match value:
+        case {"manifest": str(digest), "warnings": list(warnings), "lines": dict(lines)}:
+            manifest = layout.manifest(Digest.parse(digest))
+        case _:
+            return None
+    if manifest is None or manifest.config is None or not all(map(layout.has, manifest.blobs)):
+        return None  # gc was here
+    return ChartArtifact(
+        path=path,
+        metadata=metadata,
+        manifest=manifest,
+        config=manifest.config,
+        layer=manifest.layers[0],
+        warnings=tuple(map(str, warnings)),
+        warning_lines={str(warning): int(line) for warning, line in lines.items()},
+        recalled=True,
+    )
+
+
+def _built(
+    tree: Tree, path: str, layout: Target, memo: Memo, recipe: ArtifactOptions, needs: Needs | None
+) -> ChartArtifact:
     chart = load_chart(tree, include_untracked=recipe.include_untracked, check=False)
     unresolved = needs(chart) if needs is not None else ()
     if needs is None:

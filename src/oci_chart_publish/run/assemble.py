@@ -26,8 +26,12 @@ def build_at(
     *,
     lacks: Needs | None = None,
     files: Mapping[str, bytes] | None = None,
+    recall: bool = False,
 ) -> tuple[ChartArtifact, list[Destination]]:
-    """Build a chart at a version; stamped scalars and added ``files`` go into the artifact, never into the tree."""
+    """Build a chart at a version; stamped scalars and added ``files`` go into the artifact, never into the tree.
+
+    With ``recall`` an artifact of files that git vouches for may be remembered instead.
+    """
     sites = destinations_of(one.metadata.name, version, run)
     tree = one.source.tree
     if version != one.metadata.version or moved:
@@ -42,7 +46,9 @@ def build_at(
         tree = OverlayTree(tree, files)
     with workers.building:
         recipe = run.policy.artifact_options(one.source.path)
-        return build(tree, one.source.path, run.policy.layout, run.policy.memo, recipe, needs=lacks), sites
+        metadata = one.metadata if recall and tree is one.source.tree else None
+        store, memo = run.policy.layout, run.policy.memo
+        return build(tree, one.source.path, store, memo, recipe, needs=lacks, metadata=metadata), sites
 
 
 def destinations_of(chart: str, version: str, run: Run) -> list[Destination]:

@@ -16,7 +16,7 @@ from oci_chart_publish.chart.chart import Chart, load_chart
 from oci_chart_publish.chart.layer import chart_layer
 from oci_chart_publish.chart.version import ChartVersion
 from oci_chart_publish.errors import ChartError, PublishError, SkippedError
-from oci_chart_publish.model import ChartArtifact, Failure, Need
+from oci_chart_publish.model import ChartArtifact, Failure, Need, VersionDecision
 from oci_chart_publish.push.reconcile import Destination, Plan, State, decide, look_up
 from oci_chart_publish.run.assemble import build_at, lacks_of
 from oci_chart_publish.run.decide import Decisions
@@ -83,14 +83,14 @@ def prepare(one: ChartNode, decisions: Decisions, shelf: BuiltCharts, run: Run, 
         decision = decisions.of(one.metadata.name)
         moved = decisions.moved(one)
         lacks = lacks_of(one, moved, shelf.surveyed, run)
-        artifact, sites = build_at(one, decisions.version(one), moved, run, workers, lacks=lacks)
-        warnings = (
-            (*artifact.warnings, decision.warning) if decision and decision.warning else artifact.warnings
-        )
-        artifact = replace(artifact, dependencies=one.dependencies, decision=decision, warnings=warnings)
-        if run.options.update_dependencies:
-            artifact = replace(artifact, warnings=(*artifact.warnings, *left_alone(artifact)))
+        build_one = partial(build_at, one, decisions.version(one), moved, run, workers, lacks=lacks)
+        built, sites = build_one(recall=not run.options.exact)
+        artifact = _decided(one, built, decision, run)
         plan = _look(artifact, sites, run, workers)
+        if built.recalled and plan.status != "unchanged":
+            # Only what registries hold is taken on trust: a cache that was tampered with gets no chart out.
+            artifact = _decided(one, build_one()[0], decision, run)
+            plan = _look(artifact, sites, run, workers)
         if artifact.unresolved and (run.options.exact or _would_publish_ours(plan)):
             artifact = replace(artifact, unresolved=_as_published(artifact.unresolved, plan))
             artifact = _resolved(one, artifact, decisions, shelf, run, workers)
@@ -99,6 +99,19 @@ def prepare(one: ChartNode, decisions: Decisions, shelf: BuiltCharts, run: Run, 
         return failure(one, error)
     run.progress.step(artifact.name, "built")
     return plan
+
+
+def _decided(
+    one: ChartNode, artifact: ChartArtifact, decision: VersionDecision | None, run: Run
+) -> ChartArtifact:
+    """Return the artifact with its place among the charts of the run, and what a user should know of its version."""
+    warnings = artifact.warnings
+    if decision and decision.warning:
+        warnings = (*warnings, decision.warning)
+    artifact = replace(artifact, dependencies=one.dependencies, decision=decision, warnings=warnings)
+    if run.options.update_dependencies:
+        artifact = replace(artifact, warnings=(*artifact.warnings, *left_alone(artifact)))
+    return artifact
 
 
 def _new_lock(one: ChartNode, files: Mapping[str, bytes], run: Run) -> dict[str, bytes]:

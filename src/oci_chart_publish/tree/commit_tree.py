@@ -166,6 +166,10 @@ class CommitTree:
         """Return the size in bytes of what a checkout writes."""
         return len(self.read(path))
 
+    def fingerprint(self) -> str | None:
+        """Return None: only reading tells."""
+        return None
+
     def _entry_or_error(self, folder: str, name: str) -> Entry:
         try:
             return self._entry(folder, name)

@@ -51,6 +51,9 @@ class Tree(Protocol):
     def size(self, path: str) -> int:
         """Return the size of a file in bytes, before it is read."""
 
+    def fingerprint(self) -> str | None:
+        """Return what stands for the bytes of all files, known without reading them; None where it is not."""
+
 
 def in_order(entries: Sequence[Entry]) -> list[Entry]:
     """Sort entries bytewise by name, as Helm walks a folder (``internal/sympath/walk.go``)."""
@@ -126,6 +129,10 @@ class FolderTree:
         """Return the size of a file; ChartError for what is no regular file."""
         return self._check(path).st_size
 
+    def fingerprint(self) -> str | None:
+        """Return None: only reading tells."""
+        return None
+
     def _check(self, path: str) -> os.stat_result:
         place = self._root / path
         try:
@@ -181,6 +188,10 @@ class OverlayTree:
     def size(self, path: str) -> int:
         """Return the size of a file in bytes."""
         return len(self._files[path]) if path in self._files else self._tree.size(path)
+
+    def fingerprint(self) -> str | None:
+        """Return None: only reading tells."""
+        return None
 
 
 def _sorted(entries: Mapping[str, Entry]) -> list[Entry]:

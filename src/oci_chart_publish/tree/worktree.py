@@ -7,17 +7,18 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from oci_chart_publish.errors import ChartError, ConfigError, PublishError
 from oci_chart_publish.git.repository import Git, GitRepository
 from oci_chart_publish.singleflight import locked_cached_property
+from oci_chart_publish.tree.fingerprint import WORTHWHILE, fingerprint, vouched_for
 from oci_chart_publish.tree.tree import Entry, in_order
 
 _SUBMODULE = "160000"
 _LINK = "120000"
-_LIST = ("ls-files", "-z", "-t", "--stage", "--cached", "--others", "--exclude-standard")
+_LIST = ("ls-files", "-z", "-v", "--stage", "--cached", "--others", "--exclude-standard")
 _SPARSE_HINT = "check the whole chart out: remove 'sparse-checkout:', or add the chart's folder to it"
 
 
@@ -36,6 +37,7 @@ class WorkTreeFiles:
             )
         self.root = repository.root
         self._git = repository.git
+        self._folders = 0
         self._own = frozenset(found for path in own if (found := self.real(os.path.abspath(path))))  # noqa: PTH100
 
     @locked_cached_property
@@ -104,7 +106,21 @@ class WorkTreeFiles:
 
     def tree(self, folder: str) -> WorkTree:
         """Return the files of one folder ("" is the root)."""
+        self._folders += 1
         return WorkTree(self, folder)
+
+    def fingerprint(self, folder: str) -> str | None:
+        """Return what stands for all files of a folder, where git vouches for all; None where they have to be read."""
+        if self._folders < WORTHWHILE:
+            return None
+        try:
+            return fingerprint(self.root, folder, self._vouched)
+        except OSError:
+            return None  # reading it says what is wrong
+
+    @locked_cached_property
+    def _vouched(self) -> Mapping[str, str]:
+        return vouched_for(self._git, self._index.ids)
 
 
 class _Index:
@@ -112,6 +128,7 @@ class _Index:
 
     def __init__(self) -> None:
         self.modes: dict[str, str] = {}
+        self.ids: dict[str, tuple[str, str]] = {}
         self.folders: set[str] = set()
         self.links: list[str] = []
         self.sparse: set[str] = set()
@@ -128,11 +145,13 @@ class _Index:
             details, tab, path = text.partition("\t")
             if not tab:
                 raise PublishError(f"git ls-files printed {text!r}")
-            tag, mode, _, _ = details.split(" ")
+            tag, mode, blob, stage = details.split(" ")
+            if not prefix and tag == "H" and stage == "0":
+                self.ids[path] = mode, blob
             if mode == _SUBMODULE:
                 submodules.append(path)
             else:
-                self._track(prefix + path, mode, sparse=tag == "S")
+                self._track(prefix + path, mode, sparse=tag.upper() == "S")
         for path in submodules:
             self._enter(git, prefix, path)
 
@@ -193,6 +212,10 @@ class WorkTree:
             return self._full(path).stat().st_size
         except OSError as error:
             raise ChartError(f"cannot be read: {error.strerror}", path=path) from error
+
+    def fingerprint(self) -> str | None:
+        """Return what stands for the bytes of all files below, without opening one; None where git cannot say."""
+        return self._files.fingerprint(self._folder)
 
     def _full(self, path: str) -> Path:
         folder, _, name = path.rpartition("/")

@@ -1,0 +1,86 @@
+"""What git vouches for without a file being opened: ids of tracked files whose work-tree copy nobody touched.
+
+Git's index holds the id of every tracked file and, by size and times, knows which work-tree files may have changed
+since (``git diff-files``; what it cannot tell by times it compares by content, Documentation/technical/racy-git.txt).
+The ids of a folder's files, with their paths and modes, therefore stand for its bytes, as long as checkout writes the
+bytes of the blobs: files that a filter, an encoding or a rule for line ends may change are vouched for by nobody.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Final
+
+from oci_chart_publish.git.repository import Git
+
+WORTHWHILE: Final = 8
+"""Folders from which asking git costs less than reading them."""
+_PLAIN_MODES = frozenset({"100644", "100755"})
+_ATTRIBUTES = ("text", "eol", "filter", "ident", "working-tree-encoding")
+_UNCHANGED = frozenset({"unspecified", "unset"})
+
+
+def vouched_for(git: Git, ids: Mapping[str, tuple[str, str]]) -> Mapping[str, str]:
+    """Return mode and id by path of the files that are, byte for byte, the blobs that the index names.
+
+    ``ids`` are mode and blob id by path, as ``git ls-files`` lists them for this one work tree; links, submodules and
+    what is marked "assume unchanged" are not to be among them.
+    """
+    if _converts_line_ends(git):
+        return {}
+    touched = set(_paths(git.output("diff-files", "-z", "--name-only", "--ignore-submodules=all")))
+    plain = {path: f"{mode} {blob}" for path, (mode, blob) in ids.items() if mode in _PLAIN_MODES}
+    vouched = {path: known for path, known in plain.items() if path not in touched}
+    converted = _converted(git, vouched)
+    return {path: known for path, known in vouched.items() if path not in converted}
+
+
+def _paths(listing: bytes) -> list[str]:
+    return [os.fsdecode(path) for path in listing.split(b"\0")[:-1]]
+
+
+def _converts_line_ends(git: Git) -> bool:
+    settings = git.run("config", "-z", "--get-regexp", r"^core\.(autocrlf|eol|attributesfile)$").stdout
+    values = dict(record.partition("\n")[::2] for record in os.fsdecode(settings).split("\0") if record)
+    return (
+        values.get("core.autocrlf", "").lower() in {"true", "yes", "on", "1"}
+        or values.get("core.eol", "") == "crlf"
+        or "core.attributesfile" in values
+    )
+
+
+def _converted(git: Git, paths: Iterable[str]) -> frozenset[str]:
+    """Return the paths whose bytes a checkout may change, by any attribute that could."""
+    names = b"".join(os.fsencode(path) + b"\0" for path in paths)
+    fields = _paths(git.output("check-attr", "-z", "--stdin", *_ATTRIBUTES, stdin=names))
+    return frozenset(
+        path
+        for path, name, value in zip(fields[::3], fields[1::3], fields[2::3], strict=True)
+        if value not in _UNCHANGED and (name not in {"text", "eol"} or value == "crlf")
+    )
+
+
+def fingerprint(root: Path, folder: str, vouched: Mapping[str, str]) -> str | None:
+    """Return what stands for all that lies in a folder (relative to ``root``, "" is the root), in hexadecimals.
+
+    None where anything in it is not vouched for: an untracked or ignored file, a link, a file that was touched.
+    """
+    lines: list[str] = []
+    pending = [folder]
+    while pending:
+        current = pending.pop()
+        with os.scandir(root / current) as listing:
+            for item in listing:
+                path = f"{current}/{item.name}" if current else item.name
+                if item.name == ".git":
+                    continue
+                if item.is_dir(follow_symlinks=False):
+                    pending.append(path)
+                elif (known := vouched.get(path)) is not None:
+                    lines.append(f"{known} {path[len(folder) :]}\0")
+                else:
+                    return None
+    return hashlib.sha256("".join(sorted(lines)).encode(errors="surrogateescape")).hexdigest()
