@@ -14,6 +14,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
+import msgspec
+
 from oci_chart_publish.git.repository import Git
 
 WORTHWHILE: Final = 8
@@ -23,19 +25,27 @@ _ATTRIBUTES = ("text", "eol", "filter", "ident", "working-tree-encoding")
 _UNCHANGED = frozenset({"unspecified", "unset"})
 
 
-def vouched_for(git: Git, ids: Mapping[str, tuple[str, str]]) -> Mapping[str, str]:
-    """Return mode and id by path of the files that are, byte for byte, the blobs that the index names.
+class Vouched(msgspec.Struct, frozen=True):
+    """Mode and blob id, by path, of files that are what the index says; and paths that may be gone or changed."""
+
+    known: Mapping[str, str]
+    touched: frozenset[str]
+
+
+def vouched_for(git: Git, ids: Mapping[str, tuple[str, str]]) -> Vouched:
+    """Return which files are, byte for byte, the blobs that the index names.
 
     ``ids`` are mode and blob id by path, as ``git ls-files`` lists them for this one work tree; links, submodules and
     what is marked "assume unchanged" are not to be among them.
     """
     if _converts_line_ends(git):
-        return {}
-    touched = set(_paths(git.output("diff-files", "-z", "--name-only", "--ignore-submodules=all")))
+        return Vouched({}, frozenset())
+    touched = frozenset(_paths(git.output("diff-files", "-z", "--name-only", "--ignore-submodules=all")))
     plain = {path: f"{mode} {blob}" for path, (mode, blob) in ids.items() if mode in _PLAIN_MODES}
     vouched = {path: known for path, known in plain.items() if path not in touched}
     converted = _converted(git, vouched)
-    return {path: known for path, known in vouched.items() if path not in converted}
+    known = {path: described for path, described in vouched.items() if path not in converted}
+    return Vouched(known, touched)
 
 
 def _paths(listing: bytes) -> list[str]:
@@ -63,11 +73,15 @@ def _converted(git: Git, paths: Iterable[str]) -> frozenset[str]:
     )
 
 
-def fingerprint(root: Path, folder: str, vouched: Mapping[str, str]) -> str | None:
+def fingerprint(root: Path, folder: str, vouched: Vouched) -> str | None:
     """Return what stands for all that lies in a folder (relative to ``root``, "" is the root), in hexadecimals.
 
-    None where anything in it is not vouched for: an untracked or ignored file, a link, a file that was touched.
+    None where anything in it is not vouched for: an untracked or ignored file, a link, a file that was touched or is
+    gone.
     """
+    prefix = f"{folder}/" if folder else ""
+    if any(path.startswith(prefix) for path in vouched.touched):
+        return None
     lines: list[str] = []
     pending = [folder]
     while pending:
@@ -79,7 +93,7 @@ def fingerprint(root: Path, folder: str, vouched: Mapping[str, str]) -> str | No
                     continue
                 if item.is_dir(follow_symlinks=False):
                     pending.append(path)
-                elif (known := vouched.get(path)) is not None:
+                elif (known := vouched.known.get(path)) is not None:
                     lines.append(f"{known} {path[len(folder) :]}\0")
                 else:
                     return None

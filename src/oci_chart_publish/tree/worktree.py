@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from oci_chart_publish.errors import ChartError, ConfigError, PublishError
 from oci_chart_publish.git.repository import Git, GitRepository
 from oci_chart_publish.singleflight import locked_cached_property
-from oci_chart_publish.tree.fingerprint import WORTHWHILE, fingerprint, vouched_for
+from oci_chart_publish.tree.fingerprint import WORTHWHILE, Vouched, fingerprint, vouched_for
 from oci_chart_publish.tree.tree import Entry, in_order
 
 _SUBMODULE = "160000"
@@ -119,8 +121,9 @@ class WorkTreeFiles:
             return None  # reading it says what is wrong
 
     @locked_cached_property
-    def _vouched(self) -> Mapping[str, str]:
-        return vouched_for(self._git, self._index.ids)
+    def _vouched(self) -> Vouched:
+        vouched = vouched_for(self._git, self._index.ids)
+        return replace(vouched, touched=vouched.touched | self._index.sparse)
 
 
 class _Index:
