@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -75,7 +76,7 @@ def test_empty_inputs_do_not_hide_the_layers_below(tmp_path: Path) -> None:
 
 
 def test_unrelated_variables_are_left_alone() -> None:
-    assert from_environment({"OCI_CHART_PUBLISH_NONSENSE": "1", "JOBS": "2"}).values == {}
+    assert from_environment({"OCI_CHART": "1", "JOBS": "2"}).values == {}
 
 
 def test_charts_of_the_file_are_folders_or_settings_by_chart(tmp_path: Path) -> None:
@@ -135,3 +136,56 @@ def test_named_file_has_to_exist(tmp_path: Path) -> None:
     assert from_file(tmp_path).values == {}
     with pytest.raises(ConfigError, match="there is no settings file"):
         from_file(tmp_path, str(tmp_path / "none.yaml"))
+
+
+@pytest.mark.parametrize(
+    ("name", "nearest"),
+    [
+        ("OCI_CHART_PUBLISH_DRYRUN", "OCI_CHART_PUBLISH_DRY_RUN"),
+        ("OCI_CHART_PUBLISH_REGISTRY", "OCI_CHART_PUBLISH_REGISTRIES"),
+        ("OCI_CHART_PUBLISH_DRY-RUN", "OCI_CHART_PUBLISH_DRY_RUN"),
+    ],
+)
+def test_variable_that_is_no_setting_is_an_error_with_the_nearest_name(name: str, nearest: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        from_environment({name: "true"})
+    assert caught.value.message == f"environment: unknown variable {name}"
+    assert caught.value.hint == f"did you mean {nearest!r}?"
+
+
+def test_variable_that_is_near_to_no_setting_names_the_list() -> None:
+    with pytest.raises(ConfigError) as caught:
+        from_environment({"OCI_CHART_PUBLISH_NONSENSE_INDEED": "1"})
+    assert caught.value.hint == "docs/options.md lists the settings"
+
+
+def test_variables_of_others_are_left_alone() -> None:
+    environment = {"OCI_CHART_CACHE": "/cache", "OCI_CHART_PUBLISH_GONE": "", "INPUT_REGISTRYS": "x"}
+    assert from_environment(environment).values == {}
+
+
+def test_registries_are_written_in_lower_case(tmp_path: Path) -> None:
+    write(tmp_path, "chart-settings:\n  web:\n    registries: GHCR.io/Acme/Web\n")
+    settings = resolve(
+        [Origin("input", {"registries": "ghcr.io/Acme/charts\nDocker.io/ACME", "preview": "ghcr.io/Acme/p"})]
+        + [from_file(tmp_path)]
+    )
+    assert settings.registries == ("ghcr.io/acme/charts", "docker.io/acme")
+    assert settings.preview == "ghcr.io/acme/p"
+    assert settings.chart_settings["web"].registries == ("ghcr.io/acme/web",)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"commit-types": {"(": "minor"}}, "commit-types: '(' is no regular expression"),
+        ({"preview-template": "nonsense"}, "preview-template: 'nonsense' needs {number}"),
+        ({"preview-template": "0.0.0-pr.{number}.{sha7}"}, "has a bare commit"),
+        ({"tag-template": "{name}"}, "tag-template: '{name}' needs {version} once"),
+    ],
+)
+def test_pattern_or_template_of_no_meaning_is_an_error_whatever_the_command(
+    values: dict[str, object], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        resolve([Origin("settings file", values)])

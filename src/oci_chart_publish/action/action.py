@@ -16,12 +16,13 @@ from pathlib import Path
 import msgspec
 from msgspec.structs import replace
 
+from oci_chart_publish.action.trigger import default_command, why_planned
 from oci_chart_publish.cli.main import collected, show, show_several
 from oci_chart_publish.cli.main import run as run_command
 from oci_chart_publish.commands.preview import for_pull_request, previewed
 from oci_chart_publish.errors import ConfigError, ExitCode, PublishError
 from oci_chart_publish.git.environment import give_back
-from oci_chart_publish.github.event import Event, read_event
+from oci_chart_publish.github.event import read_event
 from oci_chart_publish.github.trust import refuse_untrusted
 from oci_chart_publish.interruption import SAID, Interruption
 from oci_chart_publish.notify.announce import announced
@@ -46,7 +47,8 @@ COMMANDS = ("publish", "plan")
 OTHERS = ("verify", "bump", "report", "prune", "doctor")
 """Commands that are run as on the command line, options and all: ``bump --check``."""
 _OWN_INPUTS = frozenset({"command", "config"})
-_PUBLISHING = frozenset({"push", "schedule", "workflow_dispatch"})
+_OF_THE_RUNNER = frozenset({"ARGS", "ENTRYPOINT"})
+"""Keys of ``with`` that the runner reads itself, and passes on (``ContainerActionHandler.cs``)."""
 
 
 def run_action(environment: Mapping[str, str]) -> int:
@@ -107,7 +109,7 @@ def _run(environment: Mapping[str, str], interruption: Interruption, errors: Seq
         verbose=environment.get("RUNNER_DEBUG") == "1",  # somebody asked for a log that says more
         on_secret=lambda secret: mask([secret], sys.stdout),
     )
-    command = command or default_command(event, session.settings.publish_refs)
+    named, command = command, command or default_command(event, session.settings.publish_refs)
     session = replace(session, writes=command == "publish" and not session.settings.dry_run)
     try:
         if session.planned and session.planned.of_pull_request:
@@ -118,6 +120,8 @@ def _run(environment: Mapping[str, str], interruption: Interruption, errors: Seq
         listener.on_outcomes(lambda: ())
         sources = session.sources()
         report = reported(session, command, _charts(session, sources, session.run(sources, listener)))
+        if not named and command == "plan" and (why := why_planned(event)):
+            report = replace(report, notes=(why, *report.notes))
         listener.on_report(lambda: report)
         stopping = interruption.stopping
         broken = session.planned is not None and report.exit_code != ExitCode.DONE
@@ -178,21 +182,20 @@ def _words(command: str) -> list[str]:
 def inputs(environment: Mapping[str, str]) -> dict[str, str]:
     """Return the inputs that are set, by name and without blanks around them, as ``getInput`` of the toolkit does.
 
-    A block scalar ends with a line feed. The runner keeps hyphens in ``INPUT_DRY-RUN``; others may not.
+    A block scalar ends with a line feed. The runner keeps hyphens in ``INPUT_DRY-RUN``; others may not. ConfigError
+    for one that is no input: the runner only warns of it.
     """
     known = {name.upper().replace("-", "_"): name for name in (*fields(), *_OWN_INPUTS)}
     found = {}
     for key, value in environment.items():
-        name = known.get(key.removeprefix("INPUT_").replace("-", "_")) if key.startswith("INPUT_") else None
-        if name and value.strip():
-            found[name] = value.strip()
+        written = key.removeprefix("INPUT_").replace("-", "_")
+        if not key.startswith("INPUT_") or not value.strip() or written in _OF_THE_RUNNER:
+            continue
+        if written not in known:
+            name = written.lower().replace("_", "-")
+            raise ConfigError(f"unknown input {name!r} ({key})", hint=suggestion(name, known.values()))
+        found[known[written]] = value.strip()
     return found
-
-
-def default_command(event: Event, publish_refs: Sequence[str]) -> str:
-    """Return ``publish`` for what happens on the default branch or a ref in ``publish-refs``, else ``plan``."""
-    published = event.on_default_branch or event.publishes(event.ref, publish_refs)
-    return "publish" if event.name in _PUBLISHING and published else "plan"
 
 
 def publish_report(report: document.Report, session: Project, environment: Mapping[str, str]) -> None:

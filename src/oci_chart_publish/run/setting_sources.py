@@ -16,10 +16,11 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 from msgspec import Meta
+from msgspec.structs import replace
 
 from oci_chart_publish.errors import ConfigError
 from oci_chart_publish.paths.globs import Globs, Patterns
-from oci_chart_publish.settings import ChartSettings, Settings, fields, variable
+from oci_chart_publish.settings import ENVIRONMENT_PREFIX, ChartSettings, Settings, fields, variable
 
 FILES = (".oci-chart-publish.yaml", ".github/oci-chart-publish.yaml")
 
@@ -41,9 +42,54 @@ def resolve(origins: Iterable[Origin]) -> Settings:
                 raise ConfigError(f"{origin.title}: unknown key {key!r}", hint=suggestion(key, known))
             if known[key].name not in merged and value not in (None, ""):
                 merged[known[key].name] = _convert(value, known[key].type, f"{origin.title}: {key!r}")
-    settings = Settings(**merged)
+    settings = _in_lower_case(Settings(**merged))
     _refuse_bad_globs(settings)
+    _refuse_bad_patterns(settings)
     return settings
+
+
+def _in_lower_case(settings: Settings) -> Settings:
+    """Return the settings with registries as every registry has them.
+
+    No registry takes capitals in a repository, and ``${{ github.repository_owner }}`` may have some.
+    """
+    by_chart = {
+        key: replace(one, registries=_lower(one.registries)) if one.registries else one
+        for key, one in settings.chart_settings.items()
+    }
+    return replace(
+        settings,
+        registries=_lower(settings.registries),
+        preview=settings.preview.lower(),
+        chart_settings=by_chart,
+    )
+
+
+def _lower(registries: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(registry.lower() for registry in registries)
+
+
+def _refuse_bad_patterns(settings: Settings) -> None:
+    """Raise ConfigError for patterns and templates that mean nothing, whether or not this command reads them."""
+    if settings.commit_types:
+        from oci_chart_publish.bump.conventional import Rules  # noqa: PLC0415  (start-up: only where it is set)
+
+        Rules.of(settings.commit_types)
+    if settings.preview_template != Settings().preview_template:
+        from oci_chart_publish.bump.preview_template import preview_version  # noqa: PLC0415  (start-up: as above)
+
+        preview_version(settings.preview_template, number=1, head="a" * 40, version="1.0.0")
+    templates = {"tag-template": settings.tag_template}
+    templates |= {
+        f"chart-settings: {key}: tag-template": one.tag_template
+        for key, one in settings.chart_settings.items()
+        if one.tag_template
+    }
+    for setting, template in templates.items():
+        if template != Settings().tag_template:
+            from oci_chart_publish.bump.tag_template import TagTemplate  # noqa: PLC0415  (start-up: as above)
+
+            TagTemplate.parse(template, several=False, origin=setting)
 
 
 def _refuse_bad_globs(settings: Settings) -> None:
@@ -65,8 +111,14 @@ def suggestion(key: str, known: Iterable[str]) -> str:
 
 
 def from_environment(environment: Mapping[str, str]) -> Origin:
-    """Return the ``OCI_CHART_PUBLISH_*`` variables as a origin."""
+    """Return the ``OCI_CHART_PUBLISH_*`` variables as an origin; ConfigError for one that is no setting."""
     names = {variable(name): name for name in fields()}
+    unknown = (key for key, value in environment.items() if key.startswith(ENVIRONMENT_PREFIX) and value)
+    for key in sorted(set(unknown) - set(names)):
+        # The prefix is common to all: near is what the rest is near to.
+        near = difflib.get_close_matches(key, names, n=1, cutoff=0.85)
+        hint = f"did you mean {near[0]!r}?" if near else "docs/options.md lists the settings"
+        raise ConfigError(f"environment: unknown variable {key}", hint=hint)
     return Origin(
         "environment", {names[key]: value for key, value in environment.items() if key in names and value}
     )
