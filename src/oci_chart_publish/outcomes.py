@@ -51,7 +51,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 OUTCOMES: Mapping[Shown, Outcome] = {
     "failed": Outcome(label="❌ failed", counted="failed", style="bold red", fails=True, problem=True),
     "conflict": Outcome(
-        label="⛔ conflict", counted="in conflict", style="bold red", fails=True, problem=True
+        label="⛔ version not raised", counted="not raised", style="bold red", fails=True, problem=True
     ),
     "unknown": Outcome(label="❔ unknown", counted="not known", style="yellow", problem=True),
     "would-publish": Outcome(

@@ -46,6 +46,7 @@ BUILD = (
     "jobs",
 )
 OUTPUT = ("report", "markdown")
+ALL = click.option("--all", "everything", is_flag=True, help="List the charts that are unchanged, too.")
 
 Decorated = Callable[..., Any]
 Stages = Callable[[Sequence[ChartSource], Run], tuple[document.Chart, ...]]
@@ -54,7 +55,7 @@ Stages = Callable[[Sequence[ChartSource], Run], tuple[document.Chart, ...]]
 def common(command: Decorated) -> Decorated:
     """Add the options that every command of the flow has."""
     for option in (
-        click.option("-q", "--quiet", is_flag=True, help="Only results and errors."),
+        click.option("-q", "--quiet", is_flag=True, help="Only results and errors: no progress."),
         click.option("-v", "--verbose", is_flag=True, help="Say what is done to each chart."),
         click.option("--json", "as_json", is_flag=True, help="Print the report as JSON."),
         click.option("--config", metavar="FILE", default="", help="The settings file."),
@@ -66,6 +67,7 @@ def common(command: Decorated) -> Decorated:
 @click.command()
 @PATHS
 @setting_options(*REGISTRY, *BUILD, *OUTPUT)
+@ALL
 @common
 @click.pass_obj
 def plan(environment: Mapping[str, str], /, **options: Any) -> int:  # noqa: ANN401  (click's own)
@@ -80,6 +82,7 @@ def plan(environment: Mapping[str, str], /, **options: Any) -> int:  # noqa: ANN
 @click.command()
 @PATHS
 @setting_options(*REGISTRY, *BUILD, "from-plan", "overwrite", "dry-run", *OUTPUT)
+@ALL
 @common
 @click.pass_obj
 def publish(environment: Mapping[str, str], /, **options: Any) -> int:  # noqa: ANN401
@@ -95,6 +98,7 @@ def publish(environment: Mapping[str, str], /, **options: Any) -> int:  # noqa: 
 @click.command()
 @PATHS
 @setting_options(*REGISTRY, *BUILD, *OUTPUT)
+@ALL
 @common
 @click.pass_obj
 def verify(environment: Mapping[str, str], /, **options: Any) -> int:  # noqa: ANN401
@@ -110,7 +114,7 @@ def _flow(name: str, stages: Stages, environment: Mapping[str, str], options: di
     """Resolve settings, run, report; return the exit code."""
     interruption = Interruption()
     interruption.listen()
-    quiet, as_json = options.pop("quiet"), options.pop("as_json")
+    quiet, as_json, everything = (options.pop(name) for name in ("quiet", "as_json", "everything"))
     session = Project.open(
         given({**options, "charts": options.pop("paths")}),
         environment,
@@ -127,7 +131,7 @@ def _flow(name: str, stages: Stages, environment: Mapping[str, str], options: di
         project=session,
         command=name,
         interruption=interruption,
-        writer=Terminal(as_json=as_json, quiet=quiet),
+        writer=Terminal(as_json=as_json, everything=everything),
     )
     try:
         if session.planned and session.planned.of_pull_request:
@@ -152,7 +156,7 @@ class Terminal(msgspec.Struct, frozen=True, kw_only=True):
     """Writes reports to the files asked for, and to stdout; what went wrong to stderr."""
 
     as_json: bool
-    quiet: bool
+    everything: bool
 
     def write(self, project: Project, report: document.Report) -> None:
         """Write a report."""
@@ -163,7 +167,6 @@ class Terminal(msgspec.Struct, frozen=True, kw_only=True):
         if self.as_json:
             sys.stdout.write(encoded.decode())
         else:
-            if not self.quiet:
-                show(report, sys.stdout)
+            show(report, sys.stdout, everything=self.everything)
             show_problems(report, sys.stderr)
         sys.stdout.flush()

@@ -40,6 +40,7 @@ from oci_chart_publish.oci.digest import Digest
 from oci_chart_publish.report import compose, document
 from oci_chart_publish.report.detail import embedded
 from oci_chart_publish.report.release_notes import notes
+from oci_chart_publish.report.text import counted
 
 SUMS, REPORT = "SHA256SUMS", "report.json"
 _MEDIA_TYPES = {".tgz": "application/gzip", "prov": "text/plain"}
@@ -118,7 +119,8 @@ class Releaser(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         left = sum(1 for chart in charts if chart.status == "published" and not chart.git_tag)
         if left and self.stopping():
             what = "tag" if self.kind == "tag" else "release"
-            note = f"{left} charts have no {what} yet: the run was interrupted, run it again"
+            lack = f"{counted(left, 'chart')} {'has' if left == 1 else 'have'} no {what} yet"
+            note = f"{lack}: the run was interrupted, run it again"
             report = replace(report, notes=(*report.notes, note))
         return compose.concluded(replace(report, charts=tuple(charts)), problems)
 

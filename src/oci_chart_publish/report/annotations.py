@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Literal
 
 import msgspec
@@ -11,6 +10,8 @@ from oci_chart_publish.chart.metadata import chart_file
 from oci_chart_publish.outcomes import FAILING
 from oci_chart_publish.report.compose import unpublished
 from oci_chart_publish.report.document import Chart, Problem, Report
+from oci_chart_publish.report.problems import Grouped, grouped
+from oci_chart_publish.report.text import counted
 
 Level = Literal["error", "warning", "notice"]
 
@@ -31,7 +32,9 @@ def annotations_of(report: Report) -> list[Annotation]:
     warning = unpublished(report)
     if warning:
         notes.insert(0, Annotation(level="warning", message=warning))
-    return [*(annotation for chart in report.charts for annotation in _chart(chart)), *notes]
+    problems = (_problem(group) for group in grouped(report.charts))
+    warnings = (_warning(chart, text) for chart in report.charts for text in chart.warnings)
+    return [*problems, *warnings, *notes]
 
 
 def note_of(report: Report, note: str) -> Annotation:
@@ -48,26 +51,22 @@ def _message(problem: Problem) -> str:
     return f"{problem.message}\n{problem.hint}" if problem.hint else problem.message
 
 
-def _chart(chart: Chart) -> Iterator[Annotation]:
-    found = [chart.error] if chart.error else [target.error for target in chart.targets if target.error]
-    for problem in dict.fromkeys(found):
-        if problem is not None:
-            yield _problem(chart, problem)
-    for warning in chart.warnings:
-        line = chart.warning_lines.get(warning) or chart.version_line or 1
-        yield Annotation(
-            level="warning", message=warning, title=chart.name, file=chart_file(chart.path), line=line
-        )
+def _warning(chart: Chart, text: str) -> Annotation:
+    line = chart.warning_lines.get(text) or chart.version_line or 1
+    return Annotation(level="warning", message=text, title=chart.name, file=chart_file(chart.path), line=line)
 
 
-def _problem(chart: Chart, problem: Problem) -> Annotation:
+def _problem(group: Grouped) -> Annotation:
+    """Return a problem at its line, or, where several charts have it, without a place: it is in none of their files."""
+    chart, problem = group.chart, group.problem
     level: Level = "error" if chart.status in FAILING else "notice"
-    title = f"{chart.name} {chart.version}".strip()
+    if len(group.charts) > 1:
+        return Annotation(level=level, message=_message(problem), title=counted(len(group.charts), "chart"))
     line = problem.line if problem.path else chart.version_line
     return Annotation(
         level=level,
         message=_message(problem),
-        title=title,
+        title=f"{chart.name} {chart.version}".strip(),
         file=problem.path or chart_file(chart.path),
         line=line or 1,
     )

@@ -14,12 +14,15 @@ import msgspec
 
 from oci_chart_publish.outcomes import HELD, OUTCOMES, PROBLEMS
 from oci_chart_publish.report.document import Chart, Problem, Report, Target
+from oci_chart_publish.report.problems import Grouped, grouped
 from oci_chart_publish.report.sizes import diagram
-from oci_chart_publish.report.status import shown
+from oci_chart_publish.report.status import shown, upgraded
 from oci_chart_publish.report.text import cell_code, change, code, escaped, markup, plain, short, size
 
 _BESIDE = 20
 """Embedded charts that a command names; of a chart with more, all charts are verified."""
+_NAMED = 3
+"""Charts that are named where several have a problem."""
 _LISTED = 20
 """Files or values listed for one chart before the rest is only counted."""
 
@@ -78,21 +81,27 @@ def row(chart: Chart, page: Page) -> str:
     cells = (
         f"**{escaped(chart.name)}**",
         _version(chart, page),
-        OUTCOMES[shown(chart)].label + (" ⚠️" if chart.warnings else ""),
+        _label(chart) + (" ⚠️" if chart.warnings else ""),
         " ".join(part for part in (size(chart.size), _size_change(chart)) if part),
         cell_code(short(chart.digest)),
     )
     return "| " + " | ".join(cells) + " |"
 
 
+def _label(chart: Chart) -> str:
+    """Return what became of a chart; where its version is taken, with the one to set."""
+    word = shown(chart)
+    fix = f": set **{escaped(chart.next_version)}**" if word == "conflict" and chart.next_version else ""
+    return OUTCOMES[word].label + fix
+
+
 def _version(chart: Chart, page: Page) -> str:
     version = escaped(chart.version)
     link = release_link(chart, page)
-    if chart.previous_version and chart.previous_version != chart.version:
+    before = upgraded(chart)
+    if before:
         new = f"**{version}**"
-        return f"{escaped(chart.previous_version)} → " + (f"[{new}]({link})" if link else new)
-    if chart.next_version:
-        return f"{version} (next: **{escaped(chart.next_version)}**)"
+        return f"{escaped(before)} → " + (f"[{new}]({link})" if link else new)
     return f"[{version}]({link})" if link else version
 
 
@@ -109,20 +118,21 @@ def _size_change(chart: Chart) -> str:
     return f"({delta})" if delta else ""
 
 
-def problems(chart: Chart) -> list[str]:
-    """Return what went wrong with a chart, as items of a list."""
-    if chart.status not in PROBLEMS:
-        return []
-    found = (
-        [chart.error] if chart.error is not None else [t.error for t in chart.targets if t.error is not None]
-    )
-    return [f"- {problem_text(error, chart.name)}" for error in dict.fromkeys(found)]
+def problems(charts: Sequence[Chart]) -> list[str]:
+    """Return what went wrong with charts, as items of a list: what is the same for several once."""
+    return [_problem_item(group) for group in grouped(chart for chart in charts if chart.status in PROBLEMS)]
+
+
+def _problem_item(group: Grouped) -> str:
+    names = ", ".join(f"**{escaped(chart.name)}**" for chart in group.charts[:_NAMED])
+    more = f" and {len(group.charts) - _NAMED} more" if len(group.charts) > _NAMED else ""
+    return f"- {problem_text(group.problem, names + more)}"
 
 
 def problem_text(error: Problem, name: str = "") -> str:
-    """Return an error in a line: the chart's name where there is one, the place, what happened, what to do."""
+    """Return an error in a line: ``name`` (Markdown) where there is one, the place, what happened, what to do."""
     place = code(error.path + (f":{error.line}" if error.line else ""), 1000)
-    where = f"**{escaped(name)}**" + (f" ({place})" if place else "") if name else place
+    where = name + (f" ({place})" if place else "") if name else place
     hint = f"<br>→ {escaped(error.hint, 1000)}" if error.hint else ""
     return (f"{where}: " if where else "") + f"{escaped(error.message, 1000)}{hint}"
 

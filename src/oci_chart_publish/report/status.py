@@ -18,6 +18,12 @@ def shown(chart: Chart) -> Shown:
     return "released" if chart.release_url else "tagged"
 
 
+def upgraded(chart: Chart) -> str:
+    """Return the version that a chart comes from, "" where it does not move from one to another."""
+    before = chart.previous_version or ""
+    return "" if before == chart.version or shown(chart) == "unchanged" else before
+
+
 def ordered(report: Report) -> list[Chart]:
     """Return the charts, worst first."""
     places = {word: place for place, word in enumerate(OUTCOMES)}
