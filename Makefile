@@ -4,10 +4,11 @@
 #   make test     install real registries, Helm 3 and 4 and clients once, and run all tests
 #   make lint     ruff, mypy, zizmor, schemas, generated pages
 #   make bench    ours against helm, xargs -P8 helm and a bare client
+#   make mutants  random changes of pure modules, and which of them the tests notice
 #   make image    the image of the action, without a daemon (buildah, podman; as root it installs them)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format types docs schema bench image tools lock clean
+.PHONY: help demo test lint format types docs schema bench mutants image tools lock clean
 
 # The newest usable Python; PYTHON=... chooses another.
 PYTHON ?= $(shell for v in 3.14 3.13 3.12 3.11 3; do \
@@ -62,6 +63,9 @@ format: $(VENV)/.dev
 docs schema: $(VENV)/.run
 	$(RUN) scripts/options.py
 	$(RUN) scripts/schema.py
+
+mutants: $(VENV)/.dev
+	$(RUN) scripts/mutants.py $(ARGS)
 
 bench: tools
 	$(RUN) benchmarks/bench.py $(ARGS)

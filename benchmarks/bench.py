@@ -23,6 +23,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
+from benchmarks import scale  # noqa: E402
 from benchmarks.charts import generate  # noqa: E402
 from tests.real import registries  # noqa: E402
 from tests.real.delay import delayed  # noqa: E402
@@ -232,6 +233,7 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=60)
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--only", default="", help="part of a registry's title")
+    parser.add_argument("--scale", action="store_true", help="cost by the number of charts instead")
     options = parser.parse_args()
     helm = find("helm")
     if helm is None:
@@ -250,6 +252,10 @@ def main() -> None:
             "PYTHONPATH": str(ROOT / "src"),
             "HELM_PLUGINS": "/nonexistent",
         }
+        if options.scale:
+            keep(scale.table(folder / "scale", environment))
+            return
+        scale.commit(charts[0].parent, environment)
         bench = Bench(charts=charts, folder=folder, helm=str(helm))
         subprocess.run(
             [*bench.local(), str(charts[0].parent)], env=environment, check=True, capture_output=True
