@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from tests.fakes.git import GitRepo
 from tests.fakes.github import FakeGitHub
-from tests.flow.asking import tags
+from tests.flow.asking import asked, tags
 from tests.flow.charts import chart
 from tests.flow.command import Command, Done, credentials
 from tests.real.registries import Registry
@@ -53,6 +53,7 @@ def test_healthy_configuration_is_well(
     assert marks(done) == {
         "chart web": "ok",
         "git": "ok",
+        "layout": "ok",
         "source": "ok",
         f"{place} credentials": "ok",
         f"{place} read": "ok",
@@ -130,7 +131,7 @@ def test_place_that_is_none_is_told(patient: Patient) -> None:
 def test_nothing_to_ask_is_well(patient: Patient) -> None:
     done = patient.command.run("doctor")
     assert done.code == 0, done.err
-    assert marks(done) == {"chart web": "ok", "git": "ok", "code host": "ok"}
+    assert marks(done) == {"chart web": "ok", "git": "ok", "layout": "ok", "code host": "ok"}
 
 
 def test_code_host_is_asked_who_the_token_is(
@@ -150,3 +151,65 @@ def test_code_host_is_asked_who_the_token_is(
     assert (done.code, marks(done)["code host"]) == (7, "no"), done.out + done.err
     assert "0ther" not in done.out + done.err
     assert github.state.comments == {}
+
+
+def test_dependency_host_that_is_down_is_told(patient: Patient, plain_registry: Registry) -> None:
+    (patient.folder / "charts/web/Chart.yaml").write_text(
+        "apiVersion: v2\nname: web\nversion: 1.0.0\n"
+        "dependencies:\n- name: lib\n  version: 1.0.0\n  repository: http://127.0.0.1:1/charts\n"
+    )
+    done = patient.examine(plain_registry)
+    assert done.code == 5, done.out + done.err
+    assert marks(done)["chart web"] == "no"
+    assert "127.0.0.1:1" in done.out
+    assert marks(done)[f"{plain_registry.host}/{patient.path} write"] == "ok"
+
+
+def test_home_that_cannot_be_written_is_told(patient: Patient, plain_registry: Registry) -> None:
+    (patient.folder.parent / "file").write_text("no folder")
+    done = patient.examine(plain_registry, OCI_CHART_CACHE=str(patient.folder.parent / "file" / "cache"))
+    assert done.code == 2, done.out + done.err
+    assert marks(done)["layout"] == "no"
+    assert "-> choose another folder with --layout" in done.out
+
+
+def test_registry_of_a_single_chart_and_that_of_previews_are_asked_too(
+    patient: Patient, plain_registry: Registry
+) -> None:
+    place = f"{plain_registry.host}/{patient.path}"
+    chart(patient.folder, "api", "1.0.0")
+    (patient.folder / ".oci-chart-publish.yaml").write_text(
+        "chart-settings:\n  api:\n    registries: [127.0.0.1:1/own]\npreview: 127.0.0.1:2/previews\n"
+    )
+    done = patient.examine(plain_registry)
+    assert done.code == 5, done.out + done.err
+    seen = marks(done)
+    assert (seen[f"{place} read"], seen[f"{place} write"]) == ("ok", "ok")
+    assert (seen["127.0.0.1:1/own read"], seen["127.0.0.1:2/previews read"]) == ("no", "no")
+    assert f"{place}/web takes uploads" in done.out
+
+
+def test_repository_of_every_chart_is_asked(patient: Patient, plain_registry: Registry) -> None:
+    chart(patient.folder, "api", "1.0.0")
+    done = patient.examine(plain_registry)
+    assert done.code == 0, done.out + done.err
+    assert "each of 2 repositories takes uploads" in done.out
+    blob = "sha256:44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
+    for name in ("web", "api"):
+        assert asked(plain_registry, f"{patient.path}/{name}/blobs/{blob}") == b"{}"
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ("commit-types: {'(': minor}", "commit-types: '(' is no regular expression"),
+        ("preview-template: nonsense", "preview-template: 'nonsense' needs {number}"),
+    ],
+)
+def test_setting_of_no_meaning_is_told(
+    patient: Patient, plain_registry: Registry, settings: str, words: str
+) -> None:
+    (patient.folder / ".oci-chart-publish.yaml").write_text(settings)
+    done = patient.examine(plain_registry)
+    assert done.code == 2, done.out + done.err
+    assert words in done.out + done.err

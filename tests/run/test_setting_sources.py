@@ -167,8 +167,12 @@ def test_variables_of_others_are_left_alone() -> None:
 def test_registries_are_written_in_lower_case(tmp_path: Path) -> None:
     write(tmp_path, "chart-settings:\n  web:\n    registries: GHCR.io/Acme/Web\n")
     settings = resolve(
-        [Origin("input", {"registries": "ghcr.io/Acme/charts\nDocker.io/ACME", "preview": "ghcr.io/Acme/p"})]
-        + [from_file(tmp_path)]
+        [
+            Origin(
+                "input", {"registries": "ghcr.io/Acme/charts\nDocker.io/ACME", "preview": "ghcr.io/Acme/p"}
+            ),
+            from_file(tmp_path),
+        ]
     )
     assert settings.registries == ("ghcr.io/acme/charts", "docker.io/acme")
     assert settings.preview == "ghcr.io/acme/p"

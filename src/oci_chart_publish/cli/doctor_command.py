@@ -24,7 +24,8 @@ from oci_chart_publish.run.project import Project
 def doctor(environment: Mapping[str, str], /, **options: Any) -> int:  # noqa: ANN401
     """Say whether this configuration can publish: charts, git, credentials, permissions, code host.
 
-    It uploads two bytes to the repository of the first chart, which nothing names; nothing is published.
+    It builds every chart with its dependencies, and uploads two bytes to the repository of each one in every registry
+    of the run, which nothing names; nothing is published.
     """
     options["charts"] = options.pop("paths")
     session = Project.open(
