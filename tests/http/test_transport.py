@@ -335,10 +335,7 @@ def test_one_connection_serves_many_requests(serve: Serve, transport: Any) -> No
     assert (len(server.seen), server.connections) == (5, 1)
 
 
-def test_a_connection_that_was_closed_while_it_waited_is_not_used(
-    serve: Serve, transport: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("oci_chart_publish.http.transport._FRESH", 0.0)
+def test_a_connection_that_was_closed_while_it_waited_is_not_used(serve: Serve, transport: Any) -> None:
     server = serve(lambda _seen: Reply(raw=b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"))
     sender = transport()
     for _ in range(3):
@@ -447,6 +444,166 @@ def test_a_large_body_may_take_longer_than_one_timeout(transport: Any) -> None:
         thread.join(10)
     assert answer.status == 201
     assert time.monotonic() - begun > 1.8
+
+
+INTERIM = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n"
+
+
+@pytest.mark.parametrize("pause", [0.0, 0.05])
+def test_interim_answers_shift_none_of_those_that_follow(transport: Any, pause: float) -> None:
+    with listening() as (address, serve_one):
+
+        def script(connection: socket.socket) -> None:
+            for name in (b"first", b"other", b"third"):
+                connection.recv(4096)
+                connection.sendall(INTERIM)
+                time.sleep(pause)
+                connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n" + name)
+
+        serve_one(script)
+        sender = transport()
+        answers = [get(sender, f"http://{address}/{number}") for number in range(3)]
+    assert [(answer.status, answer.body) for answer in answers] == [
+        (200, b"first"),
+        (200, b"other"),
+        (200, b"third"),
+    ]
+
+
+def test_bytes_after_an_answer_are_not_the_answer_to_the_next_request(transport: Any) -> None:
+    surplus = threading.Event()
+    with listening() as (address, serve_one):
+
+        def script(connection: socket.socket) -> None:
+            connection.recv(4096)
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na")
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil")
+            surplus.set()
+            connection.recv(4096)
+
+        serve_one(script)
+        sender = transport()
+        assert get(sender, f"http://{address}/a").body == b"a"
+        assert surplus.wait(5)
+        serve_one(
+            lambda connection: answer_with(connection, b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nmine")
+        )
+        assert get(sender, f"http://{address}/b").body == b"mine"
+
+
+@pytest.mark.parametrize("status", [401, 413, 507])
+@pytest.mark.parametrize("secure", [False, True])
+def test_an_answer_before_the_body_has_left_is_read(
+    transport: Any, authority: tuple[Path, ssl.SSLContext], status: int, *, secure: bool
+) -> None:
+    """The server answers after the head of the request and closes, while megabytes are on their way."""
+    reply = f"HTTP/1.1 {status} No\r\nContent-Length: 2\r\nConnection: close\r\n\r\nno".encode()
+    with listening(authority[1] if secure else None) as (address, serve_one):
+        serve_one(lambda connection: answer_with(connection, reply))
+        trust = Trust(ca_files={address: authority[0]})
+        url = f"http{'s' * secure}://{address}/x"
+        answer = transport(trust=trust).send("PUT", url, PLAIN, b"x" * 20_000_000, limit=DRAIN)
+    assert (answer.status, answer.body) == (status, b"no")
+
+
+def test_an_answer_of_a_server_that_takes_no_more_is_read(transport: Any) -> None:
+    over = threading.Event()
+    with listening() as (address, serve_one):
+
+        def script(connection: socket.socket) -> None:
+            connection.recv(4096)
+            connection.sendall(b"HTTP/1.1 413 No\r\nContent-Length: 0\r\n\r\n")
+            over.wait(30)
+
+        serve_one(script)
+        answer = transport(read=0.3).send("PUT", f"http://{address}/x", PLAIN, b"x" * 20_000_000, limit=DRAIN)
+        over.set()
+    assert answer.status == 413
+
+
+def test_a_connection_that_breaks_while_a_body_leaves_is_no_answer(transport: Any) -> None:
+    with listening() as (address, serve_one):
+        serve_one(lambda connection: answer_with(connection, b""))
+        with pytest.raises(ConnectionFailed) as caught:
+            transport().send("PUT", f"http://{address}/x", PLAIN, b"x" * 20_000_000, limit=DRAIN)
+    assert caught.value.temporary
+
+
+def test_headers_that_drip_end_at_the_deadline(transport: Any) -> None:
+    with listening() as (address, serve_one):
+
+        def script(connection: socket.socket) -> None:
+            connection.recv(4096)
+            with contextlib.suppress(OSError):
+                connection.sendall(b"HTTP/1.1 200 OK\r\n")
+                for number in range(400):
+                    connection.sendall(f"X-{number % 90}: y\r\n"[number % 5 :].encode())
+                    time.sleep(0.02)
+
+        serve_one(script)
+        with pytest.raises(ConnectionFailed, match="no answer in time"):
+            get(transport(read=5.0, whole=0.3), f"http://{address}/")
+
+
+def test_a_server_that_asks_for_a_client_certificate_is_final_and_says_so(
+    serve: Serve, transport: Any, tmp_path: Path
+) -> None:
+    ca = trustme.CA()
+    (tmp_path / "ca.pem").write_bytes(ca.cert_pem.bytes())
+    for version_ in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.maximum_version = version_
+        ca.issue_cert("127.0.0.1").configure_cert(context)
+        ca.configure_trust(context)
+        context.verify_mode = ssl.CERT_REQUIRED
+        server = serve(ok, context)
+        with pytest.raises(ConnectionFailed, match=r"client certificate|refuses the TLS") as caught:
+            get(transport(trust=Trust(ca_files={server.host: tmp_path / "ca.pem"})), server.url + "/")
+        assert not caught.value.temporary
+        assert "client-cert" in caught.value.hint
+
+
+@pytest.mark.parametrize(("status", "temporary"), [(407, False), (403, False), (502, True), (429, True)])
+def test_a_proxys_refusal_of_a_tunnel_is_final_unless_it_says_later(
+    transport: Any, status: int, *, temporary: bool
+) -> None:
+    with listening() as (address, serve_one):
+        serve_one(lambda connection: answer_with(connection, f"HTTP/1.1 {status} No\r\n\r\n".encode()))
+        sender = transport(trust=Trust(environment={"HTTPS_PROXY": f"http://{address}"}))
+        with pytest.raises(ConnectionFailed, match=f"through the proxy: no tunnel: {status}") as caught:
+            get(sender, "https://registry.test/v2/")
+    assert caught.value.temporary is temporary
+
+
+def answer_with(connection: socket.socket, reply: bytes) -> None:
+    """Take the head of a request, send ``reply`` and close, whatever else is on its way."""
+    connection.recv(4096)
+    connection.sendall(reply)
+
+
+@contextlib.contextmanager
+def listening(context: ssl.SSLContext | None = None) -> Iterator[tuple[str, Callable[..., None]]]:
+    """Yield an address and what serves its next connection with a script, in a thread, and then closes it."""
+    threads: list[threading.Thread] = []
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+
+        def serve_one(script: Callable[[socket.socket], None]) -> None:
+            def run() -> None:
+                with contextlib.suppress(OSError):
+                    connection, _ = listener.accept()
+                    with (
+                        context.wrap_socket(connection, server_side=True) if context else connection as ready
+                    ):
+                        script(ready)
+
+            threads.append(threading.Thread(target=run, daemon=True))
+            threads[-1].start()
+
+        yield f"127.0.0.1:{listener.getsockname()[1]}", serve_one
+    for thread in threads:
+        thread.join(5)
 
 
 def test_exactly_our_headers_are_sent(serve: Serve, transport: Any) -> None:
