@@ -236,14 +236,17 @@ def test_the_files_of_a_tracked_chart_are_marked_and_those_of_another_are_what_h
     assert names(new) == [("Chart.yaml", True), ("extra", True)]
     assert root.path == ""
     assert ".git" not in dict(names(root))
-    assert ("build", True) in names(root)
+    assert {entry for entry in names(root) if entry[0] in {"Chart.yaml", "build"}} == {
+        ("Chart.yaml", True),
+        ("build", False),
+    }
 
 
 def test_links_of_an_untracked_chart_may_not_leave_the_repository(repo: GitRepo, tmp_path: Path) -> None:
     (tmp_path / "secret").write_text("x")
     (repo.root / "charts/new/link").symlink_to(tmp_path / "secret")
     (source,) = sources(repo.root, "charts/new")
-    assert [str(entry.error).partition(",")[0] for entry in source.tree.entries("") if entry.error] == [
+    assert [str(entry.error).partition("\n")[0] for entry in source.tree.entries("") if entry.error] == [
         "link: a symbolic link that leaves the repository"
     ]
     with pytest.raises(ChartError, match="leaves the repository"):
@@ -293,3 +296,83 @@ def test_the_home_of_a_run_is_the_repository_of_the_first_path(repo: GitRepo, tm
 
 def test_charts_are_found_again_in_the_same_order(repo: GitRepo) -> None:
     assert found(repo.root, "library", "charts", "**") == found(repo.root, "**", "charts")
+
+
+@pytest.fixture
+def vendored(repo: GitRepo, tmp_path: Path) -> GitRepo:
+    """A clone whose submodule ``charts/vendor`` is not checked out."""
+    lib = GitRepo(tmp_path / "lib")
+    write_charts(lib, "one", "two")
+    lib.commit("lib")
+    repo.git("submodule", "--quiet", "add", lib.root.as_uri(), "charts/vendor")
+    repo.commit("submodule")
+    return GitRepo.clone(repo.root, tmp_path / "clone")
+
+
+@pytest.mark.parametrize(
+    "patterns", [[], ["charts"], ["."], ["charts/*"], ["charts/**"], ["**/one"], ["charts/*/one"]]
+)
+def test_a_submodule_that_is_not_checked_out_is_not_passed_over(
+    vendored: GitRepo, patterns: list[str]
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        found(vendored.root, *patterns)
+    assert str(caught.value) == (
+        "charts: cannot look into 'charts/vendor', a submodule that is not checked out\n"
+        "add 'submodules: true' to the 'with:' of actions/checkout, or run 'git submodule update --init'; "
+        "or leave it out with !charts/vendor"
+    )
+
+
+def test_a_submodule_that_nobody_asks_for_is_no_matter(vendored: GitRepo) -> None:
+    assert found(vendored.root, "charts", "!charts/vendor") == ALL_CHARTS
+    assert found(vendored.root, "library/*", "charts/w*") == ["charts/web", "library/base"]
+
+
+@pytest.mark.parametrize("pattern", ["charts/vendor", "charts/vendor/one", "charts/vendor/one/Chart.yaml"])
+def test_a_chart_in_a_submodule_that_is_not_checked_out_says_so(vendored: GitRepo, pattern: str) -> None:
+    with pytest.raises(ConfigError, match="submodule that is not checked out") as caught:
+        found(vendored.root, pattern)
+    assert "'submodules: true'" in caught.value.hint
+
+
+def test_a_chart_that_is_left_out_of_the_checkout_says_so_where_it_is_named(repo: GitRepo) -> None:
+    repo.git("sparse-checkout", "set", "--no-cone", "/charts/group/", "/library/")
+    assert found(repo.root) == ["charts/group/api", "charts/new"]
+    with pytest.raises(ConfigError) as caught:
+        found(repo.root, "charts/web")
+    assert str(caught.value) == (
+        "charts: 'charts/web': charts/web/Chart.yaml is left out of the work tree by a sparse checkout\n"
+        "check the whole chart out: remove 'sparse-checkout:', or add the chart's folder to it"
+    )
+
+
+@pytest.mark.usefixtures("repo")
+def test_a_glob_finds_the_repository_as_a_path_does(tmp_path: Path) -> None:
+    assert home(["repo/charts/*"], tmp_path) == tmp_path / "repo/charts"
+    assert home(["r*/charts/w?b"], tmp_path) == tmp_path / "repo/charts/web"
+    assert home(["**/api"], tmp_path) == tmp_path / "repo/charts/group/api"
+    assert home(["!repo", "nowhere/*"], tmp_path) == tmp_path
+
+
+def test_a_chart_of_a_repository_is_not_taken_without_git(repo: GitRepo, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        charts(["."], base=tmp_path, files=None)
+    assert str(caught.value) == (
+        f"charts: 'repo/build/web' lies in the git repository {repo.root}, whose files nobody would look at\n"
+        "name a folder in it, or run there; once for each repository"
+    )
+
+
+def test_a_chart_yaml_that_the_job_has_made_does_not_switch_the_guard_off(repo: GitRepo) -> None:
+    repo.write({"charts/made/values.yaml": "a: 1\n", "charts/made/templates/x.yaml": "x"})
+    repo.commit("made")
+    repo.write({"charts/made/Chart.yaml": chart_yaml("made"), "charts/made/secret.json": "{}"})
+    (source,) = sources(repo.root, "charts/made")
+    assert names(source) == [
+        ("Chart.yaml", True),
+        ("secret.json", False),
+        ("templates", True),
+        ("values.yaml", True),
+    ]
+    assert source.tracked is False

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -159,3 +160,95 @@ def test_what_is_not_in_the_commit_is_named(tmp_path: Path) -> None:
             tree.entries("templates")
         with pytest.raises(ConfigError, match="git knows no commit 'v9'"):
             CommitTree(repository, "v9", "web")
+
+
+def test_files_of_a_submodule_are_those_of_the_commit_it_is_at(tmp_path: Path) -> None:
+    lib = GitRepo(tmp_path / "lib")
+    lib.write(
+        {"lib/Chart.yaml": chart_yaml("lib"), "lib/run.bat": "a\n", ".gitattributes": "*.bat eol=crlf\n"}
+    )
+    lib.commit("lib")
+    repo = GitRepo(tmp_path / "repo")
+    repo.git("submodule", "--quiet", "add", lib.root.as_uri(), "charts/vendor")
+    (repo.root / "current").symlink_to("charts/vendor/lib")
+    sha = repo.commit("submodule")
+    GitRepo(repo.root / "charts/vendor", init=False).git("rm", "-r", "--quiet", "lib")
+    with opened(repo.root) as repository:
+        files = CommitFiles(repository, sha)
+        assert list(files.named("Chart.yaml")) == ["charts/vendor/lib/Chart.yaml"]
+        assert contents(files.tree("current")) == {
+            "Chart.yaml": b"apiVersion: v2\nname: lib\nversion: 1.0.0\n",
+            "run.bat": b"a\r\n",
+        }
+    lib.write({"lib/values.yaml": "a: 1\n"})
+    later = lib.commit("later")
+    repo.git("update-index", "--cacheinfo", f"160000,{later},charts/vendor")
+    moved = repo.commit("moved", add=False)
+    with opened(repo.root) as repository:
+        files = CommitFiles(repository, moved)
+        assert files.unseen == {"charts/vendor"}
+        with pytest.raises(ChartError) as caught:
+            contents(files.tree("charts/vendor/lib"))
+    assert str(caught.value) == (
+        "a submodule that is checked out without the commit it has to be at\nadd 'submodules: true' to the 'with:' of "
+        "actions/checkout, or run 'git submodule update --init'"
+    )
+
+
+def test_a_file_of_git_lfs_is_read_where_the_checkout_has_brought_it(tmp_path: Path) -> None:
+    repo = GitRepo(tmp_path)
+    data = b"a large file\n"
+    digest = hashlib.sha256(data).hexdigest()
+    pointer = f"version https://git-lfs.github.com/spec/v1\noid sha256:{digest}\nsize {len(data)}\n"
+    repo.write({"web/Chart.yaml": chart_yaml("web"), "web/big.bin": pointer})
+    repo.commit("one")
+    repo.write({".gitattributes": "*.bin filter=lfs diff=lfs merge=lfs -text\n"})
+    repo.git("add", ".gitattributes")
+    sha = repo.commit("two", add=False)
+    # Configured as `git lfs install` does, without the program.
+    repo.git("config", "filter.lfs.smudge", "git-lfs smudge -- %f")
+    repo.git("config", "filter.lfs.required", "true")
+    with opened(tmp_path) as repository:
+        with pytest.raises(ChartError) as caught:
+            contents(CommitTree(repository, sha, "web"))
+        assert str(caught.value) == (
+            "big.bin: a Git LFS pointer in place of the file\n"
+            "add 'lfs: true' to the 'with:' of actions/checkout, or run 'git lfs pull'"
+        )
+        stored = tmp_path / ".git/lfs/objects" / digest[:2] / digest[2:4] / digest
+        stored.parent.mkdir(parents=True)
+        stored.write_bytes(b"something else")
+        with pytest.raises(ChartError, match="a Git LFS pointer"):
+            CommitTree(repository, sha, "web").read("big.bin")
+        stored.write_bytes(data)
+        assert contents(CommitTree(repository, sha, "web"))["big.bin"] == data
+
+
+@pytest.mark.parametrize("required", ["true", "false"])
+def test_a_filter_that_fails_is_an_error_of_the_chart(tmp_path: Path, required: str) -> None:
+    repo = GitRepo(tmp_path)
+    repo.write(
+        {"web/Chart.yaml": chart_yaml("web"), "web/x.up": "loud\n", ".gitattributes": "*.up filter=shout\n"}
+    )
+    sha = repo.commit("one")
+    repo.git("config", "filter.shout.smudge", "no-such-program-here")
+    repo.git("config", "filter.shout.required", required)
+    with opened(tmp_path) as repository, pytest.raises(ChartError) as caught:
+        contents(CommitTree(repository, sha, "web"))
+    assert caught.value.path == "x.up"
+    assert caught.value.message.startswith("the filter 'shout' of .gitattributes failed: ")
+
+
+def test_what_git_archive_would_leave_out_or_fill_in_is_a_file_like_any_other(tmp_path: Path) -> None:
+    repo = GitRepo(tmp_path / "repo")
+    repo.write(
+        {
+            ".gitattributes": "*.md export-ignore\n*.txt export-subst\n",
+            "web/a.md": "a",
+            "web/b.txt": "$Format:%H$",
+        }
+    )
+    sha = repo.commit("one")
+    with opened(repo.root) as repository:
+        assert contents(CommitTree(repository, sha, "web")) == {"a.md": b"a", "b.txt": b"$Format:%H$"}
+    assert checkout(repo, sha, "web") == {"a.md": b"a", "b.txt": b"$Format:%H$"}

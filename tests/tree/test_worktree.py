@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,14 @@ from tests.git.repositories import opened
 
 from oci_chart_publish.chart.chart import load_chart
 from oci_chart_publish.errors import ChartError, ConfigError
+from oci_chart_publish.tree.commit_tree import CommitTree
+from oci_chart_publish.tree.tree import FolderTree, Tree
 from oci_chart_publish.tree.worktree import WorkTree, WorkTreeFiles
+
+POINTER = (
+    b"version https://git-lfs.github.com/spec/v1\noid sha256:"
+    b"98ea6e4f216f2fb4b69fff9b3a44842c38686ca685f3f55dc48c5d3fb1107be4\nsize 3\n"
+)
 
 
 def files_of(root: Path) -> WorkTreeFiles:
@@ -87,10 +95,83 @@ def test_bytes_are_those_of_the_work_tree_and_not_of_the_index(repo: GitRepo) ->
     assert (tree.read("a-b.txt"), tree.size("a-b.txt")) == (b"changed", 7)
 
 
-def test_a_tracked_file_that_was_deleted_is_absent(repo: GitRepo) -> None:
+def refused(tree: Tree) -> str:
+    """Return the error with which a chart is refused."""
+    with pytest.raises(ChartError) as caught:
+        load_chart(tree)
+    return str(caught.value)
+
+
+def test_a_tracked_file_that_was_deleted_is_refused(repo: GitRepo) -> None:
     (repo.root / "charts/web/a-b.txt").unlink()
-    names = [entry.name for entry in files_of(repo.root).tree("charts/web").entries("")]
-    assert names == ["Chart.yaml", "templates", "ü ?.txt"]
+    assert refused(files_of(repo.root).tree("charts/web")) == (
+        "a-b.txt: tracked by git, and gone from the work tree\n"
+        "bring it back with 'git checkout', take it out of git with 'git rm', or name it in .helmignore; in a workflow "
+        "an earlier step may have deleted it"
+    )
+
+
+def test_a_deleted_folder_is_refused_and_a_file_in_its_place_too(repo: GitRepo) -> None:
+    shutil.rmtree(repo.root / "charts/web/templates")
+    gone = "tracked by git, and gone from the work tree"
+    assert refused(files_of(repo.root).tree("charts/web")).startswith(f"templates/a.yaml: {gone}")
+    repo.write({"charts/web/templates": "x"})
+    assert refused(files_of(repo.root).tree("charts/web")).startswith(f"templates: {gone}")
+    repo.git("rm", "-r", "--quiet", "--cached", "charts/web/templates")
+    assert load_chart(files_of(repo.root).tree("charts/web")).left_out == ("templates",)
+
+
+def test_what_helmignore_leaves_out_may_be_gone(repo: GitRepo) -> None:
+    repo.write({"charts/web/.helmignore": "a-b.txt\ntemplates/\n", "charts/web/ci/x": "x"})
+    repo.commit("two")
+    (repo.root / "charts/web/a-b.txt").unlink()
+    shutil.rmtree(repo.root / "charts/web/templates")
+    assert [file.path for file in load_chart(files_of(repo.root).tree("charts/web")).files] == [
+        ".helmignore", "Chart.yaml", "ci/x", "ü ?.txt",
+    ]  # fmt: skip
+
+
+def test_a_file_that_is_there_may_be_marked_to_be_skipped(repo: GitRepo) -> None:
+    repo.git("update-index", "--skip-worktree", "charts/web/a-b.txt")
+    files = files_of(repo.root)
+    assert files.sparse == frozenset()
+    assert files.tree("charts/web").read("a-b.txt") == b"x"
+    (repo.root / "charts/web/a-b.txt").unlink()
+    assert refused(files_of(repo.root).tree("charts/web")) == (
+        "a-b.txt: not in the work tree, and marked with git update-index --skip-worktree\n"
+        "bring it back with 'git update-index --no-skip-worktree' and 'git checkout' of the file"
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "data", "message"),
+    [
+        (
+            "files/big.bin",
+            POINTER,
+            "a Git LFS pointer in place of the file\nadd 'lfs: true' to the 'with:' of actions/",
+        ),
+        (
+            "charts/db-1.0.0.tgz",
+            POINTER,
+            "a Git LFS pointer in place of the file\nadd 'lfs: true' to the 'with:' of",
+        ),
+        ("files/key", b"\0GITCRYPT\0\1\2", "encrypted by git-crypt\nrun 'git-crypt unlock' before"),
+    ],
+)
+def test_what_only_stands_for_a_file_is_refused(repo: GitRepo, path: str, data: bytes, message: str) -> None:
+    repo.write({f"charts/web/{path}": data})
+    sha = repo.commit("two")
+    assert refused(files_of(repo.root).tree("charts/web")).startswith(f"{path}: {message}")
+    with opened(repo.root) as repository:
+        assert refused(CommitTree(repository, sha, "charts/web")).startswith(f"{path}: {message}")
+    assert refused(FolderTree(repo.root / "charts/web")).startswith(f"{path}: {message}")
+
+
+def test_a_text_about_pointers_is_none(repo: GitRepo) -> None:
+    text = POINTER + b"size 3\n" * 200
+    repo.write({"charts/web/docs.txt": text})
+    assert FolderTree(repo.root / "charts/web").read("docs.txt") == text
 
 
 def test_names_are_sorted_as_bytes(repo: GitRepo) -> None:
@@ -200,9 +281,7 @@ def test_a_chart_that_a_sparse_checkout_leaves_out_in_part_is_refused(repo: GitR
     repo.git("sparse-checkout", "set", "--no-cone", "/*", "!/charts/web/templates/")
     files = files_of(repo.root)
     assert files.sparse == {"charts/web/templates/a.yaml"}
-    with pytest.raises(ChartError) as caught:
-        files.tree("charts/web").entries("")
-    assert str(caught.value) == (
+    assert refused(files.tree("charts/web")) == (
         "templates/a.yaml: left out of the work tree by a sparse checkout\n"
         "check the whole chart out: remove 'sparse-checkout:', or add the chart's folder to it"
     )
@@ -226,10 +305,64 @@ def test_submodules_that_are_checked_out_are_part_of_the_work_tree(repo: GitRepo
     assert listing(files.tree("charts/vendor/lib")) == [("Chart.yaml", "f"), ("untracked", "f?")]
 
 
-def test_submodules_that_are_not_checked_out_are_empty(repo: GitRepo, tmp_path: Path) -> None:
+SUBMODULE = (
+    "a submodule that is not checked out\nadd 'submodules: true' to the 'with:' of actions/checkout, or run 'git "
+    "submodule update --init'"
+)
+
+
+def test_a_chart_with_a_submodule_that_is_not_checked_out_is_refused(repo: GitRepo, tmp_path: Path) -> None:
+    lib = GitRepo(tmp_path / "lib")
+    lib.write({"shared.yaml": "a: 1\n"})
+    lib.commit("lib")
+    repo.git("submodule", "--quiet", "add", lib.root.as_uri(), "charts/web/files/lib")
+    sha = repo.commit("submodule")
+    clone = GitRepo.clone(repo.root, tmp_path / "clone")
+    assert refused(files_of(clone.root).tree("charts/web")) == f"files/lib: {SUBMODULE}"
+    with opened(clone.root) as repository:
+        assert refused(CommitTree(repository, sha, "charts/web")) == f"files/lib: {SUBMODULE}"
+    clone.write({"charts/web/.helmignore": "/files/lib/\n"})
+    clone.git("add", "charts/web/.helmignore")
+    assert "files/lib" not in [
+        file.path for file in load_chart(files_of(clone.root).tree("charts/web")).files
+    ]
+    # A second work tree has none either.
+    repo.git("worktree", "add", "--quiet", str(tmp_path / "second"), sha)
+    assert refused(files_of(tmp_path / "second").tree("charts/web")) == f"files/lib: {SUBMODULE}"
+
+
+def test_submodules_that_are_not_checked_out_are_known(repo: GitRepo, tmp_path: Path) -> None:
     add_submodule(repo, tmp_path)
     clone = GitRepo.clone(repo.root, tmp_path / "clone")
-    assert list(files_of(clone.root).named("Chart.yaml")) == ["charts/web/Chart.yaml"]
+    files = files_of(clone.root)
+    assert list(files.named("Chart.yaml")) == ["charts/web/Chart.yaml"]
+    assert files.unseen == {"charts/vendor"}
+    assert refused(files.tree("charts/vendor/lib")) == SUBMODULE
+
+
+def test_a_link_to_what_is_not_checked_out_says_why(repo: GitRepo, tmp_path: Path) -> None:
+    add_submodule(repo, tmp_path)
+    (repo.root / "charts/web/lib").symlink_to("../vendor/lib")
+    sha = repo.commit("link")
+    clone = GitRepo.clone(repo.root, tmp_path / "clone")
+    assert refused(files_of(clone.root).tree("charts/web")) == f"lib: {SUBMODULE}"
+    with opened(clone.root) as repository:
+        assert refused(CommitTree(repository, sha, "charts/web")) == f"lib: {SUBMODULE}"
+
+
+@pytest.mark.parametrize("target", ["/etc", "nowhere", "../../.."])
+def test_a_refused_link_is_no_file_where_helmignore_names_a_folder(repo: GitRepo, target: str) -> None:
+    (repo.root / "charts/web/vendor").symlink_to(target)
+    repo.write({"charts/web/.helmignore": "vendor/\n"})
+    sha = repo.commit("link")
+    with opened(repo.root) as repository:
+        trees: list[Tree] = [
+            files_of(repo.root).tree("charts/web"),
+            CommitTree(repository, sha, "charts/web"),
+            FolderTree(repo.root / "charts/web", boundary=repo.root),
+        ]
+        for tree in trees:
+            assert "vendor" not in [file.path for file in load_chart(tree).files]
 
 
 def test_unmerged_files_are_tracked_once(repo: GitRepo) -> None:

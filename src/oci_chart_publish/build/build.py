@@ -25,6 +25,7 @@ from oci_chart_publish.oci.descriptor import Descriptor
 from oci_chart_publish.oci.digest import Digest
 from oci_chart_publish.oci.manifest import Manifest
 from oci_chart_publish.oci.store import Source, Target
+from oci_chart_publish.paths.credentials import credential
 from oci_chart_publish.tree.tree import Tree
 
 
@@ -251,7 +252,10 @@ def check_dependencies(chart: Chart) -> None:
 def warnings_of(chart: Chart) -> tuple[str, ...]:
     """Return what a user should know of a chart that is valid all the same."""
     left_out = (
-        f"{path} is not tracked by git and was left out; commit it, or name it in include-untracked"
+        f"{path} looks like credentials that a log-in has left and was left out; name it in include-untracked if it "
+        "belongs to the chart"
+        if credential(path)
+        else f"{path} is not tracked by git and was left out; commit it, or name it in include-untracked"
         for path in chart.left_out
     )
     return (

@@ -11,6 +11,7 @@ from oci_chart_publish.chart.ignore import IgnoreRules
 from oci_chart_publish.chart.lock import decode_lock
 from oci_chart_publish.chart.members import SIZE_LIMIT, ChartFile
 from oci_chart_publish.errors import ChartError
+from oci_chart_publish.paths.credentials import credential, names
 from oci_chart_publish.paths.globs import covers
 from oci_chart_publish.tree.tree import Entry, Tree
 
@@ -92,6 +93,8 @@ class _Walk:
             path = f"{folder}/{entry.name}" if folder else entry.name
             if self._rules.ignores(path, is_dir=entry.is_dir):
                 continue
+            if entry.error and self._rules.ignores(path, is_dir=True):
+                continue  # a link that is not followed may be one to a folder
             if entry.is_dir:
                 yield from self._folder(entry, path, depth)
             elif not _is_dropped(path):
@@ -129,7 +132,7 @@ class _Walk:
 
 
 def _included(path: str, include: Sequence[str]) -> bool:
-    return covers(include, path)
+    return names(include, path) if credential(path) else covers(include, path)
 
 
 def _is_dropped(path: str) -> bool:

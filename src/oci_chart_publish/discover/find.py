@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob as globs
 import os
 import posixpath
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from oci_chart_publish.chart.metadata import CHART_FILE, chart_file
@@ -14,12 +14,15 @@ from oci_chart_publish.discover.folders import (
     Folders,
     GitFolders,
     PlainFolders,
+    chart_tree,
     is_vendored,
     plain_path,
 )
 from oci_chart_publish.errors import ConfigError
+from oci_chart_publish.git.environment import locate
 from oci_chart_publish.paths.globs import MAGIC, Patterns, anchored, leaves_out
-from oci_chart_publish.tree.tree import ChartSource, Entry, FolderTree
+from oci_chart_publish.tree.missing import refuse_unseen
+from oci_chart_publish.tree.tree import ChartSource
 
 DEFAULT = "charts"
 _LISTED = 10
@@ -43,40 +46,81 @@ def charts(patterns: Iterable[str], *, base: Path, files: Files | None) -> tuple
     else:
         found = search.default()
     kept = {folder for folder in found if not leaves_out(excludes, folder)}
+    refuse_unseen(path for path in search.unseen(kept) if not leaves_out(excludes, path))
+    if files is None:
+        _refuse_repositories(kept, search.root)
     if not kept:
         left = ", ".join(f"!{pattern}" for pattern in wanted.excludes)
         raise ConfigError(f"charts: {left} leaves out every chart that was found: {_listing(found)}")
     return tuple(_source(folder, search.root, files) for folder in sorted(kept, key=os.fsencode))
 
 
+def _refuse_repositories(folders: Iterable[str], root: Path) -> None:
+    """Raise ConfigError for a chart that lies in a git repository although the run does not."""
+    for folder in sorted(folders, key=os.fsencode):
+        if (inside := locate(root / folder)) is not None:
+            top = inside[0]
+            raise ConfigError(
+                f"charts: {folder!r} lies in the git repository {top}, whose files nobody would look at",
+                hint="name a folder in it, or run there; once for each repository",
+            )
+
+
 def home(patterns: Iterable[str], folder: Path) -> Path:
-    """Return the folder whose repository a run is about: that of the first path named, else ``folder``."""
-    for root in Patterns.parse(patterns).roots:
+    """Return the folder whose repository a run is about: that of the first path or glob, else ``folder``.
+
+    Of a glob it is the folder that it begins with; where that is in no repository, the first one that has a chart
+    which the glob fits.
+    """
+    wanted = Patterns.parse(patterns)
+    for root in wanted.roots:
         path = folder / root
         try:
             if path.exists():
                 return path if path.is_dir() else path.parent
         except OSError as error:  # a name that is too long, say
             raise ConfigError(f"charts: cannot look at {root[:80]!r}: {error.strerror}") from error
+    for pattern in wanted.globs:
+        path = folder / "/".join(_literal(pattern))
+        if locate(path) is None and path.is_dir():
+            search = Search(PlainFolders(folder), folder, in_git=False)
+            path = next((place for place in search.places(pattern) if locate(place)), path)
+        if path.is_dir():
+            return path
     return folder
 
 
 class Search:
-    """Looks for charts among ``folders``, for patterns relative to ``base``, an absolute path without links."""
+    """Looks for charts among ``folders``, for patterns relative to ``base``, an absolute path without links.
+
+    What it was asked to look into is remembered, for submodules in there may hold charts that nobody sees.
+    """
 
     def __init__(self, folders: Folders, base: Path, *, in_git: bool) -> None:
         self.root = folders.root
         self._folders = folders
         self._base = base
         self._in_git = in_git
+        self._unseen: set[str] = set()
+
+    def unseen(self, charts: Iterable[str]) -> set[str]:
+        """Return the submodules that were to be looked into and cannot be, without those that are part of a chart."""
+        inside = {path for path in self._unseen for chart in charts if path.startswith(_join(chart, ""))}
+        return self._unseen - inside
+
+    def _look_into(self, folder: str) -> set[str]:
+        """Return the charts in a folder and below it."""
+        self._unseen |= {path for path in self._folders.unseen if f"{path}/".startswith(_join(folder, ""))}
+        return self._folders.inside(folder)
 
     def default(self) -> set[str]:
         """Return the charts below ``charts/``, else the one at the base; ConfigError listing what is elsewhere."""
         here = self._place("")
-        found = self._folders.inside(_join(here, DEFAULT))
+        found = self._look_into(_join(here, DEFAULT))
         if not found and self._folders.is_chart(here):
             found = {here}
         if not found:
+            refuse_unseen(self._unseen)
             hint = "name the charts with 'charts:' (on the command line: PATH); found: "
             raise ConfigError(
                 f"no chart in {DEFAULT}/ and none at the root of {self._base}",
@@ -87,13 +131,16 @@ class Search:
     def under(self, written: str) -> set[str]:
         """Return the charts in and below a folder that a user named; ConfigError where there is none."""
         path = self._place(written)
+        if not self._folders.is_chart(path) and (lost := self._folders.missing(path)):
+            raise ConfigError(f"charts: {written!r}: {chart_file(path)} is {lost.message}", hint=lost.hint)
         if not self._folders.exists(path):
             raise ConfigError(f"charts: there is no {written!r} in {self._base}", hint=self._elsewhere())
         itself = {path} if self._folders.is_chart(path) else set()
         if itself and posixpath.basename(written) == CHART_FILE:
             return itself
-        found = itself | self._folders.inside(path)
+        found = itself | self._look_into(path)
         if not found:
+            refuse_unseen(self._unseen)
             inside_charts = is_vendored(self._folders, _join(path, "any"))
             raise ConfigError(
                 f"charts: no chart in {written!r}", hint=self._elsewhere(vendored=inside_charts)
@@ -108,9 +155,18 @@ class Search:
         start = "/".join(_literal(glob))
         fits = anchored(glob)
         found = {folder for folder in self._folders.inside(start) if fits(folder)}
+        self._unseen |= {path for path in self._folders.unseen if _may_hold(glob, path)}
         if not found:
+            refuse_unseen(self._unseen)
             raise ConfigError(f"charts: no chart matches {pattern!r}", hint=self._elsewhere())
         return found
+
+    def places(self, pattern: str) -> Iterator[Path]:
+        """Yield where the charts are whose folder a glob fits."""
+        glob = self._glob(pattern)
+        fits = anchored(glob)
+        charts = self._folders.inside("/".join(_literal(glob)))
+        return (self.root / chart for chart in sorted(charts, key=os.fsencode) if fits(chart))
 
     def exclude(self, pattern: str) -> str:
         """Return an exclude relative to the root; a bare name counts in any folder."""
@@ -145,19 +201,17 @@ class Search:
         return f"charts found: {_listing(self._folders.near())}"
 
 
-class _WithoutGit(FolderTree):
-    """A folder as Helm reads it, but for ``.git``: it holds history, and the token of a checkout."""
-
-    def entries(self, folder: str) -> list[Entry]:
-        """Return what is in a folder."""
-        return [entry for entry in super().entries(folder) if entry.name != ".git"]
-
-
 def _source(folder: str, root: Path, files: Files | None) -> ChartSource:
-    if files and files.is_tracked(chart_file(folder)):
-        return ChartSource(path=folder, tree=files.tree(folder), tracked=True)
-    tree = _WithoutGit(root / folder, boundary=root) if files else FolderTree(root / folder)
-    return ChartSource(path=folder, tree=tree, tracked=False)
+    tracked = files is not None and files.is_tracked(chart_file(folder))
+    return ChartSource(path=folder, tree=chart_tree(root, folder, files), tracked=tracked)
+
+
+def _may_hold(glob: str, folder: str) -> bool:
+    """Tell whether a glob may fit a folder, or one in it that nobody knows of."""
+    names = glob.split("/")[: len(folder.split("/"))]
+    if "**" in names:
+        names = names[: names.index("**") + 1]
+    return anchored("/".join(names))(folder)
 
 
 def _literal(glob: str) -> Iterable[str]:

@@ -13,7 +13,8 @@ from typing import Protocol
 
 from oci_chart_publish.chart.metadata import CHART_FILE, chart_file
 from oci_chart_publish.singleflight import locked_cached_property
-from oci_chart_publish.tree.tree import Tree
+from oci_chart_publish.tree.missing import Missing
+from oci_chart_publish.tree.tree import Entry, FolderTree, Tree
 
 _PRUNED = frozenset({".git", "node_modules"})
 _NEAR = 3
@@ -29,6 +30,13 @@ class Files(Protocol):
     @property
     def untracked(self) -> Sequence[str]:
         """Files that git neither tracks nor ignores."""
+
+    @property
+    def unseen(self) -> frozenset[str]:
+        """Submodules that are not checked out: nobody knows what is in them."""
+
+    def missing(self, path: str) -> Missing | None:
+        """Return why a file that git tracks is not there; None for one that is, or that git knows nothing of."""
 
     def paths(self) -> Sequence[str]:
         """Return every file that git does not ignore."""
@@ -69,6 +77,13 @@ class Folders(Protocol):
     def near(self) -> set[str]:
         """Return the charts worth naming in a message."""
 
+    def missing(self, folder: str) -> Missing | None:
+        """Return why the Chart.yaml that git tracks in a folder is not there; None for one that is, or unknown."""
+
+    @property
+    def unseen(self) -> frozenset[str]:
+        """Submodules that are not checked out."""
+
 
 class GitFolders:
     """Charts whose Chart.yaml git does not ignore."""
@@ -76,7 +91,12 @@ class GitFolders:
     def __init__(self, files: Files) -> None:
         self.root = files.root
         self.exists = files.exists
+        self.unseen = files.unseen
         self._files = files
+
+    def missing(self, folder: str) -> Missing | None:
+        """Return why the Chart.yaml that git tracks in a folder is not there."""
+        return self._files.missing(chart_file(folder))
 
     def is_chart(self, folder: str) -> bool:
         """Tell whether there is a Chart.yaml in a folder."""
@@ -119,6 +139,11 @@ class PlainFolders:
         """Return the charts in a folder and below it."""
         return self._walk(folder, None)
 
+    unseen: frozenset[str] = frozenset()
+
+    def missing(self, folder: str) -> None:
+        """Nobody says what should be there."""
+
     def near(self) -> set[str]:
         """Return the charts at most a few folders below the root."""
         return self._walk("", _NEAR)
@@ -132,6 +157,25 @@ class PlainFolders:
             if CHART_FILE in names:
                 found.add(plain_path(self.root, folder))
         return {folder for folder in found if not is_vendored(self, folder)}
+
+
+class WithoutGit(FolderTree):
+    """A folder as Helm reads it, but for ``.git``: it holds history, and the token of a checkout."""
+
+    def entries(self, folder: str) -> list[Entry]:
+        """Return what is in a folder."""
+        return [entry for entry in super().entries(folder) if entry.name != ".git"]
+
+
+def chart_tree(root: Path, folder: str, files: Files | None) -> Tree:
+    """Return the files of the chart in a folder.
+
+    Where git tracks any of them they are those that git knows; else, and outside git, what Helm would take, for which
+    no link may leave the repository.
+    """
+    if files and (files.is_tracked(folder) or files.missing(folder)):
+        return files.tree(folder)
+    return WithoutGit(root / folder, boundary=root) if files else FolderTree(root / folder)
 
 
 def plain_path(root: Path, folder: str) -> str:

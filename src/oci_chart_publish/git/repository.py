@@ -7,6 +7,7 @@ of an action belongs to another user than the container's: there ``safe.director
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import shutil
@@ -124,6 +125,7 @@ class GitRepository:
         self._blobs = BlobReader(partial(git.start, "cat-file", "--batch"))
         self._partial: bool | None = None
         self._token, self._server = "", GITHUB
+        self._submodules: dict[str, GitRepository] = {}
 
     @classmethod
     def open(cls, path: Path, env: Mapping[str, str]) -> GitRepository | None:
@@ -152,8 +154,27 @@ class GitRepository:
         return self._git
 
     def close(self) -> None:
-        """End the process that reads files."""
+        """End the processes that read files."""
         self._blobs.close()
+        for submodule in self._submodules.values():
+            submodule.close()
+
+    def submodule(self, path: str) -> GitRepository | None:
+        """Return the repository of a submodule that is checked out at a path, None where there is none."""
+        folder = self.root / path
+        if path not in self._submodules and (folder / ".git").exists() and not folder.is_symlink():
+            self._submodules[path] = GitRepository(self._git.within(folder), self._env, bare=False)
+        return self._submodules.get(path)
+
+    def lfs_object(self, sha256: str) -> bytes | None:
+        """Return a file that Git LFS has brought to this clone, by its digest; None where it has not, or it differs."""
+        folder = os.fsdecode(self._git.output("rev-parse", "--git-common-dir").removesuffix(b"\n"))
+        path = self.root / folder / "lfs" / "objects" / sha256[:2] / sha256[2:4] / sha256
+        try:
+            data = path.read_bytes()
+        except OSError:
+            return None
+        return data if hashlib.sha256(data).hexdigest() == sha256 else None
 
     def __enter__(self) -> Self:
         return self

@@ -9,10 +9,10 @@ import msgspec
 
 from oci_chart_publish.chart.metadata import chart_file
 from oci_chart_publish.chart.walk import Packing, packing
-from oci_chart_publish.discover.folders import Files
+from oci_chart_publish.discover.folders import Files, chart_tree
 from oci_chart_publish.errors import ChartError
 from oci_chart_publish.singleflight import SingleFlight, locked_cached_property
-from oci_chart_publish.tree.tree import FolderTree, Tree
+from oci_chart_publish.tree.tree import Tree
 
 
 class ChartFiles(msgspec.Struct, frozen=True, kw_only=True, dict=True):
@@ -27,11 +27,13 @@ class ChartFiles(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def tree(self, folder: str) -> Tree | None:
         """Return the files of the chart in a folder; None where there is no chart."""
         path = chart_file(folder)
-        if self.files is not None and self.files.is_tracked(path):
-            return self.files.tree(folder) if self.files.is_file(path) else None
+        files = self.files
+        if files is not None and (files.is_tracked(path) or files.missing(path)):
+            # One that is lost says so when it is read.
+            return files.tree(folder) if files.is_file(path) or files.missing(path) else None
         if self.committed or not (self.root / path).is_file():
             return None
-        return FolderTree(self.root / folder, boundary=self.root)
+        return chart_tree(self.root, folder, files)
 
     def links_below(self, folder: str) -> Sequence[str]:
         """Return where the symbolic links below a folder lead, from the top: what is there is packed with the chart."""

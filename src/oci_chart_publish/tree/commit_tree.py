@@ -8,18 +8,29 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from oci_chart_publish.errors import ChartError
-from oci_chart_publish.git.repository import GitRepository
+from oci_chart_publish.git.repository import GitRepository, said
 from oci_chart_publish.singleflight import locked_cached_property
+from oci_chart_publish.tree.links import HOPS, leads_nowhere, leaves_repository, refuse_circle
+from oci_chart_publish.tree.missing import (
+    SUBMODULE,
+    SUBMODULE_COMMIT,
+    Missing,
+    checked,
+    is_pointer,
+    pointer_object,
+)
 from oci_chart_publish.tree.tree import Entry
 
 _LINK = "120000"
-_LINK_HOPS = 40  # as Linux
 _ATTRIBUTES = ("text", "eol", "filter", "ident", "working-tree-encoding")
 _OFF = {"unspecified", "unset"}
 
 
 class CommitFiles:
-    """Every file of one commit, listed once. Paths are POSIX, relative to the repository root."""
+    """Every file of one commit, listed once. Paths are POSIX, relative to the repository root.
+
+    The files of submodules that are checked out, at the commits that this one names, are among them.
+    """
 
     def __init__(self, repository: GitRepository, rev: str) -> None:
         self.repository = repository
@@ -27,17 +38,24 @@ class CommitFiles:
         self.modes: dict[str, str] = {}
         self.blobs: dict[str, str] = {}
         self.folders: dict[str, set[str]] = {"": set()}
+        self._submodules: dict[str, CommitFiles] = {}
+        self._unseen: dict[str, Missing] = {}
         listing = repository.git.output("ls-tree", "-r", "-z", "--full-tree", self.sha)
         for record in listing.split(b"\0")[:-1]:
             details, _, path = os.fsdecode(record).partition("\t")
-            self._add(path, *details.split(" "))
+            mode, kind, sha = details.split(" ")
+            if kind == "blob":
+                self._add(path, mode, sha)
+            else:
+                self._enter(path, sha)
 
-    def _add(self, path: str, mode: str, kind: str, sha: str) -> None:
+    def _add(self, path: str, mode: str, sha: str) -> None:
         self.modes[path] = mode
-        if kind == "blob":
-            self.blobs[path] = sha
-        else:
-            self.folders[path] = set()
+        self.blobs[path] = sha
+        self._hold(path)
+
+    def _hold(self, path: str) -> None:
+        """Have the folders on the way to a path know of it."""
         while path:
             folder, _, name = path.rpartition("/")
             known = folder in self.folders
@@ -45,6 +63,31 @@ class CommitFiles:
             if known:
                 return
             path = folder
+
+    def _enter(self, path: str, sha: str) -> None:
+        """Take in the files of a submodule, or remember why they are not there."""
+        self.folders[path] = set()
+        self._hold(path)
+        submodule = self.repository.submodule(path)
+        if submodule is None:
+            self._unseen[path] = SUBMODULE
+        elif submodule.commit(sha) is None:
+            self._unseen[path] = SUBMODULE_COMMIT
+        else:
+            files = self._submodules[path] = CommitFiles(submodule, sha)
+            for inner, mode in files.modes.items():
+                self._add(f"{path}/{inner}", mode, files.blobs[inner])
+            for inner, reason in files._unseen.items():
+                self._unseen[f"{path}/{inner}"] = reason
+                self.folders[f"{path}/{inner}"] = set()
+                self._hold(f"{path}/{inner}")
+
+    def _submodule(self, path: str) -> tuple[CommitFiles, str] | None:
+        """Return the submodule that a file is in, and its path there; None for one of the repository itself."""
+        for folder, files in self._submodules.items():
+            if path.startswith(f"{folder}/"):
+                return files, path.removeprefix(f"{folder}/")
+        return None
 
     @property
     def root(self) -> Path:
@@ -55,6 +98,18 @@ class CommitFiles:
     def untracked(self) -> tuple[str, ...]:
         """Nothing: a commit holds what git tracks."""
         return ()
+
+    @property
+    def unseen(self) -> frozenset[str]:
+        """Submodules that are not checked out, or not at their commit: nobody knows what is in them."""
+        return frozenset(self._unseen)
+
+    def missing(self, path: str) -> Missing | None:
+        """Return why a file of the commit is not there: it is in a submodule that is not."""
+        for folder, reason in self._unseen.items():
+            if path == folder or path.startswith(f"{folder}/"):
+                return reason
+        return None
 
     def paths(self) -> tuple[str, ...]:
         """Return every file of the commit."""
@@ -94,22 +149,63 @@ class CommitFiles:
         return CommitTree(self.repository, self.sha, folder, files=self)
 
     @locked_cached_property
-    def converted(self) -> frozenset[str]:
-        """The paths whose bytes git changes on checkout."""
+    def converted(self) -> Mapping[str, str]:
+        """The paths whose bytes git changes on checkout, and the program that filters them ("" for git itself)."""
         git = self.repository.git
-        names = b"".join(os.fsencode(path) + b"\0" for path in self.blobs if self.modes[path] != _LINK)
+        own = [path for path in self.blobs if self.modes[path] != _LINK and not self._submodule(path)]
+        names = b"".join(os.fsencode(path) + b"\0" for path in own)
         out = git.output("check-attr", "-z", "--stdin", *_ATTRIBUTES, stdin=names, attributes=self.sha)
         fields = [os.fsdecode(field) for field in out.split(b"\0")[:-1]]
         crlf = _crlf_by_default(self.repository)
-        found: dict[str, dict[str, str]] = {}
+        by_path: dict[str, dict[str, str]] = {}
         for path, name, value in zip(fields[::3], fields[1::3], fields[2::3], strict=True):
-            found.setdefault(path, {})[name] = value
-        return frozenset(path for path, attributes in found.items() if _converts(attributes, crlf=crlf))
+            by_path.setdefault(path, {})[name] = value
+        return {
+            path: "" if attributes["filter"] in _OFF else attributes["filter"]
+            for path, attributes in by_path.items()
+            if _converts(attributes, crlf=crlf)
+        }
+
+    def stored(self, path: str) -> bytes:
+        """Return the bytes of a file as git stores them."""
+        inner = self._submodule(path)
+        return inner[0].stored(inner[1]) if inner else self.repository.blob(self.blobs[path])
+
+    def read(self, path: str) -> bytes:
+        """Return the bytes of a file that a checkout writes; ChartError where this clone cannot make them."""
+        inner = self._submodule(path)
+        if inner:
+            return inner[0].read(inner[1])
+        if path in self.converted:
+            return self._filtered(path)
+        data = self.repository.blob(self.blobs[path])
+        if is_pointer(data):
+            return self.repository.lfs_object(pointer_object(data)) or data
+        return data
+
+    def _filtered(self, path: str) -> bytes:
+        done = self.repository.git.run(
+            "cat-file", "--filters", f"--path={path}", self.blobs[path], attributes=self.sha
+        )
+        program = self.converted[path]
+        # A filter that fails and is not required leaves the file as it is, and only says so.
+        if done.returncode or (program and done.stderr):
+            what = (
+                f"the filter {program!r} of .gitattributes" if program else "the conversion of .gitattributes"
+            )
+            raise ChartError(
+                f"{what} failed: {said(done)}",
+                path=path,
+                hint="install the program and configure it in git before this step, or take the attribute away",
+            )
+        return done.stdout
 
     def prefetch(self, folder: str) -> None:
         """Bring the contents of a folder's files at once, where the clone lacks those of old commits."""
         prefix = f"{folder}/" if folder else ""
-        self.repository.prefetch_blobs(sha for path, sha in self.blobs.items() if path.startswith(prefix))
+        self.repository.prefetch_blobs(
+            sha for path, sha in self.blobs.items() if path.startswith(prefix) and not self._submodule(path)
+        )
 
     def resolve(self, path: str) -> str:
         """Return ``path`` with every symbolic link on it followed; ChartError if one leaves the commit or loops."""
@@ -119,14 +215,12 @@ class CommitFiles:
             if self.modes.get(done) != _LINK:
                 continue
             hops += 1
-            target = os.fsdecode(self.repository.blob(self.blobs[done]))
-            if hops > _LINK_HOPS:
-                raise ChartError("a symbolic link that leads nowhere: Too many levels of symbolic links")
+            if hops > HOPS:
+                raise leads_nowhere("", "Too many levels of symbolic links")
+            target = os.fsdecode(self.stored(done))
             joined = posixpath.normpath(posixpath.join(posixpath.dirname(done), target))
             if joined == ".." or joined.startswith(("../", "/")):
-                raise ChartError(
-                    "a symbolic link that leaves the repository", hint="put a copy of the file in its place"
-                )
+                raise leaves_repository("")
             names, done = [*(joined.split("/") if joined != "." else []), *names], ""
         return done
 
@@ -149,7 +243,10 @@ class CommitTree:
 
     def entries(self, folder: str) -> Sequence[Entry]:
         """Return the entries of a folder ("" is the chart's), sorted bytewise by name."""
-        names = self._files.folders.get(self._resolve(folder))
+        real = self._resolve(folder)
+        names = self._files.folders.get(real)
+        if lost := self._files.missing(real):
+            raise lost.error(folder)
         if names is None:
             raise ChartError(f"no folder of commit {self._files.sha[:12]}", path=folder)
         return [self._entry_or_error(folder, name) for name in sorted(names, key=os.fsencode)]
@@ -181,21 +278,14 @@ class CommitTree:
         real = self._resolve(path)
         if real in self._files.folders:
             if real != posixpath.join(self._resolve(folder), name):
-                self._refuse_loop(folder, real, path)
+                refuse_circle(real, map(self._resolve, _upwards(folder)), path)
             return Entry(name, is_dir=True)
+        if lost := self._files.missing(real):
+            raise lost.error(path)
         if real not in self._files.blobs:
-            raise ChartError("a symbolic link that leads nowhere: No such file or directory", path=path)
+            lost = self._files.missing(real)
+            raise lost.error(path) if lost else leads_nowhere(path, "No such file or directory")
         return Entry(name, is_dir=False)
-
-    def _refuse_loop(self, folder: str, target: str, path: str) -> None:
-        above = [folder]
-        while above[-1]:
-            above.append(posixpath.dirname(above[-1]))
-        for place in map(self._resolve, above):
-            if not target or place == target or place.startswith(f"{target}/"):
-                raise ChartError(
-                    "a symbolic link that leads into a circle", path=path, hint="remove the link"
-                )
 
     def _resolve(self, path: str) -> str:
         try:
@@ -205,22 +295,31 @@ class CommitTree:
 
     def _read(self, path: str) -> bytes:
         real = self._resolve(path)
-        sha = self._files.blobs.get(real)
-        if sha is None:
+        if real not in self._files.blobs:
             raise ChartError(f"no file of commit {self._files.sha[:12]}", path=path)
         if not self._prefetched:
             self._files.prefetch(self._folder)
             self._prefetched = True
-        if real not in self._files.converted:
-            return self._files.repository.blob(sha)
-        return self._files.repository.git.output(
-            "cat-file", "--filters", f"--path={real}", sha, attributes=self._files.sha
-        )
+        try:
+            return checked(self._files.read(real), path)
+        except ChartError as error:
+            raise ChartError(error.message, path=path, hint=error.hint) from error
+
+
+def _upwards(folder: str) -> Iterator[str]:
+    """Yield a folder and those that hold it, "" last."""
+    yield folder
+    while folder:
+        folder = folder.rpartition("/")[0]
+        yield folder
 
 
 def _converts(attributes: Mapping[str, str], *, crlf: bool) -> bool:
     """Tell whether a checkout may change the bytes."""
-    if any(attributes[name] not in _OFF for name in ("filter", "ident", "working-tree-encoding")):
+    # What Git LFS filters is stored as a pointer, which is resolved without its program.
+    if attributes["filter"] not in {*_OFF, "lfs"}:
+        return True
+    if any(attributes[name] not in _OFF for name in ("ident", "working-tree-encoding")):
         return True
     return attributes["eol"] == "crlf" or (crlf and attributes["text"] != "unset")
 

@@ -1,19 +1,22 @@
-"""Where the files of a chart come from: one small interface, and the two plainest things behind it.
+"""Where the files of a chart come from: one small interface, a folder behind it, and files laid over another tree.
 
-Other trees are in ``forge`` (what git tracks, a commit) and in ``overlay`` (replaced and added files).
+What git tracks is in ``worktree``, a commit in ``commit_tree``.
 """
 
 from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Protocol
 
 import msgspec
 
 from oci_chart_publish.errors import ChartError
+from oci_chart_publish.paths.credentials import credential
+from oci_chart_publish.tree.links import leads_nowhere, leaves_repository, refuse_circle
+from oci_chart_publish.tree.missing import checked
 
 _KINDS = {
     stat.S_IFIFO: "a named pipe",
@@ -27,12 +30,14 @@ class Entry(msgspec.Struct, frozen=True):
     """A name in a folder. ``tracked`` is False for what Helm would pack but git does not know.
 
     ``error`` says why it cannot be packed (a link that leads nowhere, say), and is raised unless a rule ignores it.
+    ``link`` is where a symbolic link leads, as the tree names places; empty for what is none.
     """
 
     name: str
     is_dir: bool
     tracked: bool = True
     error: ChartError | None = None
+    link: str = ""
 
 
 class Tree(Protocol):
@@ -55,96 +60,114 @@ class Tree(Protocol):
         """Return what stands for the bytes of all files, known without reading them; None where it is not."""
 
 
+def join(folder: str, name: str) -> str:
+    """Return a name in a folder, of which "" is the top; as ``os.path.join`` on POSIX at a fraction of its cost."""
+    return f"{folder}/{name}" if folder else name
+
+
 def in_order(entries: Sequence[Entry]) -> list[Entry]:
     """Sort entries bytewise by name, as Helm walks a folder (``internal/sympath/walk.go``)."""
     return sorted(entries, key=lambda entry: os.fsencode(entry.name))
 
 
 class FolderTree:
-    """A folder as Helm reads it: symbolic links are followed, to files and to folders.
+    """A folder as Helm reads it: symbolic links are followed, to files and to folders (see ``tree.links``).
 
-    ``boundary`` is a folder that no link may leave. Links that lead into a circle are refused.
+    ``boundary`` is a folder that no link may leave; without one they lead anywhere. Known credential files count as
+    untracked, for nobody has said that they belong to a chart.
     """
 
     def __init__(self, root: Path, *, boundary: Path | None = None) -> None:
-        self._root = root
-        self._boundary = boundary.resolve() if boundary else None
-
-    @property
-    def title(self) -> str:
-        """The folder."""
-        return str(self._root)
+        self._boundary = os.path.realpath(boundary) if boundary else ""
+        self._places = {"": str(root)}
+        self.title = str(root)
 
     def entries(self, folder: str) -> list[Entry]:
         """Return what is in a folder, links by what they lead to."""
         try:
-            with os.scandir(self._root / folder) as found:
-                return in_order([self._entry(item, folder) for item in found])
+            place = self.place(folder)
+            with os.scandir(place) as listing:
+                return in_order([self._entry(item, folder, place) for item in listing])
         except OSError as error:
             raise ChartError(f"cannot be read: {error.strerror}", path=folder) from error
 
-    def _entry(self, item: os.DirEntry[str], folder: str) -> Entry:
-        if not item.is_symlink():
-            return Entry(item.name, item.is_dir(follow_symlinks=False))
-        try:
-            return Entry(item.name, self._follow(folder, item.name))
-        except ChartError as error:
-            return Entry(item.name, is_dir=False, error=error)
-
-    def _follow(self, folder: str, name: str) -> bool:
-        """Tell whether a link leads to a folder; ChartError where it must not be followed."""
-        path = f"{folder}/{name}" if folder else name
-        try:
-            target = (self._root / path).resolve(strict=True)
-        except (OSError, RuntimeError) as error:
-            raise ChartError("a symbolic link that leads nowhere", path=path) from error
-        self._refuse_outside(target, path)
-        is_dir = target.is_dir()
-        if is_dir and self._is_around(target, folder):
-            raise ChartError(f"a symbolic link that leads into a circle, to {target}", path=path)
-        return is_dir
-
-    def _refuse_outside(self, target: Path, path: str) -> None:
-        if self._boundary and not target.is_relative_to(self._boundary):
-            raise ChartError(
-                f"a symbolic link that leaves the repository, to {target}",
-                path=path,
-                hint="copy what it leads to, or name it in .helmignore",
-            )
-
-    def _is_around(self, target: Path, folder: str) -> bool:
-        """Tell whether ``target`` holds ``folder``, or a folder on the way there: it would hold itself."""
-        above = [self._root / folder, *(self._root / parent for parent in PurePosixPath(folder).parents)]
-        return any(place.resolve().is_relative_to(target) for place in above)
-
     def read(self, path: str) -> bytes:
-        """Return the bytes of a file; ChartError for what is no regular file."""
-        self._check(path)
+        """Return the bytes of a file; ChartError for what is no regular file, or only stands for one."""
+        place, _ = self._regular(path)
         try:
-            return (self._root / path).read_bytes()
+            return checked(Path(place).read_bytes(), path)
         except OSError as error:
             raise ChartError(f"cannot be read: {error.strerror}", path=path) from error
 
     def size(self, path: str) -> int:
         """Return the size of a file; ChartError for what is no regular file."""
-        return self._check(path).st_size
+        return self._regular(path)[1].st_size
 
     def fingerprint(self) -> str | None:
         """Return None: only reading tells."""
         return None
 
-    def _check(self, path: str) -> os.stat_result:
-        place = self._root / path
+    def place(self, folder: str) -> str:
+        """Return where a folder really is, links on the way to it followed."""
+        known = self._places.get(folder)
+        if known is None:
+            parent, _, name = folder.rpartition("/")
+            known = join(self.place(parent), name)
+            if os.path.islink(known):  # noqa: PTH114  (thousands of them)
+                known = self.follow(folder, known)
+                refuse_circle(known, self._holders(parent), folder)
+            self._places[folder] = known
+        return known
+
+    def follow(self, path: str, place: str) -> str:
+        """Return where the link at ``place`` leads; ChartError where it must not be followed."""
         try:
-            found = place.stat()
-            if self._boundary:
-                self._refuse_outside(place.resolve(), path)
+            target = os.path.realpath(place, strict=True)
+        except OSError as error:
+            raise leads_nowhere(path, error.strerror or "broken") from error
+        boundary = self._boundary
+        if boundary and target != boundary and not target.startswith(join(boundary, "")):
+            raise leaves_repository(path)
+        if boundary and ".git" in target[len(boundary) :].replace(os.sep, "/").split("/"):
+            raise leaves_repository(path)
+        return target
+
+    def _entry(self, item: os.DirEntry[str], folder: str, place: str) -> Entry:
+        path = join(folder, item.name)
+        if not item.is_symlink():
+            is_dir = item.is_dir(follow_symlinks=False)
+            return Entry(item.name, is_dir, tracked=is_dir or not credential(path))
+        try:
+            target = self.follow(path, join(place, item.name))
+            is_dir = os.path.isdir(target)  # noqa: PTH112  (thousands of them)
+            if is_dir:
+                refuse_circle(target, self._holders(folder), path)
+        except ChartError as error:
+            return Entry(item.name, is_dir=False, error=error)
+        return Entry(item.name, is_dir, tracked=is_dir or not credential(path), link=target)
+
+    def _holders(self, folder: str) -> Iterator[str]:
+        """Yield where a folder and those that hold it really are, up to the top of the tree."""
+        while True:
+            yield os.path.realpath(self.place(folder))
+            if not folder:
+                return
+            folder = folder.rpartition("/")[0]
+
+    def _regular(self, path: str) -> tuple[str, os.stat_result]:
+        """Return where a file is and what it is; ChartError for what is no regular file."""
+        folder, _, name = path.rpartition("/")
+        try:
+            place = join(self.place(folder), name)
+            if os.path.islink(place):  # noqa: PTH114  (thousands of them)
+                place = self.follow(path, place)
+            status = os.stat(place)  # noqa: PTH116  (thousands of them)
         except OSError as error:
             raise ChartError(f"cannot be read: {error.strerror}", path=path) from error
-        if not stat.S_ISREG(found.st_mode):
-            kind = _KINDS.get(stat.S_IFMT(found.st_mode), "no regular file")
+        if not stat.S_ISREG(status.st_mode):
+            kind = _KINDS.get(stat.S_IFMT(status.st_mode), "no regular file")
             raise ChartError(f"is {kind}, which cannot be packed", path=path, hint="name it in .helmignore")
-        return found
+        return place, status
 
 
 class OverlayTree:

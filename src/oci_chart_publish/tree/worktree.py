@@ -1,12 +1,12 @@
 """The files of a work tree, and which of them git tracks: one ``git ls-files`` for the whole repository.
 
-Bytes are read from the work tree, never from the index: what is published is what the user sees.
+Bytes are read from the work tree, never from the index: what is published is what the user sees. What git tracks and
+the work tree lacks is an error of the chart (see ``tree.missing``).
 """
 
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -15,13 +15,14 @@ from msgspec.structs import replace
 from oci_chart_publish.errors import ChartError, ConfigError, PublishError
 from oci_chart_publish.git.repository import Git, GitRepository
 from oci_chart_publish.singleflight import locked_cached_property
+from oci_chart_publish.tree import missing
 from oci_chart_publish.tree.fingerprint import WORTHWHILE, Vouched, fingerprint, vouched_for
-from oci_chart_publish.tree.tree import Entry, in_order
+from oci_chart_publish.tree.missing import Missing
+from oci_chart_publish.tree.tree import Entry, FolderTree, in_order, join
 
 _SUBMODULE = "160000"
 _LINK = "120000"
 _LIST = ("ls-files", "-z", "-v", "--stage", "--cached", "--others", "--exclude-standard")
-_SPARSE_HINT = "check the whole chart out: remove 'sparse-checkout:', or add the chart's folder to it"
 
 
 class WorkTreeFiles:
@@ -65,7 +66,35 @@ class WorkTreeFiles:
     @property
     def sparse(self) -> frozenset[str]:
         """Tracked files that a sparse checkout leaves out of the work tree."""
-        return frozenset(self._index.sparse)
+        return frozenset(path for path in self._index.skipped if not os.path.lexists(self.root / path))
+
+    @property
+    def unseen(self) -> frozenset[str]:
+        """Submodules that are not checked out: nobody knows what is in them."""
+        return frozenset(self._index.submodules)
+
+    def missing(self, path: str) -> Missing | None:
+        """Return why a file that git tracks is not there; None for one that is, or that git knows nothing of."""
+        if any(path == folder or path.startswith(f"{folder}/") for folder in self._index.submodules):
+            return missing.SUBMODULE
+        if path not in self._index.modes or os.path.lexists(self.root / path):
+            return None
+        if path not in self._index.skipped:
+            return missing.DELETED
+        return missing.SPARSE if self._is_sparse else missing.SKIPPED
+
+    @locked_cached_property
+    def _is_sparse(self) -> bool:
+        done = self._git.run("config", "--type=bool", "--get", "core.sparseCheckout")
+        return done.stdout.strip() == b"true"
+
+    def tracked_in(self, folder: str) -> Sequence[str]:
+        """Return the names of what git tracks in a folder, without what is deeper."""
+        return self._index.folders.get(folder, ())
+
+    def is_folder(self, path: str) -> bool:
+        """Tell whether git tracks files in this folder, or it is a submodule."""
+        return path in self._index.folders
 
     def exists(self, path: str) -> bool:
         """Tell whether there is such a file or folder, links followed."""
@@ -107,9 +136,9 @@ class WorkTreeFiles:
         return os.path.join(self.root, "")  # noqa: PTH118 - a prefix of strings, with its slash
 
     def tree(self, folder: str) -> WorkTree:
-        """Return the files of one folder ("" is the root)."""
+        """Return the files of one folder ("" is the root); a Chart.yaml in it counts as tracked."""
         self._folders += 1
-        return WorkTree(self, folder)
+        return WorkTree(self, folder, made=("Chart.yaml",))
 
     def fingerprint(self, folder: str) -> str | None:
         """Return what stands for all files of a folder, where git vouches for all; None where they have to be read."""
@@ -123,18 +152,19 @@ class WorkTreeFiles:
     @locked_cached_property
     def _vouched(self) -> Vouched:
         vouched = vouched_for(self._git, self._index.ids)
-        return replace(vouched, touched=vouched.touched | self._index.sparse)
+        return replace(vouched, touched=vouched.touched | self._index.skipped | self._index.submodules)
 
 
 class _Index:
-    """The parsed listing."""
+    """The parsed listing: ``folders`` has the names in each, ``submodules`` are those that are not checked out."""
 
     def __init__(self) -> None:
         self.modes: dict[str, str] = {}
         self.ids: dict[str, tuple[str, str]] = {}
-        self.folders: set[str] = set()
+        self.folders: dict[str, list[str]] = {}
         self.links: list[str] = []
-        self.sparse: set[str] = set()
+        self.skipped: set[str] = set()
+        self.submodules: set[str] = set()
         self.untracked: dict[str, None] = {}
 
     def add(self, git: Git, prefix: str) -> None:
@@ -154,146 +184,120 @@ class _Index:
             if mode == _SUBMODULE:
                 submodules.append(path)
             else:
-                self._track(prefix + path, mode, sparse=tag.upper() == "S")
+                self._track(prefix + path, mode, skipped=tag.upper() == "S")
         for path in submodules:
             self._enter(git, prefix, path)
 
-    def _track(self, path: str, mode: str, *, sparse: bool) -> None:
+    def _track(self, path: str, mode: str, *, skipped: bool) -> None:
+        if path in self.modes:
+            return  # unmerged: listed once for each side
         self.modes[path] = mode
         if mode == _LINK:
             self.links.append(path)
-        if sparse:
-            self.sparse.add(path)
-        folder = path.rpartition("/")[0]
-        while folder not in self.folders:
-            self.folders.add(folder)
-            folder = folder.rpartition("/")[0]
+        if skipped:
+            self.skipped.add(path)
+        folder, _, name = path.rpartition("/")
+        self._folder(folder).append(name)
+
+    def _folder(self, folder: str) -> list[str]:
+        """Return the names in a folder, which its own folder gets to know of."""
+        names = self.folders.get(folder)
+        if names is None:
+            names = self.folders[folder] = []
+            if folder:
+                holder, _, name = folder.rpartition("/")
+                self._folder(holder).append(name)
+        return names
 
     def _enter(self, git: Git, prefix: str, path: str) -> None:
         folder = git.folder / path
         if (folder / ".git").exists() and not folder.is_symlink():
             self.add(git.within(folder), f"{prefix}{path}/")
+        else:
+            self._folder(f"{prefix}{path}")
+            self.submodules.add(f"{prefix}{path}")
 
 
-class WorkTree:
-    """The files of a chart's folder, as chart.tree.Tree: links followed, but never out of the repository.
+class WorkTree(FolderTree):
+    """The files of a chart's folder, as tree.tree.Tree: links followed, but never out of the repository.
 
     An entry is tracked if git tracks it, or tracks a file in it; for a link, if git tracks the link and what it
-    leads to: a tracked link to an untracked file would carry into a chart what nobody has reviewed.
+    leads to: a tracked link to an untracked file would carry into a chart what nobody has reviewed. ``made`` are
+    files of the chart that count as tracked although git does not: a Chart.yaml that the job has written.
     """
 
-    def __init__(self, files: WorkTreeFiles, folder: str) -> None:
+    def __init__(self, files: WorkTreeFiles, folder: str, *, made: Sequence[str] = ()) -> None:
+        super().__init__(files.root / folder, boundary=files.root)
         self._files = files
-        self._folder = folder
-        self._real = {"": folder}
+        self._top = folder
+        self._made = frozenset(made)
         self.title = folder or "."
 
-    def entries(self, folder: str) -> Sequence[Entry]:
-        """Return the entries of a folder ("" is the chart's), sorted bytewise by name."""
-        real = self._real_folder(folder)
-        self._refuse_sparse(real, folder)
-        try:
-            with os.scandir(self._files.root / real) as listing:
-                found = [self._entry(item, folder, real) for item in listing]
-        except OSError as error:
-            raise ChartError(f"cannot be read: {error.strerror}", path=folder) from error
-        return in_order([entry for entry in found if entry])
+    def entries(self, folder: str) -> list[Entry]:
+        """Return the entries of a folder ("" is the chart's), sorted bytewise by name; missing ones with an error."""
+        place = self._within(self.place(folder))
+        if lost := self._files.missing(place):
+            raise lost.error(folder)
+        there = {entry.name: entry for entry in self._there(folder, place)}
+        gone = [name for name in self._files.tracked_in(place) if name not in there]
+        lacking = [self._lacking(join(folder, name), join(place, name)) for name in gone]
+        return in_order([*(self._by_git(entry, folder, place) for entry in there.values()), *lacking])
 
-    def read(self, path: str) -> bytes:
-        """Return the bytes of a file in the work tree."""
-        full = self._full(path)
-        try:
-            if not stat.S_ISREG(full.stat().st_mode):
-                raise ChartError("is no regular file", path=path)
-            return full.read_bytes()
-        except OSError as error:
-            raise ChartError(f"cannot be read: {error.strerror}", path=path) from error
+    def _there(self, folder: str, place: str) -> Iterator[Entry]:
+        """Yield what the folder holds; one that git knows and that is gone holds nothing."""
+        if self._files.is_folder(place) and not os.path.isdir(self._files.root / place):  # noqa: PTH112
+            return
+        for entry in super().entries(folder):
+            if entry.name != ".git" and not self._files.is_own(join(place, entry.name)):
+                yield entry
 
-    def size(self, path: str) -> int:
-        """Return the size of a file in bytes."""
-        try:
-            return self._full(path).stat().st_size
-        except OSError as error:
-            raise ChartError(f"cannot be read: {error.strerror}", path=path) from error
+    def _lacking(self, path: str, place: str) -> Entry:
+        """Return the entry of something that git tracks and that is not there."""
+        name = path.rpartition("/")[2]
+        if self._files.is_folder(place):
+            return Entry(name, is_dir=True)
+        return Entry(name, is_dir=False, error=(self._files.missing(place) or missing.DELETED).error(path))
+
+    def _by_git(self, entry: Entry, folder: str, place: str) -> Entry:
+        """Return an entry with what git says of it."""
+        path, here = join(folder, entry.name), join(place, entry.name)
+        tracked = self._files.is_tracked(here) or path in self._made
+        if not tracked and (entry.link or entry.error):
+            # Not followed: it is left out, wherever it leads.
+            return Entry(entry.name, is_dir=False, tracked=False)
+        if entry.error:
+            return entry
+        if entry.link:
+            return Entry(entry.name, entry.is_dir, self._files.is_tracked(self._within(entry.link)))
+        if tracked and entry.is_dir != self._files.is_folder(here) and path not in self._made:
+            # A file in place of a folder, or a folder in place of a file.
+            return Entry(entry.name, is_dir=False, error=missing.DELETED.error(path))
+        return Entry(entry.name, entry.is_dir, tracked)
 
     def fingerprint(self) -> str | None:
         """Return what stands for the bytes of all files below, without opening one; None where git cannot say."""
-        return self._files.fingerprint(self._folder)
+        return self._files.fingerprint(self._top)
 
-    def _full(self, path: str) -> Path:
-        folder, _, name = path.rpartition("/")
-        real = _join(self._real_folder(folder), name)
-        full = self._files.root / real
-        return self._files.root / self._follow(path, real) if full.is_symlink() else full
-
-    def _entry(self, item: os.DirEntry[str], folder: str, real: str) -> Entry | None:
-        path, place = _join(folder, item.name), _join(real, item.name)
-        if item.name == ".git" or self._files.is_own(place):
-            return None
-        tracked = self._files.is_tracked(place)
-        if not item.is_symlink():
-            return Entry(item.name, item.is_dir(), tracked)
-        if not tracked:
-            # Not followed: it is left out, wherever it leads.
-            return Entry(item.name, is_dir=False, tracked=False)
+    def read(self, path: str) -> bytes:
+        """Return the bytes of a file; ChartError for what is no regular file, or only stands for one, or is lost."""
         try:
-            target = self._follow(path, place)
-            is_dir = (self._files.root / target).is_dir()
-            if is_dir:
-                self._refuse_loop(folder, target, path)
+            return super().read(path)
+        except ChartError:
+            folder, _, name = path.rpartition("/")
+            lost = self._files.missing(join(self._within(self.place(folder)), name))
+            if lost:
+                raise lost.error(path) from None
+            raise
+
+    def follow(self, path: str, place: str) -> str:
+        """Return where the link at ``place`` leads; ChartError where it must not be followed."""
+        try:
+            return super().follow(path, place)
         except ChartError as error:
-            return Entry(item.name, is_dir=False, error=error)
-        return Entry(item.name, is_dir, self._files.is_tracked(target))
+            lost = self._files.missing(self._within(os.path.realpath(place)))
+            raise (lost.error(path) if lost else error) from error
 
-    def _real_folder(self, folder: str) -> str:
-        """Return where a folder of the chart really is, following links on the way."""
-        known = self._real.get(folder)
-        if known is None:
-            parent, _, name = folder.rpartition("/")
-            known = _join(self._real_folder(parent), name)
-            if (self._files.root / known).is_symlink():
-                known = self._follow(folder, known)
-                self._refuse_loop(parent, known, folder)
-            self._real[folder] = known
-        return known
-
-    def _follow(self, path: str, place: str) -> str:
-        """Return what the link at ``place`` leads to; ChartError if it is broken or leaves the repository."""
-        try:
-            os.path.realpath(self._files.root / place, strict=True)
-        except OSError as error:
-            raise ChartError(f"a symbolic link that leads nowhere: {error.strerror}", path=path) from error
-        target = self._files.real(place)
-        if target is None or ".git" in target.split("/"):
-            raise ChartError(
-                "a symbolic link that leaves the repository",
-                path=path,
-                hint="put a copy of the file in its place",
-            )
-        return target
-
-    def _refuse_loop(self, folder: str, target: str, path: str) -> None:
-        """Raise ChartError where ``target`` is a folder that leads to ``folder``: it would hold itself."""
-        while True:
-            real = self._real_folder(folder)
-            if real == target or real.startswith(f"{target}/") or not target:
-                raise ChartError(
-                    "a symbolic link that leads into a circle", path=path, hint="remove the link"
-                )
-            if not folder:
-                return
-            folder = folder.rpartition("/")[0]
-
-    def _refuse_sparse(self, real: str, folder: str) -> None:
-        prefix = f"{real}/" if real else ""
-        missing = sorted(path for path in self._files.sparse if path.startswith(prefix))
-        if missing:
-            raise ChartError(
-                "left out of the work tree by a sparse checkout",
-                path=_join(folder, missing[0].removeprefix(prefix)),
-                hint=_SPARSE_HINT,
-            )
-
-
-def _join(folder: str, name: str) -> str:
-    return f"{folder}/{name}" if folder else name
+    def _within(self, place: str) -> str:
+        """Return a place as a path in the repository."""
+        root = str(self._files.root)
+        return "" if place == root else place.removeprefix(join(root, ""))
