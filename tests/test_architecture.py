@@ -15,7 +15,7 @@ PACKAGE = "oci_chart_publish"
 # Lower may not import higher; equal floors of different names may not import each other.
 FLOORS = {
     "errors": 0,
-    "__init__": 0,
+    "lazy": 0,
     "interruption": 1,
     "progress": 1,
     "workers": 1,
@@ -47,6 +47,7 @@ FLOORS = {
     "cli": 12,
     "action": 13,
     "__main__": 14,
+    "__init__": 15,
 }
 # The floors within a folder of many: the same rule for its modules.
 WITHIN = {

@@ -23,8 +23,7 @@ from oci_chart_publish.github import GitHub
 from oci_chart_publish.github.api import Options
 from oci_chart_publish.oci.digest import Digest
 from oci_chart_publish.oci.reference import Repository
-from oci_chart_publish.run.project import Project
-from oci_chart_publish.run.setting_sources import Origin
+from oci_chart_publish.run.project import open_project
 
 SEVEN, EIGHT, NINE = "0.0.0-pr.7.g1234567", "0.0.0-pr.8.gabcdef0", "0.0.0-pr.9.g7654321"
 
@@ -226,10 +225,8 @@ def test_chart_is_named_where_the_registry_lists_nothing(tmp_path: Path, olareg:
 
 def pruning(github: FakeGitHub, tmp_path: Path, preview: str) -> Pruning:
     chart(tmp_path / "repo", "web", "1.0.0")
-    session = Project.open(
-        Origin("test", {"preview": preview}), hosted(github, tmp_path), folder=tmp_path / "repo", quiet=True
-    )
-    return Pruning(session=session, github=session.github(), is_closed=lambda _: True)
+    project = open_project(tmp_path / "repo", {"preview": preview}, hosted(github, tmp_path))
+    return Pruning(project=project, github=project.github(), is_closed=lambda _: True)
 
 
 def test_code_host_lists_the_charts_on_ghcr(tmp_path: Path, github: FakeGitHub) -> None:

@@ -14,34 +14,29 @@ from itertools import count
 from pathlib import Path
 
 import msgspec
-from msgspec.structs import replace
 
 from oci_chart_publish.action.trigger import default_command, why_planned
 from oci_chart_publish.cli.main import collected, show, show_several
 from oci_chart_publish.cli.main import run as run_command
-from oci_chart_publish.commands.preview import for_pull_request, previewed
+from oci_chart_publish.commands.flow import Command, carry_out
 from oci_chart_publish.errors import ConfigError, ExitCode, PublishError
 from oci_chart_publish.git.environment import give_back
 from oci_chart_publish.github.event import read_event
 from oci_chart_publish.github.trust import refuse_untrusted
 from oci_chart_publish.interruption import SAID, Interruption
-from oci_chart_publish.notify.announce import announced
 from oci_chart_publish.report import document
 from oci_chart_publish.report.annotations import annotation_of, annotations_of
-from oci_chart_publish.report.compose import interrupted, problem
+from oci_chart_publish.report.compose import problem
 from oci_chart_publish.report.markdown import render, render_errors
 from oci_chart_publish.report.outputs import artifacts, checksums, outputs
 from oci_chart_publish.report.table import show as show_table
-from oci_chart_publish.run import pipeline
 from oci_chart_publish.run.output_files import write
-from oci_chart_publish.run.policy import Run
-from oci_chart_publish.run.project import Project
-from oci_chart_publish.run.reporting import InterruptionListener, keep, reported
+from oci_chart_publish.run.project import Project, open_project
+from oci_chart_publish.run.reporting import keep
 from oci_chart_publish.run.setting_sources import Origin, suggestion
 from oci_chart_publish.runner.log import print_command
 from oci_chart_publish.runner.workflow_commands import SUMMARY_LIMIT, annotate, append, mask, write_outputs
 from oci_chart_publish.settings import fields, variable
-from oci_chart_publish.tree.tree import ChartSource
 
 COMMANDS = ("publish", "plan")
 OTHERS = ("verify", "bump", "report", "prune", "doctor")
@@ -101,43 +96,23 @@ def _run(environment: Mapping[str, str], interruption: Interruption, errors: Seq
         return _other(command, given, environment, errors)
     config = given.pop("config", "")
     options = Origin("input", {key: value for key, value in given.items() if key in fields()})
-    session = Project.open(
+    project = open_project(
+        folder,
         options,
         environment,
-        folder=folder,
         config=config,
+        quiet=False,
         verbose=environment.get("RUNNER_DEBUG") == "1",  # somebody asked for a log that says more
         on_secret=lambda secret: mask([secret], sys.stdout),
     )
-    named, command = command, command or default_command(event, session.settings.publish_refs)
-    session = replace(session, writes=command == "publish" and not session.settings.dry_run)
+    flow: Command = "plan" if command == "plan" else "publish"
+    note = ""
+    if not command:
+        flow, note = default_command(event, project.settings.publish_refs), why_planned(event)
     try:
-        if session.planned and session.planned.of_pull_request:
-            session, command = for_pull_request(session), "plan"
-        listener = InterruptionListener(
-            project=session, command=command, interruption=interruption, writer=Runner(environment)
-        )
-        listener.on_outcomes(lambda: ())
-        sources = session.sources()
-        report = reported(session, command, _charts(session, sources, session.run(sources, listener)))
-        if not named and command == "plan" and (why := why_planned(event)):
-            report = replace(report, notes=(why, *report.notes))
-        listener.on_report(lambda: report)
-        stopping = interruption.stopping
-        broken = session.planned is not None and report.exit_code != ExitCode.DONE
-        if command == "plan" and not broken and not stopping.is_set():
-            report = previewed(session, report, sources, stopping)
-        if not stopping.is_set():
-            report = announced(session, report, stopping)
+        return carry_out(flow, project, interruption, Runner(environment), tells=True, note=note)
     finally:
-        session.close()
-        _give_back(session, environment)
-    interruption.report()
-    if interruption.stopping.is_set():
-        print_command(f"::error::{SAID}", sys.stdout)
-        report = interrupted(report)
-    publish_report(report, session, environment)
-    return report.exit_code
+        _give_back(project, environment)
 
 
 class Runner(msgspec.Struct, frozen=True):
@@ -149,9 +124,9 @@ class Runner(msgspec.Struct, frozen=True):
         """Write files, outputs, annotations and the step summary of a report."""
         publish_report(report, project, self.environment)
 
-
-def _charts(session: Project, sources: Sequence[ChartSource], run: Run) -> Sequence[document.Chart]:
-    return (pipeline.publish if session.writes else pipeline.plan)(sources, run)
+    def interrupted(self) -> None:
+        """Say as an error annotation that the run was interrupted."""
+        print_command(f"::error::{SAID}", sys.stdout)
 
 
 def _other(
@@ -198,13 +173,13 @@ def inputs(environment: Mapping[str, str]) -> dict[str, str]:
     return found
 
 
-def publish_report(report: document.Report, session: Project, environment: Mapping[str, str]) -> None:
+def publish_report(report: document.Report, project: Project, environment: Mapping[str, str]) -> None:
     """Write files, outputs, annotations and the step summary of a report."""
-    folder = _own_folder(environment, session)
-    keep(session, report)
-    written = _files(report, session, folder)
+    folder = _own_folder(environment, project)
+    keep(project, report)
+    written = _files(report, project, folder)
     try:
-        summary = render(report, limit=SUMMARY_LIMIT // 3, home=session.event.url)
+        summary = render(report, limit=SUMMARY_LIMIT // 3, home=project.event.url)
         append(environment.get("GITHUB_STEP_SUMMARY", ""), summary)
         write_outputs(environment.get("GITHUB_OUTPUT", ""), {**outputs(report), **written})
         append(environment.get("GITHUB_ARTIFACTS", ""), artifacts(report))
@@ -214,12 +189,12 @@ def publish_report(report: document.Report, session: Project, environment: Mappi
             hint="a container of an action has to run as root",
         ) from error
     finally:
-        _give_back(session, environment)
+        _give_back(project, environment)
         show_table(report, sys.stdout)
         annotate(annotations_of(report), sys.stdout)
 
 
-def _give_back(session: Project, environment: Mapping[str, str]) -> None:
+def _give_back(project: Project, environment: Mapping[str, str]) -> None:
     """Give what was written in the workspace to its owner: a runner that is not root could not clean it up.
 
     On a machine that is used again the next checkout would fail (actions/runner#434).
@@ -227,38 +202,38 @@ def _give_back(session: Project, environment: Mapping[str, str]) -> None:
     if not environment.get("GITHUB_WORKSPACE"):
         return
     workspace = Path(environment["GITHUB_WORKSPACE"]).resolve()
-    for named in (session.stores.layout_path, session.settings.report, session.settings.markdown):
+    for named in (project.stores.layout_path, project.settings.report, project.settings.markdown):
         path = Path(named).resolve()
         if named and path.exists() and workspace in path.parents:
             give_back(workspace, path)
 
 
-def _own_folder(environment: Mapping[str, str], session: Project) -> Path:
+def _own_folder(environment: Mapping[str, str], project: Project) -> Path:
     """Return where this step leaves its files; each step of a job has a folder, as the outputs of each name them."""
     temp = environment.get("RUNNER_TEMP")
     if not temp:
-        return session.layout.root.parent / "oci-chart-publish"
+        return project.layout.root.parent / "oci-chart-publish"
     places = (Path(temp) / f"oci-chart-publish{f'-{number}' if number > 1 else ''}" for number in count(1))
     return next(place for place in places if not place.exists())
 
 
-def _files(report: document.Report, session: Project, folder: Path) -> dict[str, str]:
+def _files(report: document.Report, project: Project, folder: Path) -> dict[str, str]:
     paths = {
-        "report": Path(session.settings.report or folder / "report.json"),
-        "markdown": Path(session.settings.markdown or folder / "report.md"),
+        "report": Path(project.settings.report or folder / "report.json"),
+        "markdown": Path(project.settings.markdown or folder / "report.md"),
         "checksums": folder / "checksums.txt",
     }
     contents = {
         "report": document.encode(report),
-        "markdown": render(report, home=session.event.url).encode(),
+        "markdown": render(report, home=project.event.url).encode(),
         "checksums": checksums(report).encode(),
     }
     for name, path in paths.items():
         write(str(path), contents[name])
-    written = {**{name: str(path) for name, path in paths.items()}, "layout": str(session.layout.root)}
+    written = {**{name: str(path) for name, path in paths.items()}, "layout": str(project.layout.root)}
     if not contents["checksums"]:
         written["checksums"] = ""  # so that a step can ask whether there is something to attest
-    return {name: on_runner(path, session.environment) for name, path in written.items()}
+    return {name: on_runner(path, project.environment) for name, path in written.items()}
 
 
 def on_runner(path: str, environment: Mapping[str, str]) -> str:

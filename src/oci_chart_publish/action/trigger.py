@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
 from oci_chart_publish.github.event import Event
 
@@ -13,7 +14,7 @@ PLANNING = frozenset({"merge_group", "pull_request", "pull_request_review", "pul
 TAGS = "refs/tags/"
 
 
-def default_command(event: Event, publish_refs: Sequence[str]) -> str:
+def default_command(event: Event, publish_refs: Sequence[str]) -> Literal["plan", "publish"]:
     """Return ``publish`` for what happens on the default branch or a ref in ``publish-refs``, else ``plan``."""
     published = event.on_default_branch or event.publishes(event.ref, publish_refs)
     return "publish" if event.name in PUBLISHING and published else "plan"

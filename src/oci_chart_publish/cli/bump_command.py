@@ -7,7 +7,6 @@ import sys
 import threading
 from collections.abc import Container, Mapping, Sequence
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import click
@@ -16,7 +15,7 @@ from msgspec.structs import replace
 from oci_chart_publish.chart.metadata import chart_file
 from oci_chart_publish.cli.flow_commands import PATHS, REGISTRY, common
 from oci_chart_publish.cli.main import show
-from oci_chart_publish.cli.options import given, setting_options
+from oci_chart_publish.cli.options import open_project, setting_options
 from oci_chart_publish.commands import bump_commit as committing
 from oci_chart_publish.errors import ConfigError, ConflictError, ExitCode, PublishError, worst
 from oci_chart_publish.report import document
@@ -77,15 +76,14 @@ def bump(environment: Mapping[str, str], /, *, write: bool, check: bool, commit:
             "bump: --message is empty", hint="say what the commit does, or leave the option out"
         )
     message, as_json, quiet = options.pop("message"), options.pop("as_json"), options.pop("quiet")
-    layer = given({**options, "charts": options.pop("paths")})
-    session = Project.open(layer, environment, folder=Path.cwd(), config=options["config"], quiet=True)
-    if session.settings.bump == "chart":
-        session = session.with_settings(replace(session.settings, bump="auto"))
-    with closing(session):
-        to = committing.destination(session) if commit else None
-        sources = session.sources()
+    project = open_project(environment, options)
+    if project.settings.bump == "chart":
+        project = project.with_settings(replace(project.settings, bump="auto"))
+    with closing(project):
+        to = committing.destination(project) if commit else None
+        sources = project.sources()
         # What is written is not to be a number that a registry has.
-        run = session.run(sources, StopOnly(threading.Event()))
+        run = project.run(sources, StopOnly(threading.Event()))
         run = replace(run, options=replace(run.options, tags_suffice=not (write or commit)))
         bumped, errors = pipeline.bump(sources, run)
         moving = [one for one in bumped if one.files]
@@ -97,7 +95,7 @@ def bump(environment: Mapping[str, str], /, *, write: bool, check: bool, commit:
         for one in bumped:
             if one.decision.warning and not quiet:
                 print(f"warning: {plain(one.name)}: {plain(one.decision.warning)}", file=sys.stderr)
-        for note in session.unused_settings({one.name: one.path for one in bumped}) if not quiet else ():
+        for note in project.unused_settings({one.name: one.path for one in bumped}) if not quiet else ():
             print(f"warning: {plain(note, 1000)}", file=sys.stderr)
         for error in {str(error): error for error in errors}.values():  # what all charts lack is said once
             show(error)
@@ -106,10 +104,10 @@ def bump(environment: Mapping[str, str], /, *, write: bool, check: bool, commit:
         if check:
             # What is published already lacks nothing, though the tree names an older version.
             due = [one for one in moving if one.decision.level != "none"]
-            ours = _touched(session, bumped) if due and session.settings.conflicts != "all" else None
+            ours = _touched(project, bumped) if due and project.settings.conflicts != "all" else None
             return _check(due, ours)
         if write or to:
-            for line in _change(session, _files(moving), message, to, write=write):
+            for line in _change(project, _files(moving), message, to, write=write):
                 print(line, file=sys.stderr if as_json else sys.stdout)
     return int(ExitCode.DONE)
 
@@ -134,12 +132,12 @@ def _document(one: Bumped) -> dict[str, Any]:
     }
 
 
-def _touched(session: Project, bumped: Sequence[Bumped]) -> frozenset[str]:
+def _touched(project: Project, bumped: Sequence[Bumped]) -> frozenset[str]:
     """Return the names of the charts that this push or pull request changed, by themselves or in what they embed."""
     charts = [
         document.Chart(name=one.name, path=one.path, version=one.version, status="unknown") for one in bumped
     ]
-    touched = session.touched(charts)
+    touched = project.touched(charts)
     found = {chart.name for chart in charts if touched(chart)}
     while follow := {one.name for one in bumped if found.intersection(one.dependencies)} - found:
         found |= follow
@@ -179,7 +177,7 @@ def _files(moving: Sequence[Bumped]) -> dict[str, bytes]:
 
 
 def _change(
-    session: Project,
+    project: Project,
     files: Mapping[str, bytes],
     message: str,
     to: committing.Destination | None,
@@ -187,10 +185,10 @@ def _change(
     write: bool,
 ) -> list[str]:
     """Write and commit what was asked for, the commit first; return what to say of it."""
-    if session.settings.dry_run:
+    if project.settings.dry_run:
         said = [f"would write {path}" for path in sorted(files)] if write else []
         return [*said, f"would commit {', '.join(sorted(files))} to {to}"] if to and files else said
-    made = [committing.commit(session, files, message, to)] if to and files else []
+    made = [committing.commit(project, files, message, to)] if to and files else []
     if write and not (to and not to.branch):  # git has committed what it wrote
-        committing.write(session.root, files)
+        committing.write(project.root, files)
     return made

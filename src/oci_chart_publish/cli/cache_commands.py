@@ -13,7 +13,7 @@ import click
 
 from oci_chart_publish.cache import verbs
 from oci_chart_publish.cli.main import show
-from oci_chart_publish.cli.options import given, setting_options
+from oci_chart_publish.cli.options import open_project, setting_options
 from oci_chart_publish.errors import worst
 from oci_chart_publish.oci.reference import SCHEME
 from oci_chart_publish.report.text import plain
@@ -24,14 +24,14 @@ REFERENCE = click.argument("reference", metavar="REF")
 CACHE = setting_options("layout")
 
 
-def _session(
+def _project(
     environment: Mapping[str, str], options: dict[str, Any], reference: str = "", *, writes: bool = False
 ) -> Project:
     """Open what a verb needs; a reference of a registry is the one registry that options are about."""
     options = dict(options)
     if "/" in reference.removeprefix(SCHEME):
         options["registries"] = (reference.removeprefix(SCHEME).partition("/")[0],)
-    return Project.open(given(options), environment, folder=Path.cwd(), quiet=True, writes=writes)
+    return open_project(environment, options, writes=writes)
 
 
 def _print(lines: Iterable[str]) -> None:
@@ -66,11 +66,11 @@ def save(
 
     REF without a tag gets the chart's version. Names in the cache move freely.
     """
-    with closing(_session(environment, options)) as session:
-        recipe = None if legacy else session.artifact_options.options("")
+    with closing(_project(environment, options)) as project:
+        recipe = None if legacy else project.artifact_options.options("")
         opened = verbs.open_chart(chart)
         _warn(verbs.advice(opened, reference))
-        _print(verbs.save(session.layout, opened, reference, recipe=recipe, legacy=legacy))
+        _print(verbs.save(project.layout, opened, reference, recipe=recipe, legacy=legacy))
 
 
 @click.command("list")
@@ -78,8 +78,8 @@ def save(
 @click.pass_obj
 def list_(environment: Mapping[str, str], /, **options: Any) -> int:  # noqa: ANN401
     """List the charts in the cache."""
-    with closing(_session(environment, options)) as session:
-        listing = verbs.listing(session.layout)
+    with closing(_project(environment, options)) as project:
+        listing = verbs.listing(project.layout)
     _print(listing.lines)
     for problem in listing.problems:
         show(problem)
@@ -95,10 +95,10 @@ def push(environment: Mapping[str, str], /, reference: str, **options: Any) -> N
 
     A tag that holds something else there is a conflict (exit 4), unless --overwrite.
     """
-    with closing(_session(environment, options, reference, writes=True)) as session:
-        _warn(verbs.advice_on_push(session.layout, reference))
-        overwrite = session.settings.overwrite
-        _print(verbs.push(session.layout, session.store, reference, overwrite=overwrite))
+    with closing(_project(environment, options, reference, writes=True)) as project:
+        _warn(verbs.advice_on_push(project.layout, reference))
+        overwrite = project.settings.overwrite
+        _print(verbs.push(project.layout, project.store, reference, overwrite=overwrite))
 
 
 @click.command()
@@ -107,8 +107,8 @@ def push(environment: Mapping[str, str], /, reference: str, **options: Any) -> N
 @click.pass_obj
 def pull(environment: Mapping[str, str], /, reference: str, **options: Any) -> None:  # noqa: ANN401
     """Pull REF from its registry into the cache, unchanged."""
-    with closing(_session(environment, options, reference)) as session:
-        _print(verbs.pull(session.layout, session.store, reference))
+    with closing(_project(environment, options, reference)) as project:
+        _print(verbs.pull(project.layout, project.store, reference))
 
 
 @click.command()
@@ -118,8 +118,8 @@ def pull(environment: Mapping[str, str], /, reference: str, **options: Any) -> N
 @click.pass_obj
 def export(environment: Mapping[str, str], /, reference: str, destination: str, **options: Any) -> None:  # noqa: ANN401
     """Write the chart of REF to a new directory, file for file as it was saved."""
-    with closing(_session(environment, options)) as session:
-        _print(verbs.export(session.layout, reference, destination))
+    with closing(_project(environment, options)) as project:
+        _print(verbs.export(project.layout, reference, destination))
 
 
 @click.command()
@@ -128,8 +128,8 @@ def export(environment: Mapping[str, str], /, reference: str, destination: str, 
 @click.pass_obj
 def remove(environment: Mapping[str, str], /, reference: str, **options: Any) -> None:  # noqa: ANN401
     """Drop REF from the cache. Its blobs stay until `gc`."""
-    with closing(_session(environment, options)) as session:
-        _print(verbs.remove(session.layout, reference))
+    with closing(_project(environment, options)) as project:
+        _print(verbs.remove(project.layout, reference))
 
 
 @click.command()
@@ -144,5 +144,5 @@ def gc(environment: Mapping[str, str], /, older_than: float, **options: Any) -> 
     That is also the archives of dependencies that no run has used for so long: they are fetched again when one needs
     them, so a run with --offline needs one without before it.
     """
-    with closing(_session(environment, options)) as session:
-        _print(verbs.gc(session.layout, timedelta(minutes=older_than)))
+    with closing(_project(environment, options)) as project:
+        _print(verbs.gc(project.layout, timedelta(minutes=older_than)))

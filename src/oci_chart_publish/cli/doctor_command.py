@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import closing
-from pathlib import Path
 from typing import Any
 
 import click
 
 from oci_chart_publish.cli.flow_commands import PATHS, REGISTRY, common
-from oci_chart_publish.cli.options import given, setting_options
+from oci_chart_publish.cli.options import open_project, setting_options
 from oci_chart_publish.commands.doctor import examine, verdict
 from oci_chart_publish.report.text import plain
-from oci_chart_publish.run.project import Project
 
 
 @click.command()
@@ -27,13 +25,10 @@ def doctor(environment: Mapping[str, str], /, **options: Any) -> int:  # noqa: A
     It builds every chart with its dependencies, and uploads two bytes to the repository of each one in every registry
     of the run, which nothing names; nothing is published.
     """
-    options["charts"] = options.pop("paths")
-    session = Project.open(
-        given(options), environment, folder=Path.cwd(), config=options["config"], quiet=True, writes=True
-    )
+    project = open_project(environment, options, writes=True)
     answers = []
-    with closing(session):
-        for answer in examine(session):
+    with closing(project):
+        for answer in examine(project):
             answers.append(answer)
             mark = "ok" if answer.well else "no" if answer.code else "?"
             print(f"{mark:<3} {plain(answer.what)}: {plain(answer.says)}")

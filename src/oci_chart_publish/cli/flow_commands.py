@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import click
 import msgspec
-from msgspec.structs import replace
 
-from oci_chart_publish.cli.options import given, setting_options
-from oci_chart_publish.errors import ConfigError
+from oci_chart_publish.cli.options import open_project, setting_options
+from oci_chart_publish.commands.flow import Command, carry_out
 from oci_chart_publish.interruption import SAID, Interruption
 from oci_chart_publish.report import document
-from oci_chart_publish.report.compose import interrupted
 from oci_chart_publish.report.markdown import render
 from oci_chart_publish.report.table import show, show_problems
-from oci_chart_publish.run import pipeline
 from oci_chart_publish.run.output_files import write
-from oci_chart_publish.run.policy import Run
 from oci_chart_publish.run.project import Project
-from oci_chart_publish.run.reporting import InterruptionListener, keep, reported
-from oci_chart_publish.tree.tree import ChartSource
+from oci_chart_publish.run.reporting import keep
 
 PATHS = click.argument("paths", nargs=-1, type=click.Path())
 REGISTRY = ("registries", "plain-http", "ca-file", "insecure", "username", "password", "registry-auth")
@@ -49,7 +43,6 @@ OUTPUT = ("report", "markdown")
 ALL = click.option("--all", "everything", is_flag=True, help="List the charts that are unchanged, too.")
 
 Decorated = Callable[..., Any]
-Stages = Callable[[Sequence[ChartSource], Run], tuple[document.Chart, ...]]
 
 
 def common(command: Decorated) -> Decorated:
@@ -76,7 +69,7 @@ def plan(environment: Mapping[str, str], /, **options: Any) -> int:  # noqa: ANN
     PATH is a folder of charts, a chart, or a glob; without any, charts/ or the chart at the root of the repository.
     Every chart is built, so the digest shown is the digest that `publish` will publish.
     """
-    return _flow("plan", pipeline.plan, environment, options)
+    return _flow("plan", environment, options)
 
 
 @click.command()
@@ -92,7 +85,7 @@ def publish(environment: Mapping[str, str], /, **options: Any) -> int:  # noqa: 
     A version that exists is compared: the same content is left alone, different content is a conflict (exit 4) and
     never overwritten. Run it again after any failure: it goes on where it stopped.
     """
-    return _flow("publish", pipeline.publish, environment, options)
+    return _flow("publish", environment, options)
 
 
 @click.command()
@@ -107,49 +100,16 @@ def verify(environment: Mapping[str, str], /, **options: Any) -> int:  # noqa: A
     Every chart has to be there, the same, and whole; anything else is exit 8. Check out the tag of a release first to
     prove where a published chart came from.
     """
-    return _flow("verify", pipeline.verify, environment, options)
+    return _flow("verify", environment, options)
 
 
-def _flow(name: str, stages: Stages, environment: Mapping[str, str], options: dict[str, Any]) -> int:
-    """Resolve settings, run, report; return the exit code."""
+def _flow(command: Command, environment: Mapping[str, str], options: dict[str, Any]) -> int:
+    """Carry a command out, with the settings of its options; return the exit code."""
     interruption = Interruption()
     interruption.listen()
-    quiet, as_json, everything = (options.pop(name) for name in ("quiet", "as_json", "everything"))
-    session = Project.open(
-        given({**options, "charts": options.pop("paths")}),
-        environment,
-        folder=Path.cwd(),
-        config=options.pop("config"),
-        quiet=quiet,
-        verbose=options.pop("verbose"),
-        writes=stages is pipeline.publish,
-    )
-    if session.writes and session.settings.dry_run:  # which the settings file may say, too
-        session, stages = replace(session, writes=False), pipeline.plan
-
-    listener = InterruptionListener(
-        project=session,
-        command=name,
-        interruption=interruption,
-        writer=Terminal(as_json=as_json, everything=everything),
-    )
-    try:
-        if session.planned and session.planned.of_pull_request:
-            raise ConfigError(
-                f"{session.settings.from_plan} is the plan of a pull request, which is not merged",
-                hint="publish once it is; previews of it are made by the action, with preview:",
-            )
-        listener.on_outcomes(lambda: ())
-        sources = session.sources()
-        report = reported(session, name, stages(sources, session.run(sources, listener)))
-        if interruption.stopping.is_set():
-            print(SAID, file=sys.stderr)
-            report = interrupted(report)
-    finally:
-        session.close()
-    interruption.report()
-    listener.writer.write(session, report)
-    return report.exit_code
+    terminal = Terminal(as_json=options["as_json"], everything=options["everything"])
+    project = open_project(environment, options, quiet=options["quiet"], verbose=options["verbose"])
+    return carry_out(command, project, interruption, terminal, tells=False)
 
 
 class Terminal(msgspec.Struct, frozen=True, kw_only=True):
@@ -170,3 +130,7 @@ class Terminal(msgspec.Struct, frozen=True, kw_only=True):
             show(report, sys.stdout, everything=self.everything)
             show_problems(report, sys.stderr)
         sys.stdout.flush()
+
+    def interrupted(self) -> None:
+        """Say on stderr that the run was interrupted."""
+        print(SAID, file=sys.stderr)

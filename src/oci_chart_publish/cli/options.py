@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 import click
 from msgspec import Meta
 
+from oci_chart_publish.run import project
+from oci_chart_publish.run.project import Project
 from oci_chart_publish.run.setting_sources import Origin
 from oci_chart_publish.settings import fields
 
@@ -70,7 +73,28 @@ def _parts(kind: Any) -> tuple[Any, str]:  # noqa: ANN401
     return kind, ""
 
 
-def given(values: dict[str, Any]) -> Origin:
+def open_project(
+    environment: Mapping[str, str],
+    options: Mapping[str, Any],
+    *,
+    quiet: bool = True,
+    verbose: bool = False,
+    writes: bool = False,
+) -> Project:
+    """Open the project of a command: where it was started, with its options; PATHs are the setting ``charts``."""
+    paths = {"charts": options["paths"]} if "paths" in options else {}
+    return project.open_project(
+        Path.cwd(),
+        given({**options, **paths}),
+        environment,
+        config=options.get("config") or "",
+        quiet=quiet,
+        verbose=verbose,
+        writes=writes,
+    )
+
+
+def given(values: Mapping[str, Any]) -> Origin:
     """Return the options that were given as the first layer of the settings."""
     by_field = {field.name: name for name, field in fields().items()}
     return Origin(

@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable, Collection, Mapping
 from contextlib import closing
 from functools import cache, cached_property
-from pathlib import Path
 from typing import Any
 
 import click
@@ -15,7 +14,7 @@ from msgspec.structs import replace
 
 from oci_chart_publish.cli.flow_commands import PATHS, REGISTRY, common
 from oci_chart_publish.cli.main import show
-from oci_chart_publish.cli.options import given, setting_options
+from oci_chart_publish.cli.options import open_project, setting_options
 from oci_chart_publish.commands.prune import PackageVersions, Preview, is_of, remove, stale
 from oci_chart_publish.errors import ConfigError, ForgeError, PublishError, worst
 from oci_chart_publish.github import GitHub
@@ -56,18 +55,16 @@ def prune(
     charts at PATH and with --chart NAME alone. A digest that any other tag uses stays. On ghcr.io the packages API is
     used; elsewhere what the registry offers, and what it does not delete is listed.
     """
-    paths = options["charts"] = options.pop("paths")
-    session = Project.open(
-        given(options), environment, folder=Path.cwd(), config=options["config"], quiet=True, writes=True
-    )
-    if not session.settings.preview:
+    paths = options["paths"]
+    project = open_project(environment, options, writes=True)
+    if not project.settings.preview:
         raise ConfigError("prune: no repository of previews", hint="name it with --preview HOST/PATH")
     # Credentials and certificates of the options are for the one place that is asked.
-    session = session.with_settings(replace(session.settings, registries=(session.settings.preview,)))
-    with closing(session):
-        github = session.github()
-        pruning = Pruning(session=session, github=github, is_closed=_closed(closed, github))
-        here = _names(session) if paths or not named else []
+    project = project.with_settings(replace(project.settings, registries=(project.settings.preview,)))
+    with closing(project):
+        github = project.github()
+        pruning = Pruning(project=project, github=github, is_closed=_closed(closed, github))
+        here = _names(project) if paths or not named else []
         for name in dict.fromkeys([*here, *named]):
             pruning.prune(name)
         if not paths and not named:
@@ -79,7 +76,7 @@ def prune(
 class Pruning(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """One run: where the previews are, who says which are closed, and what could not be deleted."""
 
-    session: Project
+    project: Project
     github: GitHub | None
     is_closed: Callable[[int], bool]
     errors: list[PublishError] = msgspec.field(default_factory=list)
@@ -92,12 +89,12 @@ class Pruning(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     @property
     def place(self) -> Repository:
         """The repository that has the previews of each chart below it."""
-        return Repository.parse(self.session.settings.preview)
+        return Repository.parse(self.project.settings.preview)
 
     @property
     def packages(self) -> GitHub | None:
         """Who lists on ghcr.io, where the previews are the own packages of this repository's owner; else None."""
-        place, own = self.place, self.session.event.repository.partition("/")[0].lower()
+        place, own = self.place, self.project.event.repository.partition("/")[0].lower()
         ours = place.registry == GHCR and place.path.partition("/")[0] == own
         return self.github if ours else None
 
@@ -125,16 +122,16 @@ class Pruning(msgspec.Struct, frozen=True, kw_only=True, dict=True):
                 name.removeprefix(prefix) for name in packages.packages.names() if name.startswith(prefix)
             )
             return tuple(name for name in below if "/" not in name)
-        return self.session.stores.registries.below(self.place)
+        return self.project.stores.registries.below(self.place)
 
     def prune(self, name: str, *, check: bool = False) -> None:
         """Delete what is stale of one chart; with ``check`` only what says that it was made from this repository."""
         repository = self.place.child(name)
-        store = self.session.store(repository)
-        settings = self.session.settings
+        store = self.project.store(repository)
+        settings = self.project.settings
         for preview in list(stale(repository, store, settings.preview_template, self.is_closed)):
             where = f"{repository}:{preview.tag}"
-            if check and not is_of(preview, store, self.session.source_url()):
+            if check and not is_of(preview, store, self.project.source_url()):
                 print(
                     f"{where}: remains, it does not say that it is of this repository; name the chart with "
                     f"--chart {name} if it is",

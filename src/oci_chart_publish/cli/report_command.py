@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from oci_chart_publish.cli.options import given, setting_options
+from oci_chart_publish.cli.options import open_project, setting_options
 from oci_chart_publish.notify.announce import configured, posted, source_of
 from oci_chart_publish.report import document
 from oci_chart_publish.report.annotations import note_of
@@ -19,7 +19,6 @@ from oci_chart_publish.report.foreign import as_plan
 from oci_chart_publish.report.markdown import render
 from oci_chart_publish.report.table import show, show_problems
 from oci_chart_publish.run.output_files import write
-from oci_chart_publish.run.project import Project
 from oci_chart_publish.runner.workflow_commands import SUMMARY_LIMIT, annotate, append
 
 
@@ -37,23 +36,21 @@ def report(environment: Mapping[str, str], /, file: Path, *, as_json: bool, **op
     """
     saved = read_report(file)
     known = saved.notes  # and shown by the job that made it
-    session = Project.open(
-        given(options), environment, folder=Path.cwd(), config=options["config"], quiet=True
-    )
-    source = source_of(session, saved)
+    project = open_project(environment, options)
+    source = source_of(project, saved)
     if source:
-        saved = as_plan(saved, source, configured(session))
-    with closing(session):
-        saved = posted(session, saved, source)
-    if session.event.name:
+        saved = as_plan(saved, source, configured(project))
+    with closing(project):
+        saved = posted(project, saved, source)
+    if project.event.name:
         said = (note for note in saved.notes if note not in known)
         annotate((note_of(saved, note) for note in said), sys.stderr)
-    home = session.event.url
+    home = project.event.url
     append(
         environment.get("GITHUB_STEP_SUMMARY", ""),
         render(saved, limit=SUMMARY_LIMIT // 3, home=home, source=source),
     )
-    write(session.settings.markdown, render(saved, home=home, source=source).encode())
+    write(project.settings.markdown, render(saved, home=home, source=source).encode())
     if as_json:
         sys.stdout.write(document.encode(saved).decode())
     else:

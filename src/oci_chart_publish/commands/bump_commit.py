@@ -31,15 +31,15 @@ class Destination(msgspec.Struct, frozen=True, kw_only=True):
         return self.branch or f"HEAD ({self.head[:9]})"
 
 
-def destination(session: Project) -> Destination:
+def destination(project: Project) -> Destination:
     """Return where this run can commit to; ConfigError where it cannot, before anything is written."""
-    repository, event = session.repository, session.event
+    repository, event = project.repository, project.event
     head = repository.head() if repository else None
     if repository is None or head is None:
         raise ConfigError("--commit needs a git repository with a commit")
     if event.pull_request is not None:
         _refuse_other_heads(event.pull_request, repository, head, fork=event.from_fork)
-    if not (session.settings.github_token and event.repository):
+    if not (project.settings.github_token and event.repository):
         return Destination(head=head)
     branch = event.ref.removeprefix(_BRANCHES) if event.ref.startswith(_BRANCHES) else ""
     if event.pull_request is not None:
@@ -69,9 +69,9 @@ def _refuse_other_heads(
         )
 
 
-def commit(session: Project, files: Files, message: str, to: Destination) -> str:
+def commit(project: Project, files: Files, message: str, to: Destination) -> str:
     """Commit files and return the commit; where that fails, every file is as it was."""
-    repository = session.repository
+    repository = project.repository
     assert repository is not None  # noqa: S101 - destination() saw to it
     foreign = [path for path in files if repository.read("HEAD", path) is None]
     if foreign:
@@ -85,15 +85,15 @@ def commit(session: Project, files: Files, message: str, to: Destination) -> str
             f"--commit: {', '.join(edited)}: changed here and not committed, and would be committed along",
             hint="commit these changes first, or undo them",
         )
-    _refuse_links(session.root, files)
+    _refuse_links(project.root, files)
     if to.branch:
-        return _commit_through_api(session, files, message, to)
-    before = {path: (session.root / path).read_bytes() for path in files}
+        return _commit_through_api(project, files, message, to)
+    before = {path: (project.root / path).read_bytes() for path in files}
     try:
-        write(session.root, files)
+        write(project.root, files)
         return repository.commit_files(sorted(files), message)
     except BaseException as error:
-        write(session.root, before)
+        write(project.root, before)
         if isinstance(error, PublishError) and "tell me who you are" in error.message:
             raise ConfigError(
                 f"--commit: git does not know whose commit it is: {error.message}",
@@ -102,8 +102,8 @@ def commit(session: Project, files: Files, message: str, to: Destination) -> str
         raise
 
 
-def _commit_through_api(session: Project, files: Files, message: str, to: Destination) -> str:
-    github = session.github()
+def _commit_through_api(project: Project, files: Files, message: str, to: Destination) -> str:
+    github = project.github()
     assert github is not None  # noqa: S101 - destination() saw to it
     with github:
         try:

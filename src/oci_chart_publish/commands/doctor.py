@@ -37,17 +37,17 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     code: ExitCode = ExitCode.DONE
 
 
-def examine(session: Project) -> Iterator[Answer]:
+def examine(project: Project) -> Iterator[Answer]:
     """Answer every question, the cheap ones first: those about the folder, then what a run would do."""
-    yield from _git(session)
-    yield from _layout(session)
+    yield from _git(project)
+    yield from _layout(project)
     names: list[str] = []
-    for answer, name in _charts(session):
+    for answer, name in _charts(project):
         names += [name] if name else []
         yield answer
-    for registry, charts in _places(session, names).items():
-        yield from _registry(session, registry, charts)
-    yield from _code_host(session)
+    for registry, charts in _places(project, names).items():
+        yield from _registry(project, registry, charts)
+    yield from _code_host(project)
 
 
 def verdict(answers: list[Answer]) -> ExitCode:
@@ -67,17 +67,17 @@ class BuildPolicy(SettingsPolicy, frozen=True, kw_only=True):
         return ()
 
 
-def _layout(session: Project) -> Iterator[Answer]:
+def _layout(project: Project) -> Iterator[Answer]:
     try:
-        yield Answer(what="layout", well=True, says=str(session.layout.root))
+        yield Answer(what="layout", well=True, says=str(project.layout.root))
     except PublishError as error:
         yield _bad("layout", error)
 
 
-def _charts(session: Project) -> Iterator[tuple[Answer, str]]:
+def _charts(project: Project) -> Iterator[tuple[Answer, str]]:
     """Build every chart as a run would, at its version and with its dependencies; yield those that have a name, too."""
     try:
-        built = _built(replace(session, writes=False))
+        built = _built(replace(project, writes=False))
     except PublishError as error:
         yield _bad("charts", error), ""
         return
@@ -104,23 +104,23 @@ def _kinds(kind: type[PublishError]) -> Iterator[type[PublishError]]:
         yield from _kinds(below)
 
 
-def _built(session: Project) -> Sequence[document.Chart]:
-    sources = session.sources()
-    policy = session.policy(sources)
+def _built(project: Project) -> Sequence[document.Chart]:
+    sources = project.sources()
+    policy = project.policy(sources)
     nowhere = BuildPolicy(**{field: getattr(policy, field) for field in policy.__struct_fields__})
     run = Run(
         policy=nowhere,
-        options=replace(session.options, details=False),
+        options=replace(project.options, details=False),
         listener=StopOnly(threading.Event()),
-        progress=session.progress,
+        progress=project.progress,
     )
     return pipeline.plan(sources, run)
 
 
-def _places(session: Project, names: Sequence[str]) -> Mapping[str, Sequence[str]]:
+def _places(project: Project, names: Sequence[str]) -> Mapping[str, Sequence[str]]:
     """Return every registry that a run may touch, those of single charts and of previews too, and what goes there."""
-    settings = session.settings
-    charts = session.chart_settings(())
+    settings = project.settings
+    charts = project.chart_settings(())
     places: dict[str, list[str]] = {registry: [] for registry in settings.registries}
     for name in names:
         own = charts.registries(name)
@@ -131,8 +131,8 @@ def _places(session: Project, names: Sequence[str]) -> Mapping[str, Sequence[str
     return places
 
 
-def _git(session: Project) -> Iterator[Answer]:
-    repository = session.repository
+def _git(project: Project) -> Iterator[Answer]:
+    repository = project.repository
     if repository is None:
         yield Answer(what="git", well=True, says="no repository: the files are those in the folder")
         return
@@ -140,28 +140,28 @@ def _git(session: Project) -> Iterator[Answer]:
         "shallow; missing history is fetched where it is needed" if repository.is_shallow() else "complete"
     )
     yield Answer(what="git", well=True, says=f"{repository.root}, history {shallow}")
-    source = session.source_url()
+    source = project.source_url()
     says = source or "unknown: artifacts will not say where they come from"
     yield Answer(what="source", well=bool(source), says=says, hint="" if source else "set `source`")
 
 
-def _registry(session: Project, registry: str, names: Sequence[str]) -> Iterator[Answer]:
+def _registry(project: Project, registry: str, names: Sequence[str]) -> Iterator[Answer]:
     """Ask for the repository of each chart: a registry may let somebody into one and not into another."""
     try:
         parsed = Repository.parse(registry)
         repositories = [parsed.child(name) for name in names] or [parsed]
-        credential = session.stores.credentials.find(repositories[0])
+        credential = project.stores.credentials.find(repositories[0])
     except PublishError as error:
         yield _bad(f"{registry} read", error)
         return
     origin = credential.origin or "the settings" if credential else ""
     says = f"from {origin}" if credential else "none: anonymous"
     yield Answer(what=f"{registry} credentials", well=True, says=says)
-    unread = _tried(session, repositories, _read)
+    unread = _tried(project, repositories, _read)
     yield _summed(f"{registry} read", repositories, unread, "can be asked")
     readable = [repository for repository in repositories if repository not in unread]
     if readable and not any(error.status == 0 for error in unread.values() if isinstance(error, RemoteError)):
-        unwritten = _tried(session, readable, _write)
+        unwritten = _tried(project, readable, _write)
         yield _summed(f"{registry} write", readable, unwritten, "takes uploads")
 
 
@@ -174,13 +174,13 @@ def _write(store: Target) -> None:
 
 
 def _tried(
-    session: Project, repositories: Iterable[Repository], attempt: Callable[[Target], None]
+    project: Project, repositories: Iterable[Repository], attempt: Callable[[Target], None]
 ) -> Mapping[Repository, PublishError]:
     """Return what failed in which repository; a host that does not answer is asked for one alone."""
     failed: dict[Repository, PublishError] = {}
     for repository in repositories:
         try:
-            attempt(session.store(repository))
+            attempt(project.store(repository))
         except PublishError as error:
             failed[repository] = error
             if isinstance(error, RemoteError) and error.status == 0:
@@ -203,8 +203,8 @@ def _summed(
     return Answer(what=what, well=False, says=f"{first.message}{more}", hint=first.hint, code=code)
 
 
-def _code_host(session: Project) -> Iterator[Answer]:
-    github = session.github()
+def _code_host(project: Project) -> Iterator[Answer]:
+    github = project.github()
     if github is None:
         yield Answer(what="code host", well=True, says="no token: no comments, no releases")
         return

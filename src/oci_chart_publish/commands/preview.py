@@ -60,16 +60,16 @@ class PreviewVersions(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
 
 def previewed(
-    session: Project, report: document.Report, sources: Sequence[ChartSource], stopping: threading.Event
+    project: Project, report: document.Report, sources: Sequence[ChartSource], stopping: threading.Event
 ) -> document.Report:
     """Publish a preview of every chart that a pull request of this repository changes, where that is asked for."""
-    settings, event = session.settings, session.event
+    settings, event = project.settings, project.event
     pull_request = event.pull_request
     if not settings.preview or pull_request is None or event.from_fork or pull_request.closed:
         return report
     if settings.dry_run:
         return report
-    touched = session.touched(report.charts)
+    touched = project.touched(report.charts)
     moving = {
         chart.path
         for chart in report.charts
@@ -79,7 +79,7 @@ def previewed(
 
     versions = PreviewVersions(template=template, number=number, head=head)
     versions.version("1.0.0")  # a template that makes no version is refused before anything is built
-    writing = replace(session, writes=True)
+    writing = replace(project, writes=True)
     run = Run(
         policy=PreviewPolicy(
             registry=settings.preview,
@@ -100,19 +100,19 @@ def previewed(
     return _listed(report, made)
 
 
-def for_pull_request(session: Project) -> Project:
-    """Return the session for a saved plan of a pull request: it makes previews, and writes nothing else.
+def for_pull_request(project: Project) -> Project:
+    """Return the project for a saved plan of a pull request: it makes previews, and writes nothing else.
 
     What is not merged never becomes a release. Which pull request it is comes from the event, and for a
     ``workflow_run`` from the code host. ConfigError where no previews are asked for, or nothing says which it is.
     """
-    event, settings = session.event, session.settings
+    event, settings = project.event, project.settings
     if not settings.preview:
         raise ConfigError(
             f"{settings.from_plan} is the plan of a pull request, of which only previews are published",
             hint="name a repository for them with preview:, or publish once it is merged",
         )
-    pull_request = event.pull_request or _of_workflow_run(session)
+    pull_request = event.pull_request or _of_workflow_run(project)
     if pull_request is None:
         raise ConfigError(
             f"{settings.from_plan} is the plan of a pull request, and this event is of none",
@@ -122,8 +122,8 @@ def for_pull_request(session: Project) -> Project:
         # The pull request went on since: this preview is of the commit that was planned, and the comment of the newer.
         pull_request = replace(pull_request, head=str(event.workflow_run.get("head_sha") or ""))
         settings = replace_struct(settings, comment="off")
-    # The new session reads the plan anew and holds it against this pull request, whose head may be in a fork.
-    return replace(session, event=replace(event, pull_request=pull_request), settings=settings, writes=False)
+    # The new project reads the plan anew and holds it against this pull request, whose head may be in a fork.
+    return replace(project, event=replace(event, pull_request=pull_request), settings=settings, writes=False)
 
 
 def _listed(report: document.Report, previews: Sequence[document.Chart]) -> document.Report:
@@ -142,10 +142,10 @@ def _listed(report: document.Report, previews: Sequence[document.Chart]) -> docu
     return replace_struct(report, charts=tuple(charts), notes=(*report.notes, *problems))
 
 
-def _of_workflow_run(session: Project) -> PullRequestEvent | None:
-    github = session.github()
-    if github is None or session.event.workflow_run is None:
+def _of_workflow_run(project: Project) -> PullRequestEvent | None:
+    github = project.github()
+    if github is None or project.event.workflow_run is None:
         return None
     with github:
-        found = github.pulls.of_workflow_run(session.event.workflow_run)
+        found = github.pulls.of_workflow_run(project.event.workflow_run)
     return PullRequestEvent.of(found) if found else None

@@ -26,61 +26,61 @@ _LISTED = 2048
 """Commits that the event of a push lists at most."""
 
 
-def announced(session: Project, report: document.Report, stopping: threading.Event) -> document.Report:
+def announced(project: Project, report: document.Report, stopping: threading.Event) -> document.Report:
     """Tell the code host of a finished run: releases after a publish, then the comment.
 
     Nothing more is begun once it is ``stopping``.
     """
-    github = session.github()
+    github = project.github()
     if github is None:
-        return _untold(session, report)
+        return _untold(project, report)
     with github:
-        pull_request = session.event.pull_request
+        pull_request = project.event.pull_request
         if report.command == "publish" and (pull_request is None or pull_request.merged):
-            report = _releaser(session, github, report, stopping).releases(report)
-        elif pull_request is not None and session.settings.release != "off" and _published(report):
+            report = _releaser(project, github, report, stopping).releases(report)
+        elif pull_request is not None and project.settings.release != "off" and _published(report):
             note = f"nothing was released: pull request {pull_request.number} is not merged"
             report = replace_struct(report, notes=(*report.notes, note))
-        return report if stopping.is_set() else _commenter(session, github, report).comment(report)
+        return report if stopping.is_set() else _commenter(project, github, report).comment(report)
 
 
 def _published(report: document.Report) -> bool:
     return report.command == "publish" and any(chart.status == "published" for chart in report.charts)
 
 
-def source_of(session: Project, report: document.Report) -> str:
+def source_of(project: Project, report: document.Report) -> str:
     """Return which other repository made a saved report, "" where this one did, or nobody knows of any.
 
     The event tells, which no stranger writes; what the report says of itself can only make it more of a stranger's.
     """
-    event = session.event
+    event = project.event
     claimed = report.repository or event.repository
     if not event.repository or event.source == claimed == event.repository:
         return ""
     return (event.source if event.source != event.repository else claimed) or GONE
 
 
-def configured(session: Project) -> tuple[str, ...]:
+def configured(project: Project) -> tuple[str, ...]:
     """Return the registries that the settings name, those of single charts too."""
-    of_charts = (chart.registries or () for chart in session.settings.chart_settings.values())
-    return (*session.settings.registries, *chain.from_iterable(of_charts))
+    of_charts = (chart.registries or () for chart in project.settings.chart_settings.values())
+    return (*project.settings.registries, *chain.from_iterable(of_charts))
 
 
-def posted(session: Project, report: document.Report, source: str = "") -> document.Report:
+def posted(project: Project, report: document.Report, source: str = "") -> document.Report:
     """Write the comment of a report that another job saved, on the pull request of this event.
 
     ``source`` is the repository that made it, where that is another one.
     """
-    github = session.github()
+    github = project.github()
     if github is None:
-        return _untold(session, report)
+        return _untold(project, report)
     with github:
-        return _commenter(session, github, report, source).comment(report, expected=True)
+        return _commenter(project, github, report, source).comment(report, expected=True)
 
 
-def _untold(session: Project, report: document.Report) -> document.Report:
+def _untold(project: Project, report: document.Report) -> document.Report:
     """Return the report with what was left out because there is no token, where it would have been done."""
-    settings, event = session.settings, session.event
+    settings, event = project.settings, project.event
     if not event.name:
         return report  # on the command line nobody expects it
     left_out = []
@@ -94,44 +94,44 @@ def _untold(session: Project, report: document.Report) -> document.Report:
 
 
 def _releaser(
-    session: Project, github: GitHub, report: document.Report, stopping: threading.Event
+    project: Project, github: GitHub, report: document.Report, stopping: threading.Event
 ) -> Releaser:
     from oci_chart_publish.notify.chart_releases import Releaser  # noqa: PLC0415  (only where there is somebody to tell)
     from oci_chart_publish.notify.unfinished import Unfinished  # noqa: PLC0415
 
-    charts = session.chart_settings(chart.path for chart in report.charts)
-    versions = session.versions(charts)
-    settings = session.settings
+    charts = project.chart_settings(chart.path for chart in report.charts)
+    versions = project.versions(charts)
+    settings = project.settings
     return Releaser(
         github=github,
-        event=session.event,
+        event=project.event,
         kind=settings.release,
         backfill=settings.backfill,
         latest=settings.latest,
         dry_run=settings.dry_run,
-        blob=partial(_blob, session),
+        blob=partial(_blob, project),
         tag_name=lambda chart: charts.template(chart.name).tag(chart.name, chart.version),
         versions=lambda chart, tags: charts.template(chart.name).versions(chart.name, tags),
         subjects=lambda chart: versions.subjects(chart.name, chart.path, chart.version),
         stopping=stopping.is_set,
         begun=Unfinished(
             github=github,
-            event=session.event,
-            repository=session.repository,
-            revision=session.revision,
-            touched=session.touched(report.charts),
+            event=project.event,
+            repository=project.repository,
+            revision=project.revision,
+            touched=project.touched(report.charts),
             belonging=charts.packed,
         ),
     )
 
 
-def _blob(session: Project, chart: document.Chart, blob: Descriptor) -> bytes:
+def _blob(project: Project, chart: document.Chart, blob: Descriptor) -> bytes:
     """Read a blob of a published chart from the layout, or from the first registry that has it.
 
     The layout lacks what another tool has published, and what was copied from registry to registry.
     """
     try:
-        return session.layout.blob(blob)
+        return project.layout.blob(blob)
     except (NotFoundError, VerificationError) as error:
         problem: PublishError = error
     for target in chart.targets:
@@ -139,38 +139,38 @@ def _blob(session: Project, chart: document.Chart, blob: Descriptor) -> bytes:
             try:
                 named = parse_reference(target.reference)
                 repository = named if isinstance(named, Repository) else named.repository
-                return session.stores.registries.repository(repository, actions=PULL).blob(blob)
+                return project.stores.registries.repository(repository, actions=PULL).blob(blob)
             except PublishError as error:
                 problem = error
     raise problem
 
 
-def _commenter(session: Project, github: GitHub, report: document.Report, source: str = "") -> Commenter:
+def _commenter(project: Project, github: GitHub, report: document.Report, source: str = "") -> Commenter:
     from oci_chart_publish.notify.comment import Commenter  # noqa: PLC0415  (only where there is somebody to tell)
 
-    touched = session.touched(report.charts)
-    settings = session.settings
+    touched = project.touched(report.charts)
+    settings = project.settings
     return Commenter(
         github=github,
-        event=session.event,
+        event=project.event,
         when=settings.comment,
         key=settings.comment_key,
         publish_refs=settings.publish_refs,
         dry_run=settings.dry_run,
         source=source,
-        pushed=partial(_pushed, session),
-        touched=lambda chart: session.changes.paths is not None and touched(chart),
+        pushed=partial(_pushed, project),
+        touched=lambda chart: project.changes.paths is not None and touched(chart),
     )
 
 
-def _pushed(session: Project) -> frozenset[str]:
+def _pushed(project: Project) -> frozenset[str]:
     """Return the commits of this push: those that the event lists, or where it lists no more, those that git knows."""
-    event, repository = session.event, session.repository
+    event, repository = project.event, project.repository
     listed = frozenset(event.pushed)
     if 0 < len(listed) < _LISTED or not event.before or repository is None:
         return listed
     try:
-        known = repository.log([f"{event.before}..{session.revision}"])
+        known = repository.log([f"{event.before}..{project.revision}"])
     except PublishError:
         return listed  # a shallow clone; which pull request HEAD came with is found all the same
     return listed | {commit.sha for commit in known}

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import msgspec
 from msgspec.structs import replace
@@ -47,55 +47,79 @@ if TYPE_CHECKING:
     from oci_chart_publish.run.versions import Versions
 
 
+def open_project(
+    folder: Path | str,
+    settings: Origin | Mapping[str, object],
+    environment: Mapping[str, str],
+    *,
+    config: str = "",
+    quiet: bool = True,
+    verbose: bool = False,
+    writes: bool = False,
+    on_secret: Callable[[str], None] | None = None,
+) -> Project:
+    """Resolve the settings of a project and look at its surroundings; nothing is written and no request is made yet.
+
+    ``folder`` is where paths in the settings begin. ``settings`` go before the variables of the ``environment``, and
+    those before the settings file (``config``, else the one in the repository); a mapping has the names and values of
+    that file. ``on_secret`` is told of every secret that arises, before anything with it could be printed.
+    ConfigError for settings that are unknown or do not go together. The project is to be closed.
+    """
+    folder = Path(folder)
+    options = settings if isinstance(settings, Origin) else _given(settings)
+    # The charts that were named decide which repository it is, wherever the command was started.
+    charts = options.values.get("charts") or ()
+    charts = charts.splitlines() if isinstance(charts, str) else charts  # an input is one text
+    repository = GitRepository.open(find.home(charts, folder), environment)
+    root = repository.root if repository else folder
+    resolved = resolve([options, from_environment(environment), from_file(root, config)])
+    keep_apart(resolved)
+    check_writable(resolved.report, resolved.markdown)
+    if repository:
+        server = environment.get("GITHUB_SERVER_URL") or GITHUB
+        repository.authenticate(resolved.github_token, server=server)
+    shown = progress(sys.stderr, quiet=quiet, verbose=verbose)
+    return Project(
+        settings=resolved,
+        environment=environment,
+        folder=folder,
+        repository=repository,
+        event=read_event(environment),
+        progress=shown,
+        stores=Stores(
+            settings=resolved, environment=environment, progress=shown, on_secret=on_secret or _unheard
+        ),
+        writes=writes,
+    )
+
+
+def _unheard(secret: str) -> None:
+    """Tell nobody of a secret: nothing is masked outside a workflow."""
+
+
+def _given(settings: Mapping[str, object]) -> Origin:
+    values = {name: str(value) if isinstance(value, Path) else value for name, value in settings.items()}
+    return Origin("settings", values)
+
+
 class Project(msgspec.Struct, frozen=True, kw_only=True, dict=True):
-    """One run's surroundings. ``folder`` is where the command was started; paths of charts are below ``root``."""
+    """A repository of charts under settings, in an environment: what every command works with.
+
+    Paths of charts are below ``root``.
+    """
 
     settings: Settings
     environment: Mapping[str, str]
     folder: Path
+    """Where the command was started."""
     repository: GitRepository | None
+    """None outside git."""
     event: Event
+    """Empty outside a workflow."""
     progress: Progress
     stores: Stores
-    writes: bool = False
-
-    @classmethod
-    def open(
-        cls,
-        options: Origin,
-        environment: Mapping[str, str],
-        *,
-        folder: Path,
-        config: str = "",
-        quiet: bool = False,
-        verbose: bool = False,
-        writes: bool = False,
-        on_secret: Callable[[str], None] = lambda _: None,
-    ) -> Project:
-        """Resolve the settings and look at the surroundings; nothing is written and no request is made yet."""
-        # The charts that were named decide which repository it is, wherever the command was started.
-        named = options.values.get("charts") or ()
-        named = named.splitlines() if isinstance(named, str) else named  # an input is one text
-        repository = GitRepository.open(find.home(named, folder), environment)
-        root = repository.root if repository else folder
-        settings = resolve([options, from_environment(environment), from_file(root, config)])
-        keep_apart(settings)
-        check_writable(settings.report, settings.markdown)
-        if repository:
-            repository.authenticate(
-                settings.github_token, server=environment.get("GITHUB_SERVER_URL") or GITHUB
-            )
-        saying = progress(sys.stderr, quiet=quiet, verbose=verbose)
-        return cls(
-            settings=settings,
-            environment=environment,
-            folder=folder,
-            repository=repository,
-            event=read_event(environment),
-            progress=saying,
-            stores=Stores(settings=settings, environment=environment, progress=saying, on_secret=on_secret),
-            writes=writes,
-        )
+    writes: bool
+    """Whether registries are written to: permission to push is asked for, and what a stranger proposes is refused."""
 
     def with_settings(self, settings: Settings) -> Project:
         """Return the same surroundings under other settings, to be asked before a store is opened."""
@@ -317,6 +341,12 @@ class Project(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def github(self) -> GitHub | None:
         """Return a gateway to the code host, None without a token or a repository there."""
         return self.code_host.connect()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def close(self) -> None:
         """End connections and child processes."""

@@ -1,4 +1,4 @@
-"""The stores of a session, opened once however its settings are narrowed: the layout, its memo, the registries."""
+"""The stores of a project, opened once however its settings are narrowed: the layout, its memo, the registries."""
 
 from __future__ import annotations
 
