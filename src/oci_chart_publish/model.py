@@ -49,7 +49,8 @@ class Need(msgspec.Struct, frozen=True, kw_only=True):
 
     ``version`` is exact where ``locked``, else a constraint. ``repository`` is the URL with aliases replaced.
     ``folder`` is the chart folder of this repository that it comes from, None where it has to be fetched. ``number``
-    is its place in the list of dependencies, counted from 0.
+    is its place in the list of dependencies, counted from 0. ``within`` leads from the chart to the subchart that
+    declares it, as names and versions; empty where the chart does itself.
     """
 
     name: str
@@ -58,6 +59,7 @@ class Need(msgspec.Struct, frozen=True, kw_only=True):
     repository: str = ""
     folder: str | None = None
     number: int = 0
+    within: tuple[tuple[str, str], ...] = ()
 
     def allows(self, version: str) -> bool:
         """Tell whether a version is the one that is locked (``1.2.3`` is ``v1.2.3``), or satisfies the constraint."""
@@ -109,7 +111,10 @@ class ChartArtifact(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Failure(msgspec.Struct, frozen=True, kw_only=True):
-    """A chart that could not go on: its folder, its name and version where known, and why."""
+    """A chart that could not go on: its folder, its name and version where known, and why.
+
+    ``inside`` is off for one that the run is not about: then it is the failure of what embeds it.
+    """
 
     path: str
     error: PublishError
@@ -117,6 +122,7 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
     version: str = ""
     warnings: tuple[str, ...] = ()
     dependencies: tuple[str, ...] = ()
+    inside: bool = True
 
 
 class TargetResult(msgspec.Struct, frozen=True, kw_only=True):

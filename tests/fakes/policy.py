@@ -32,6 +32,9 @@ class FolderDependencies(msgspec.Struct, frozen=True, kw_only=True):
     def tree(self, folder: str) -> Tree | None:
         return FolderTree(self.root / folder) if (self.root / folder / "Chart.yaml").is_file() else None
 
+    def folders_of(self, name: str) -> Sequence[str]:  # noqa: ARG002  (the interface)
+        return ()
+
     def fetcher(self) -> Fetcher | None:
         return None
 

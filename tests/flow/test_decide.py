@@ -37,6 +37,9 @@ class StopsAtTheFirst:
         self.stopping.set()
         return keep(metadata.version)
 
+    def differing_tag(self, *_: object) -> str:
+        return ""
+
 
 def test_once_a_run_is_to_stop_no_other_version_is_decided(tmp_path: Path) -> None:
     chart(tmp_path, "a", "1.0.0")
@@ -45,8 +48,8 @@ def test_once_a_run_is_to_stop_no_other_version_is_decided(tmp_path: Path) -> No
     versions = StopsAtTheFirst()
     policy = layout_policy(tmp_path, versions=versions)
     run = run_of(policy, listener=Listener(stopping=versions.stopping))
-    surveyed, _ = survey(find.charts((), base=tmp_path, files=None), policy.dependencies)
+    graph = survey(find.charts((), base=tmp_path, files=None), policy.dependencies)
     with Workers(2) as workers:
-        decisions = decide_versions(surveyed, run, workers)
-    assert list(decisions.by_name) == ["a"]
-    assert decisions.version(surveyed[2]) == "1.0.0"
+        decisions = decide_versions(graph, run, workers).decisions
+    assert list(decisions.by_folder) == ["charts/a"]
+    assert decisions.version(graph.charts[2]) == "1.0.0"

@@ -105,24 +105,18 @@ def embed_by_url(run: Command, place: str) -> Path:
     return chart(run.folder, "top", "1.0.0", {"base": "^0.1.0"}, repository=f"oci://{place}")
 
 
-def test_dependency_by_url_is_embedded_as_published_and_by_file_as_in_the_tree(
-    tmp_path: Path, plain_registry: Registry, published: Callable[[str], Command]
+def test_dependency_by_url_of_this_repository_and_by_file_is_embedded_as_the_tree_has_it(
+    plain_registry: Registry, published: Callable[[str], Command]
 ) -> None:
     place = f"{plain_registry.host}/drifted"
     run = published(place)
     drift(run)
-    by_url = embed_by_url(run, place)
+    embed_by_url(run, place)
     chart(run.folder, "near", "1.0.0", {"base": "^0.1.0"})
     done = run.publish(place)
     assert done.statuses() == {"base": "conflict", "near": "published", "top": "published"}
-    assert embedded(run, done.report) == b"name: base\n"
+    assert embedded(run, done.report) == b"drifted: true\n"
     assert embedded(run, done.report, "near") == b"drifted: true\n"
-
-    client = helm(tmp_path / "helm")
-    client.run("dependency", "update", by_url, "--plain-http")
-    client.run("package", by_url, "--destination", tmp_path)
-    theirs = dict(files(load_archive((tmp_path / "top-1.0.0.tgz").read_bytes(), title="theirs")))
-    assert theirs["charts/base/values.yaml"] == embedded(run, done.report)
 
 
 def test_overwritten_dependency_by_url_is_embedded_as_it_is_written(

@@ -16,6 +16,7 @@ from oci_chart_publish.chart.constraint import Constraint
 from oci_chart_publish.chart.lock import encode_lock, lock_digest, lock_digest_helm2
 from oci_chart_publish.chart.metadata import CHART_FILE, Dependency
 from oci_chart_publish.chart.version import ChartVersion, is_lenient
+from oci_chart_publish.chartrepo.aliases import alias_in, unaliased
 from oci_chart_publish.errors import ChartError, PublishError
 from oci_chart_publish.http.address import redact
 from oci_chart_publish.model import ChartArtifact, Need
@@ -45,19 +46,18 @@ def naming(number: int) -> Iterator[None]:
 
 
 FILE = "file://"
-_ALIASES = ("@", "alias:")
 
 
 class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known around a chart: charts of this repository by folder (name and version), and which URLs mean it."""
+    """What is known around a chart.
 
-    folders: Mapping[str, tuple[str, str]]
-    is_own: Callable[[str], bool]
+    ``links`` are the folders of this repository that its dependencies come from, by their number; ``charts`` the name
+    of the chart in each, and its version in this run; ``aliases`` URLs by the names that Chart.yaml may use for them.
+    """
+
+    links: Mapping[int, str]
+    charts: Mapping[str, tuple[str, str]]
     aliases: Mapping[str, str]
-
-    def folder_of(self, name: str) -> str | None:
-        """Return the folder of a chart of this repository by its name."""
-        return next((folder for folder, (found, _) in self.folders.items() if found == name), None)
 
 
 def needs(chart: Chart, folder: str, around: Surroundings, *, locked: bool = True) -> tuple[Need, ...]:
@@ -84,7 +84,7 @@ def _plain(chart: Chart, aliases: Mapping[str, str]) -> list[Dependency]:
     found = []
     for number, dependency in enumerate(chart.metadata.dependencies):
         with naming(number):
-            found.append(replace(dependency, repository=unaliased(dependency, aliases)))
+            found.append(replace(dependency, repository=_repository(dependency, aliases)))
     return found
 
 
@@ -98,16 +98,16 @@ def _need(dependency: Dependency, number: int, locked: str | None, folder: str, 
     )
     if dependency.repository.startswith(FILE):
         target = _file_folder(dependency, folder)
-        _check_name(dependency, around.folders.get(target))
+        _check_name(dependency, around.charts.get(target))
         return replace(base, folder=target)
     if not dependency.repository:
         raise ChartError(
             f"{dependency.name} has no repository and is missing in charts/",
             hint=f"put it into charts/{dependency.name}/, or say where it comes from",
         )
-    ours = around.folder_of(dependency.name)
-    if ours is not None and around.is_own(dependency.repository) and base.allows(around.folders[ours][1]):
-        return replace(base, folder=ours)
+    target = around.links.get(number, "")
+    if target in around.charts and number in around.links and base.allows(around.charts[target][1]):
+        return replace(base, folder=target)
     return base
 
 
@@ -131,18 +131,15 @@ def _file_folder(dependency: Dependency, folder: str) -> str:
     return "" if target == "." else target
 
 
-def unaliased(dependency: Dependency, aliases: Mapping[str, str]) -> str:
-    """Return a dependency's repository with ``@name`` and ``alias:name`` replaced; ChartError for an unknown name."""
-    for prefix in _ALIASES:
-        name = dependency.repository.removeprefix(prefix)
-        if name != dependency.repository:
-            if name not in aliases:
-                raise ChartError(
-                    f"{dependency.name}: no repository is called {name!r}",
-                    hint=f"name its URL in the settings file: repositories: {{{name}: https://...}}",
-                )
-            return aliases[name]
-    return dependency.repository
+def _repository(dependency: Dependency, aliases: Mapping[str, str]) -> str:
+    """Return the URL of a dependency's repository; ChartError for a name that is not known."""
+    name = alias_in(dependency.repository)
+    if name is not None and name not in aliases:
+        raise ChartError(
+            f"{dependency.name}: no repository is called {name!r}",
+            hint=f"name its URL in the settings file: repositories: {{{name}: https://...}}",
+        )
+    return unaliased(dependency.repository, aliases)
 
 
 def _locked_versions(chart: Chart, declared: Sequence[Dependency]) -> dict[int, str]:
@@ -185,9 +182,12 @@ def vendored_otherwise(chart: Chart) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-def left_alone(artifact: ChartArtifact) -> tuple[str, ...]:
-    """Warn of what would be resolved anew, were it not in ``charts/``: nothing in the tree is deleted."""
-    missing = {need.name for need in artifact.unresolved}
+def left_alone(artifact: ChartArtifact, embedded: Iterable[str]) -> tuple[str, ...]:
+    """Warn of what would be resolved anew, were it not in ``charts/``: nothing in the tree is deleted.
+
+    ``embedded`` are the names of the dependencies that were taken from this repository.
+    """
+    missing = {*embedded, *(need.name for need in artifact.unresolved)}
     vendored = [d.name for d in artifact.metadata.dependencies if d.repository and d.name not in missing]
     return tuple(
         f"{name} is in charts/ and is packed as it is there; delete it there to have it resolved anew"
@@ -242,10 +242,6 @@ class Fetcher(Protocol):
         """Return the archive of one version."""
 
 
-Built = Callable[[Need], tuple[str, bytes]]
-"""Gives version and archive of the chart in the need's folder of this repository, as built in this run."""
-
-
 Archive = tuple[str, bytes]
 """A version and the archive of a chart at that version."""
 Gather = Callable[[Sequence[Callable[[], Archive]]], list[Archive]]
@@ -253,29 +249,37 @@ Gather = Callable[[Sequence[Callable[[], Archive]]], list[Archive]]
 
 
 def archives(
-    needs: Iterable[Need], built: Built, fetcher: Fetcher | None, gather: Gather
+    needs: Iterable[Need], fetcher: Fetcher | None, gather: Gather
 ) -> tuple[dict[str, bytes], list[str]]:
-    """Return the archives by their path in the chart, and warnings; ChartError where one cannot be had."""
-    wanted = tuple(needs)
-    found = gather([partial(_archive, need, built, fetcher) for need in wanted])
+    """Return the archives that come from elsewhere by their path in the chart, and warnings.
+
+    ChartError where one cannot be had.
+    """
+    lacking = tuple(needs)
+    found = gather([partial(_archive, need, fetcher) for need in lacking])
     files: dict[str, bytes] = {}
     warnings: list[str] = []
-    for need, (version, data) in zip(wanted, found, strict=True):
-        if not need.locked and need.folder is None and version != need.version:
+    for need, (version, data) in zip(lacking, found, strict=True):
+        if not need.locked and version != need.version:
             warnings.append(
                 f"{need.name} {need.version} was resolved to {version} without a lock: the result is not reproducible"
             )
-        files[f"charts/{need.name}-{version}.tgz"] = data
+        files[archive_path(need.name, version)] = data
     return files, warnings
 
 
-def _archive(need: Need, built: Built, fetcher: Fetcher | None) -> Archive:
+def archive_path(name: str, version: str) -> str:
+    """Return where the archive of a dependency is, below the chart."""
+    return f"charts/{name}-{version}.tgz"
+
+
+def _archive(need: Need, fetcher: Fetcher | None) -> Archive:
     with naming(need.number):
-        return _from_tree(need, built) if need.folder is not None else _fetched(need, fetcher)
+        return _fetched(need, fetcher)
 
 
-def _from_tree(need: Need, built: Built) -> Archive:
-    version, data = built(need)
+def check_version(need: Need, version: str) -> None:
+    """Raise ChartError unless the version that a dependency has in this repository is what is declared or locked."""
     if not need.allows(version) and need.locked:
         raise ChartError(
             f"{need.name} is {version} in this repository, the lock names {need.version}",
@@ -286,7 +290,6 @@ def _from_tree(need: Need, built: Built) -> Archive:
             f"{need.name} is {version} in this repository, which does not satisfy {need.version}",
             hint=f"change the dependency's version, or that of {need.folder}/Chart.yaml",
         )
-    return version, data
 
 
 def _fetched(need: Need, fetcher: Fetcher | None) -> Archive:

@@ -15,6 +15,7 @@ from oci_chart_publish.chart.constraint import Constraint
 from oci_chart_publish.chart.lock import Lock, decode_lock, lock_digest, lock_digest_helm2
 from oci_chart_publish.chart.metadata import Dependency, decode_metadata
 from oci_chart_publish.chart.version import ChartVersion
+from oci_chart_publish.chartrepo.aliases import unaliased
 from oci_chart_publish.errors import ChartError
 from oci_chart_publish.tree.tree import Tree
 from oci_chart_publish.yamldoc.editor import replace_scalars
@@ -23,10 +24,13 @@ _OPERATOR = re.compile(r"([~^] ?)v?[0-9]+\.[0-9]+\.[0-9]+[0-9A-Za-z.+-]*")
 _LOCKS = {"Chart.yaml": "Chart.lock", "requirements.yaml": "requirements.lock"}
 
 
-def stamped_files(tree: Tree, version: str, moved: Mapping[str, str]) -> dict[str, bytes]:
+def stamped_files(
+    tree: Tree, version: str, moved: Mapping[str, str], aliases: Mapping[str, str] | None = None
+) -> dict[str, bytes]:
     """Return the files that change, by path below the chart, with their new bytes.
 
-    ``version`` is the chart's own; ``moved`` are the new versions of its dependencies in this repository, by name.
+    ``version`` is the chart's own; ``moved`` are the new versions of its dependencies in this repository, by name;
+    ``aliases`` are URLs of repositories by the names that Chart.yaml may use for them, which locks hold the digest of.
     ChartError where a scalar cannot be edited safely.
     """
     present = {entry.name for entry in tree.entries("") if not entry.is_dir}
@@ -47,11 +51,13 @@ def stamped_files(tree: Tree, version: str, moved: Mapping[str, str]) -> dict[st
     }
     lock = _LOCKS[declared]
     if lock in present and moved:
-        files |= _lock(tree, lock, files, declared, moved)
+        files |= _lock(tree, lock, files, declared, moved, aliases or {})
     return files
 
 
-def redirected_files(tree: Tree, ours: Collection[str], url: str) -> dict[str, bytes]:
+def redirected_files(
+    tree: Tree, ours: Collection[str], url: str, aliases: Mapping[str, str] | None = None
+) -> dict[str, bytes]:
     """Return the files that change when dependencies inside the repository are to be found at ``url`` instead.
 
     These are the dependencies at ``file://`` and those named in ``ours``; the lock moves along where it fitted before.
@@ -74,7 +80,9 @@ def redirected_files(tree: Tree, ours: Collection[str], url: str) -> dict[str, b
         return {declared: edited}
     moved = replace_scalars(data, _repositories(lock.dependencies, inside, url), path=path)
     wanted = [replace(d, repository=url) if d.name in inside else d for d in metadata.dependencies]
-    digest = _digest(lock, metadata.dependencies, decode_lock(moved, path=path) or Lock(), wanted)
+    digest = _digest(
+        lock, metadata.dependencies, decode_lock(moved, path=path) or Lock(), wanted, aliases or {}
+    )
     if digest is not None:  # a lock that does not fit is told of by whoever needs it
         moved = replace_scalars(moved, {"digest": digest}, path=path)
     return {declared: edited, path: moved}
@@ -102,7 +110,12 @@ def _follow(dependency: Dependency, version: str) -> str:
 
 
 def _lock(
-    tree: Tree, path: str, files: Mapping[str, bytes], declared: str, moved: Mapping[str, str]
+    tree: Tree,
+    path: str,
+    files: Mapping[str, bytes],
+    declared: str,
+    moved: Mapping[str, str],
+    aliases: Mapping[str, str],
 ) -> dict[str, bytes]:
     data = tree.read(path)
     lock = decode_lock(data, path=path)
@@ -121,7 +134,7 @@ def _lock(
     wanted = decode_metadata(chart, requirements=requirements).dependencies
     original = tree.read(declared) if declared != "Chart.yaml" else None
     declares = decode_metadata(tree.read("Chart.yaml"), requirements=original).dependencies
-    digest = _digest(lock, declares, decode_lock(edited, path=path) or Lock(), wanted)
+    digest = _digest(lock, declares, decode_lock(edited, path=path) or Lock(), wanted, aliases)
     if digest is None:
         raise ChartError(
             "does not fit the declared dependencies as they are, before any bump",
@@ -133,9 +146,18 @@ def _lock(
 
 
 def _digest(
-    before: Lock, declared: Sequence[Dependency], after: Lock, wanted: Sequence[Dependency]
+    before: Lock,
+    declared: Sequence[Dependency],
+    after: Lock,
+    wanted: Sequence[Dependency],
+    aliases: Mapping[str, str],
 ) -> str | None:
     """Return the digest of the edited lock, made as that of the old one was; None where that one fits in no way."""
-    if before.digest == lock_digest(declared, before.dependencies):
-        return lock_digest(wanted, after.dependencies)
+    # Helm puts the URL in place of a name before it makes the digest (``pkg/downloader/manager.go``).
+    if before.digest == lock_digest(_unaliased(declared, aliases), before.dependencies):
+        return lock_digest(_unaliased(wanted, aliases), after.dependencies)
     return lock_digest_helm2(wanted) if before.digest == lock_digest_helm2(declared) else None
+
+
+def _unaliased(dependencies: Sequence[Dependency], aliases: Mapping[str, str]) -> list[Dependency]:
+    return [replace(d, repository=unaliased(d.repository, aliases)) for d in dependencies]

@@ -60,6 +60,11 @@ class TagTemplate(msgspec.Struct, frozen=True, eq=False):
             raise refused("makes no legal git tags")
         return cls(text, origin)
 
+    @property
+    def is_shared(self) -> bool:
+        """Whether charts of any name have the same tags."""
+        return "{name}" not in self.text
+
     def tag(self, name: str, version: str) -> str:
         """Return the tag of a version of a chart."""
         before, after = self.around(name)

@@ -1,14 +1,33 @@
-"""Which repository URLs mean the repository that publishes: its registries, its page, and those the settings name."""
+"""Which repository a dependency means: names of URLs, and which URLs mean the repository that publishes.
+
+Those are its registries, its page, and what the settings name.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from urllib.parse import urlsplit
 
 import msgspec
 
 from oci_chart_publish.errors import ConfigError
 from oci_chart_publish.oci.reference import SCHEME, Repository
+
+_ALIASES = ("@", "alias:")
+
+
+def alias_in(repository: str) -> str | None:
+    """Return the name in ``@name`` and ``alias:name``, None where a repository is written as a URL."""
+    for prefix in _ALIASES:
+        if repository.startswith(prefix):
+            return repository.removeprefix(prefix)
+    return None
+
+
+def unaliased(repository: str, aliases: Mapping[str, str]) -> str:
+    """Return the URL that a dependency's repository stands for; a name that nobody knows as it is written."""
+    name = alias_in(repository)
+    return repository if name is None else aliases.get(name, repository)
 
 
 class OwnRepositories(msgspec.Struct, frozen=True):

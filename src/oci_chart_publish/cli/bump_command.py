@@ -138,10 +138,7 @@ def _touched(project: Project, bumped: Sequence[Bumped]) -> frozenset[str]:
         document.Chart(name=one.name, path=one.path, version=one.version, status="unknown") for one in bumped
     ]
     touched = project.touched(charts)
-    found = {chart.name for chart in charts if touched(chart)}
-    while follow := {one.name for one in bumped if found.intersection(one.dependencies)} - found:
-        found |= follow
-    return frozenset(found)
+    return frozenset(chart.name for chart in charts if touched(chart))
 
 
 def _check(due: Sequence[Bumped], ours: Container[str] | None) -> int:

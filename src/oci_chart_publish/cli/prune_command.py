@@ -152,8 +152,9 @@ class Pruning(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
 def _names(project: Project) -> list[str]:
     """Return the names of the charts in the tree, as far as they can be read."""
-    charts, broken = survey(project.sources(), project.dependencies)
-    return [chart.metadata.name for chart in charts] + [failure.name for failure in broken if failure.name]
+    graph = survey(project.sources(), project.dependencies)
+    broken = [failure.name for failure in graph.failures if failure.name]
+    return [node.metadata.name for node in graph.charts] + broken
 
 
 def _closed(numbers: tuple[int, ...], github: GitHub | None) -> Callable[[int], bool]:

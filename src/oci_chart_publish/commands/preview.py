@@ -34,6 +34,8 @@ class PreviewVersions(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """The pull request."""
     head: str
     """The full sha of its head."""
+    moving: frozenset[str]
+    """The folders of the charts that previews are made of; others are only embedded."""
     follow_dependencies: bool = False
 
     def version(self, own: str) -> str:
@@ -43,13 +45,15 @@ class PreviewVersions(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def decide(
         self,
         metadata: ChartMetadata,
-        folder: str,  # noqa: ARG002  (the interface of the bump stage)
-        published: Callable[[], Iterable[ChartVersion]],  # noqa: ARG002
+        folder: str,
+        published: Callable[[], Iterable[ChartVersion]],  # noqa: ARG002  (the interface of the bump stage)
         is_same: Callable[[ChartVersion], bool],  # noqa: ARG002
         bumped: str = "",  # noqa: ARG002
         related: Mapping[str, str] | None = None,  # noqa: ARG002
     ) -> VersionDecision:
-        """Return the preview's version, whatever the chart says."""
+        """Return the preview's version, whatever the chart says; that of the chart where it is only embedded."""
+        if folder not in self.moving:
+            return VersionDecision(version=metadata.version, level="none", reason="Chart.yaml says so")
         return VersionDecision(
             version=self.version(metadata.version),
             level="none",
@@ -57,6 +61,10 @@ class PreviewVersions(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             previous=metadata.version,
             stamped=True,
         )
+
+    def differing_tag(self, *_: object) -> str:
+        """Return no tag: nobody tags previews."""
+        return ""
 
 
 def previewed(
@@ -77,7 +85,7 @@ def previewed(
     }
     template, number, head = settings.preview_template, pull_request.number, pull_request.head
 
-    versions = PreviewVersions(template=template, number=number, head=head)
+    versions = PreviewVersions(template=template, number=number, head=head, moving=frozenset(moving))
     versions.version("1.0.0")  # a template that makes no version is refused before anything is built
     writing = replace(project, writes=True)
     run = Run(

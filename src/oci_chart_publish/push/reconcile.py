@@ -152,8 +152,11 @@ def _found(
 
 
 def _key(artifact: ChartArtifact, theirs: Manifest) -> str:
-    wanted = "".join(f"-{one.name}@{one.version}" for one in artifact.unresolved)
-    return f"{artifact.digest.hex}-{theirs.descriptor.digest.hex}{wanted}"
+    lacking = "".join(
+        f"-{'/'.join(f'{name}@{version}' for name, version in (*need.within, (need.name, need.version)))}"
+        for need in artifact.unresolved
+    )
+    return f"{artifact.digest.hex}-{theirs.descriptor.digest.hex}{lacking}"
 
 
 def _verdict(

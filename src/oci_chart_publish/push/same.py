@@ -11,6 +11,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 
+from msgspec.structs import replace
+
 from oci_chart_publish.chart.archive import load_archive
 from oci_chart_publish.chart.chart import Chart
 from oci_chart_publish.chart.layer import chart_layer, chart_layers
@@ -34,8 +36,8 @@ def same(
 ) -> bool:
     """Tell whether ``theirs``, stored ``there``, is the same chart as ``ours``, stored ``here``.
 
-    Of ``unresolved`` dependencies, which ours lacks, theirs has to hold the version that is locked, or one that
-    satisfies the constraint.
+    Of ``unresolved`` dependencies, which ours or a subchart in it lacks, theirs has to hold the version that is locked,
+    or one that satisfies the constraint.
     """
     if ours.descriptor.digest == theirs.descriptor.digest:
         return True
@@ -90,14 +92,16 @@ def differing_files(ours: Chart, theirs: Chart, unresolved: Sequence[Need] = ())
         found.append("Chart.lock" if ours.file("Chart.lock") is not None else "requirements.lock")
     our_files, their_files = _files(ours), _files(theirs)
     found += sorted(path for path in our_files | their_files if our_files.get(path) != their_files.get(path))
-    missing = {need.name for need in unresolved}
-    resolved = [chart for chart in theirs.subcharts if chart.name in missing]
-    our_subcharts = _by_version(ours.subcharts)
-    their_subcharts = _by_version(chart for chart in theirs.subcharts if chart.name not in missing)
-    if not _resolves(unresolved, resolved) or our_subcharts.keys() != their_subcharts.keys():
+    our_subcharts, their_subcharts = _by_version(ours.subcharts), _by_version(theirs.subcharts)
+    resolved = [chart for key, chart in their_subcharts.items() if key not in our_subcharts]
+    lacking = [need for need in unresolved if not need.within]
+    if not our_subcharts.keys() <= their_subcharts.keys() or not _resolves(
+        lacking, theirs.subcharts, resolved
+    ):
         return None
     for key, chart in our_subcharts.items():
-        below = differing_files(chart, their_subcharts[key])
+        needs = [replace(need, within=need.within[1:]) for need in unresolved if need.within[:1] == (key,)]
+        below = differing_files(chart, their_subcharts[key], needs)
         if below is None:
             return None
         found += [f"charts/{chart.name}/{path}" for path in below]
@@ -109,14 +113,14 @@ def _by_version(charts: Iterable[Chart]) -> dict[tuple[str, str], Chart]:
     return {(chart.name, chart.version): chart for chart in charts}
 
 
-def _resolves(needs: Sequence[Need], charts: Sequence[Chart]) -> bool:
-    """Tell whether each need is met by one of the charts, and each chart meets a need; several may share a chart."""
+def _resolves(needs: Sequence[Need], charts: Sequence[Chart], resolved: Sequence[Chart]) -> bool:
+    """Tell whether one of the charts meets each need, and each ``resolved`` chart meets one; several may share it."""
 
     def meets(chart: Chart, need: Need) -> bool:
         return chart.name == need.name and need.allows(chart.version)
 
     return all(any(meets(chart, need) for chart in charts) for need in needs) and all(
-        any(meets(chart, need) for need in needs) for chart in charts
+        any(meets(chart, need) for need in needs) for chart in resolved
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from msgspec.structs import replace
 
@@ -13,12 +13,12 @@ from oci_chart_publish.model import ChartArtifact, Need
 from oci_chart_publish.oci.reference import Repository, check_tag
 from oci_chart_publish.push.reconcile import Destination
 from oci_chart_publish.run.policy import ChartNode, Run
-from oci_chart_publish.tree.tree import OverlayTree
+from oci_chart_publish.tree.tree import OverlayTree, Tree
 from oci_chart_publish.workers import Workers
 
 
 def build_at(
-    one: ChartNode,
+    node: ChartNode,
     version: str,
     moved: Mapping[str, str],
     run: Run,
@@ -27,28 +27,36 @@ def build_at(
     lacks: Needs | None = None,
     files: Mapping[str, bytes] | None = None,
     recall: bool = False,
-) -> tuple[ChartArtifact, list[Destination]]:
+) -> ChartArtifact:
     """Build a chart at a version; stamped scalars and added ``files`` go into the artifact, never into the tree.
 
+    ``moved`` are the new versions, by name, of what it embeds; ``lacks`` tells what stays missing, None: nothing may.
     With ``recall`` an artifact of files that git vouches for may be remembered instead.
     """
-    sites = destinations_of(one.metadata.name, version, run)
-    tree = one.source.tree
-    if version != one.metadata.version or moved:
-        from oci_chart_publish.bump.stamp import stamped_files  # noqa: PLC0415  (start-up: only where versions move)
-
-        tree = OverlayTree(tree, stamped_files(tree, version, moved))
-    if run.options.rewrite_dependencies and one.metadata.dependencies:
-        from oci_chart_publish.bump.stamp import redirected_files  # noqa: PLC0415  (as above)
-
-        tree = OverlayTree(tree, redirected_files(tree, one.dependencies, run.options.rewrite_dependencies))
+    tree = tree_at(node, version, moved, run)
     if files:
         tree = OverlayTree(tree, files)
     with workers.building:
-        recipe = run.policy.artifact_options(one.source.path)
-        metadata = one.metadata if recall and tree is one.source.tree else None
+        options = run.policy.artifact_options(node.source.path)
+        metadata = node.metadata if recall and tree is node.source.tree else None
         store, memo = run.policy.layout, run.policy.memo
-        return build(tree, one.source.path, store, memo, recipe, needs=lacks, metadata=metadata), sites
+        return build(tree, node.source.path, store, memo, options, needs=lacks, metadata=metadata)
+
+
+def tree_at(node: ChartNode, version: str, moved: Mapping[str, str], run: Run) -> Tree:
+    """Return the files of a chart at a version, as they are packed."""
+    tree, aliases = node.source.tree, run.policy.dependencies.aliases
+    if version != node.metadata.version or moved:
+        from oci_chart_publish.bump.stamp import stamped_files  # noqa: PLC0415  (start-up: only where versions move)
+
+        tree = OverlayTree(tree, stamped_files(tree, version, moved, aliases))
+    url = run.options.rewrite_dependencies
+    if url and node.metadata.dependencies:
+        from oci_chart_publish.bump.stamp import redirected_files  # noqa: PLC0415  (as above)
+
+        names = {node.metadata.dependencies[number].name for number in node.links}
+        tree = OverlayTree(tree, redirected_files(tree, {*names, *node.dependencies}, url, aliases))
+    return tree
 
 
 def destinations_of(chart: str, version: str, run: Run) -> list[Destination]:
@@ -68,19 +76,22 @@ def destinations_of(chart: str, version: str, run: Run) -> list[Destination]:
     return sites
 
 
-def lacks_of(one: ChartNode, moved: Mapping[str, str], surveyed: Sequence[ChartNode], run: Run) -> Needs:
-    """Return how to tell what a chart lacks, where what it embeds has to be at the versions of this run."""
-    folders = {
-        other.source.path: (other.metadata.name, moved.get(other.metadata.name, other.metadata.version))
-        for other in surveyed
-    }
-    policy = run.policy.dependencies
-    around = Surroundings(folders=folders, is_own=policy.is_own, aliases=policy.aliases)
+def lacks_of(
+    node: ChartNode, moved: Mapping[str, str], charts: Mapping[str, tuple[str, str]], run: Run
+) -> Needs:
+    """Return how to tell what a chart lacks in its ``charts/``.
+
+    ``charts`` are name and version in this run of the charts of this repository, by folder: those in ``moved`` have to
+    be at just that version.
+    """
+    around = Surroundings(links=node.links, charts=charts, aliases=run.policy.dependencies.aliases)
 
     def lacks(chart: Chart) -> tuple[Need, ...]:
-        found = needs(chart, one.source.path, around, locked=not run.options.update_dependencies)
+        found = needs(chart, node.source.path, around, locked=not run.options.update_dependencies)
         return tuple(
-            replace(need, version=moved[need.name], locked=True) if need.name in moved else need
+            replace(need, version=moved[need.name], locked=True)
+            if need.name in moved and need.folder is not None
+            else need
             for need in found
         )
 

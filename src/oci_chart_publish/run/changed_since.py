@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import msgspec
 from msgspec.structs import replace
 
-from oci_chart_publish.chart.metadata import ChartMetadata
 from oci_chart_publish.discover.changed import changed_since
 from oci_chart_publish.discover.folders import Files
-from oci_chart_publish.errors import ConfigError, PublishError
+from oci_chart_publish.errors import ConfigError
 from oci_chart_publish.git.repository import GitRepository
 from oci_chart_publish.paths.ownership import Belonging
 from oci_chart_publish.run.chart_settings import ChartSettingsResolver
-from oci_chart_publish.run.graph import places, read_metadata
+from oci_chart_publish.run.graph import ChartReader
 from oci_chart_publish.run.policy import DependencyPolicy
-from oci_chart_publish.tree.tree import ChartSource, Tree
+from oci_chart_publish.tree.tree import ChartSource
 
 
 class ChangedSince(msgspec.Struct, frozen=True, kw_only=True, dict=True):
@@ -38,40 +37,22 @@ class ChangedSince(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             raise ConfigError(
                 f"--changed-since {rev}: the charts are in no git repository", hint="run in a clone of it"
             )
-        known = {source.path: _metadata(source.tree) for source in sources}
+        reader = ChartReader(run={source.path: source.tree for source in sources}, policy=self.dependencies)
         return changed_since(
             sources,
             rev,
             repository=self.repository,
             files=self.files,
-            belonging=lambda source: self._belonging(source.path, known),
+            belonging=lambda source: packed_with_related(source.path, reader, self.charts),
             head=head,
         )
 
-    def _belonging(self, folder: str, known: Mapping[str, ChartMetadata | None]) -> Belonging:
-        """Return what belongs to the chart in a folder, and to all that it embeds, directly or not."""
-        names = {path: metadata.name for path, metadata in known.items() if metadata}
-        found: dict[str, Belonging] = {}
-        waiting = [folder]
-        while waiting:
-            here = waiting.pop()
-            if here in found:
-                continue
-            metadata = known[here] if here in known else self._outside(here)
-            found[here] = self.charts.packed(metadata.name if metadata else "", here)
-            for dependency in metadata.dependencies if metadata else ():
-                waiting += places(dependency, here, names, self.dependencies)
-        own = found.pop(folder)
-        return replace(own, dependencies=tuple(found.values()))
 
-    def _outside(self, folder: str) -> ChartMetadata | None:
-        tree = self.dependencies.tree(folder)
-        return _metadata(tree) if tree else None
+def packed_with_related(folder: str, reader: ChartReader, charts: ChartSettingsResolver) -> Belonging:
+    """Return what belongs to the chart in a folder, and to all that it embeds, directly or not."""
 
+    def packed(folder: str) -> Belonging:
+        metadata = reader.readable(folder)
+        return charts.packed(metadata.name if metadata else "", folder)
 
-def _metadata(tree: Tree) -> ChartMetadata | None:
-    """Read a Chart.yaml; None for one that is broken, which is told where it is built."""
-    try:
-        return read_metadata(tree)
-    except PublishError:
-        return None
+    return replace(packed(folder), dependencies=tuple(map(packed, reader.related(folder))))

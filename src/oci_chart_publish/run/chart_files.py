@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 
-from oci_chart_publish.chart.metadata import chart_file
+from oci_chart_publish.chart.metadata import CHART_FILE, chart_file, decode_metadata
 from oci_chart_publish.chart.walk import Packing, packing
-from oci_chart_publish.discover.folders import Files, chart_tree
+from oci_chart_publish.discover.folders import Files, GitFolders, PlainFolders, chart_tree
 from oci_chart_publish.errors import ChartError
 from oci_chart_publish.singleflight import SingleFlight, locked_cached_property
 from oci_chart_publish.tree.tree import Tree
@@ -34,6 +35,26 @@ class ChartFiles(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         if self.committed or not (self.root / path).is_file():
             return None
         return chart_tree(self.root, folder, files)
+
+    @locked_cached_property
+    def folders(self) -> Sequence[str]:
+        """The folders of all charts that are not below ``charts/`` of another one, sorted."""
+        folders = GitFolders(self.files) if self.files else PlainFolders(self.root)
+        return sorted(folders.near())
+
+    @locked_cached_property
+    def _by_name(self) -> Mapping[str, Sequence[str]]:
+        by_name: dict[str, list[str]] = {}
+        for folder in self.folders:
+            tree = self.tree(folder)
+            with suppress(ChartError):
+                if tree is not None:
+                    by_name.setdefault(decode_metadata(tree.read(CHART_FILE)).name, []).append(folder)
+        return by_name
+
+    def folders_of(self, name: str) -> Sequence[str]:
+        """Return the folders of the charts of a name, as far as they can be read."""
+        return self._by_name.get(name, [])
 
     def links_below(self, folder: str) -> Sequence[str]:
         """Return where the symbolic links below a folder lead, from the top: what is there is packed with the chart."""

@@ -64,10 +64,11 @@ class ChartSettingsResolver(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def belonging(self, name: str, folder: str, related: Mapping[str, str] | None = None) -> Belonging:
-        """Return which files belong to a chart, those of the ``related`` charts (folders by name) included."""
+        """Return which files belong to a chart, those of the ``related`` charts (names by folder) included."""
         extra = self._own(name, lambda one: one.extra_paths) or ()
         below = f"{folder}/" if folder else ""
-        inner = nested_in(folder, self.folders)
+        # Whatever charts a run is about, the files of one are not those of another.
+        inner = nested_in(folder, tuple(dict.fromkeys((*self.folders, *self.files.folders))))
         return Belonging(
             folder=folder,
             nested=tuple(
@@ -75,7 +76,7 @@ class ChartSettingsResolver(msgspec.Struct, frozen=True, kw_only=True):
             ),
             extra=(*extra, *self.files.links_below(folder)),
             ignore=self._ignore(name),
-            dependencies=tuple(self.belonging(other, there) for other, there in (related or {}).items()),
+            dependencies=tuple(self.belonging(other, there) for there, other in (related or {}).items()),
         )
 
     def _ignore(self, name: str) -> tuple[str, ...]:

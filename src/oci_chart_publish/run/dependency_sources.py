@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from oci_chart_publish.chartrepo.aliases import OwnRepositories
+from oci_chart_publish.discover import find
 from oci_chart_publish.registry.connect import PULL
 from oci_chart_publish.run.chart_files import ChartFiles
 from oci_chart_publish.run.stores import Stores, everywhere
@@ -51,6 +52,12 @@ class DependencySources(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def tree(self, folder: str) -> Tree | None:
         """Return the files of a chart of this repository; None where there is no chart."""
         return self.files.tree(folder)
+
+    def folders_of(self, name: str) -> Sequence[str]:
+        """Return the folders of the charts of a name, those in ``charts/`` alone where there are some."""
+        folders = self.files.folders_of(name)
+        usual = [folder for folder in folders if folder.startswith(f"{find.DEFAULT}/")]
+        return usual or folders
 
     def save_lock(self, path: str, data: bytes) -> None:
         """Write a new lock file to the tree, in a run that writes."""

@@ -1,59 +1,281 @@
-"""Which charts a run is about, and which of them embeds which."""
+"""The charts of a run, those of the repository that they embed, and which of them embeds which.
+
+::
+
+    run: app -> file://../../libs/mid    outside the run: libs/mid -> file://../base, libs/base
+
+A chart outside the run that one inside embeds, directly or not, is a node as any other: it is read, decided and built
+alike. It is only not pushed and not reported, and what is wrong with it is an error of the chart that embeds it.
+"""
 
 from __future__ import annotations
 
 import posixpath
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
 
+import msgspec
 from msgspec.structs import replace
 
 from oci_chart_publish.build.dependencies import FILE, key_of
 from oci_chart_publish.chart.metadata import CHART_FILE, ChartMetadata, Dependency, decode_metadata
-from oci_chart_publish.errors import ChartError, ConfigError
+from oci_chart_publish.chartrepo.aliases import unaliased
+from oci_chart_publish.errors import ChartError, ConfigError, PublishError
 from oci_chart_publish.model import Failure
 from oci_chart_publish.run.policy import ChartNode, ChartSource, DependencyPolicy, failure
+from oci_chart_publish.singleflight import locked_cached_property
 from oci_chart_publish.tree.tree import Tree
 
+_ARCHIVE = re.compile(r"(.+?)-v?[0-9]+(?:\..*)?\.tgz")
 
-def survey(sources: Iterable[ChartSource], policy: DependencyPolicy) -> tuple[list[ChartNode], list[Failure]]:
-    """Read each Chart.yaml: names, versions, and who depends on whom. Two charts of one name are refused."""
-    found: list[ChartNode] = []
-    broken: list[Failure] = []
-    for source in sources:
+
+class ChartGraph(msgspec.Struct, frozen=True, kw_only=True):
+    """The charts of a run and what they embed, by folder from the top of the repository."""
+
+    nodes: Mapping[str, ChartNode]
+    """Charts that can be built, those of the run and those outside that one of the run embeds."""
+    broken: Mapping[str, Failure]
+    """Charts that cannot be read or that embed each other in a circle, inside the run and outside."""
+
+    @property
+    def charts(self) -> tuple[ChartNode, ...]:
+        """The charts of the run."""
+        return tuple(node for node in self.nodes.values() if node.inside)
+
+    @property
+    def failures(self) -> tuple[Failure, ...]:
+        """What is wrong with charts of the run."""
+        return tuple(found for found in self.broken.values() if found.inside)
+
+    @property
+    def order(self) -> Mapping[str, tuple[str, ...]]:
+        """The folders that have to be done before each one: what is embedded from there."""
+        return {folder: node.embeds for folder, node in self.nodes.items()}
+
+    def related(self, folder: str) -> dict[str, str]:
+        """Return the names, by folder, of all charts that the one in a folder embeds, directly or not."""
+        related: dict[str, str] = {}
+        waiting = list(self.nodes[folder].embeds)
+        while waiting:
+            other = waiting.pop()
+            if other in self.nodes and other not in related:
+                related[other] = self.nodes[other].metadata.name
+                waiting += self.nodes[other].embeds
+        return related
+
+
+class ChartReader(msgspec.Struct, frozen=True, kw_only=True, dict=True):
+    """Reads any chart of the repository once, and tells from which folders it embeds others."""
+
+    run: Mapping[str, Tree]
+    """The files of the charts that a run is about, by folder."""
+    policy: DependencyPolicy
+
+    @locked_cached_property
+    def _read(self) -> dict[str, ChartMetadata | PublishError | None]:
+        return {}
+
+    def tree(self, folder: str) -> Tree | None:
+        """Return the files of the chart in a folder; None where there is no chart."""
+        return self.run.get(folder) or self.policy.tree(folder)
+
+    def metadata(self, folder: str) -> ChartMetadata | None:
+        """Return what Chart.yaml says in a folder, None where there is no chart; PublishError for a broken one."""
+        if folder not in self._read:
+            try:
+                tree = self.tree(folder)
+                self._read[folder] = read_metadata(tree) if tree else None
+            except PublishError as error:
+                self._read[folder] = error
+        found = self._read[folder]
+        if isinstance(found, PublishError):
+            raise found
+        return found
+
+    def readable(self, folder: str) -> ChartMetadata | None:
+        """Return what Chart.yaml says, None for one that is broken too: that is told where it is built."""
         try:
-            found.append(ChartNode(source=source, metadata=read_metadata(source.tree)))
-        except ChartError as error:
-            broken.append(
-                Failure(path=source.path, error=error.within(source.path) if source.path else error)
-            )
-    _refuse_twins(found)
-    names = {one.source.path: one.metadata.name for one in found}
-    ordered = [replace(one, dependencies=_inside(one, names, policy)) for one in found]
-    circle = _circle(ordered)
-    broken += [
-        _in_circle(one, circle, _links(one, names, policy)) for one in ordered if one.metadata.name in circle
-    ]
-    return [one for one in ordered if one.metadata.name not in circle], broken
+            return self.metadata(folder)
+        except PublishError:
+            return None
+
+    @locked_cached_property
+    def _folders(self) -> Mapping[str, list[str]]:
+        """The folders of the charts of the run by name."""
+        by_name: dict[str, list[str]] = {}
+        for folder in self.run:
+            metadata = self.readable(folder)
+            if metadata is not None:
+                by_name.setdefault(metadata.name, []).append(folder)
+        return by_name
+
+    def links(self, folder: str) -> Mapping[int, str]:
+        """Return the folder that each dependency (by its number) of a chart comes from, where it is in this repository.
+
+        Not of the chart itself, and not of what lies in its ``charts/``: that is a copy, whatever the original does.
+        """
+        metadata = self.readable(folder)
+        linked = {
+            number: target
+            for number, dependency in enumerate(metadata.dependencies if metadata else ())
+            for target in self._targets(dependency, folder)
+            # By URL it is an earlier version of the chart itself.
+            if target != folder or dependency.repository.startswith(FILE)
+        }
+        vendored = _vendored(self.tree(folder)) if linked else frozenset()
+        dependencies = metadata.dependencies if metadata else ()
+        return {
+            number: target for number, target in linked.items() if dependencies[number].name not in vendored
+        }
+
+    def named(self, folder: str) -> Iterator[tuple[int, str]]:
+        """Give the number and folder of each dependency on a chart of the run, those in ``charts/`` among them."""
+        metadata = self.readable(folder)
+        for number, dependency in enumerate(metadata.dependencies if metadata else ()):
+            for target in self._targets(dependency, folder):
+                if target in self.run and target != folder:
+                    yield number, target
+
+    def related(self, folder: str) -> tuple[str, ...]:
+        """Return the folders of all charts that the one in a folder embeds, directly or not; circles are no matter."""
+        found: dict[str, None] = {}
+        waiting = [folder]
+        while waiting:
+            for target in self.links(waiting.pop()).values():
+                if target not in found and target != folder:
+                    found[target] = None
+                    waiting.append(target)
+        return tuple(found)
+
+    def _targets(self, dependency: Dependency, folder: str) -> tuple[str, ...]:
+        """Return the folders of this repository that a dependency of the chart in ``folder`` comes from.
+
+        The one that ``file://`` names, whether or not there is a chart; that of the chart of its name for a URL that
+        means this repository, where there is only one; none for another one.
+        """
+        repository = unaliased(dependency.repository, self.policy.aliases)
+        if repository.startswith(FILE):
+            target = posixpath.normpath(posixpath.join(folder, repository.removeprefix(FILE)))
+            return () if target.startswith(("..", "/")) else ("" if target == "." else target,)
+        if not repository or not self.policy.is_own(repository):
+            return ()
+        inside = self._folders.get(dependency.name, [])
+        others = inside or self.policy.folders_of(dependency.name)
+        return tuple(others) if len(others) == 1 else ()
 
 
-def _circle(found: Sequence[ChartNode]) -> tuple[str, ...]:
+def survey(sources: Iterable[ChartSource], policy: DependencyPolicy) -> ChartGraph:
+    """Read the charts of a run and what they embed: names, versions, and who depends on whom.
+
+    ConfigError where two charts of the run have one name.
+    """
+    listed = list(sources)
+    reader = ChartReader(run={source.path: source.tree for source in listed}, policy=policy)
+    nodes: dict[str, ChartNode] = {}
+    broken: dict[str, Failure] = {}
+    for source in listed:
+        _add(source, reader, nodes, broken, inside=True)
+    _refuse_twins(list(nodes.values()))
+    waiting = [target for node in nodes.values() for target in node.embeds]
+    while waiting:
+        folder = waiting.pop()
+        tree = reader.tree(folder) if folder not in nodes and folder not in broken else None
+        if tree is not None:
+            _add(_Outside(path=folder, tree=tree), reader, nodes, broken, inside=False)
+            waiting += nodes[folder].embeds if folder in nodes else ()
+    nodes = {folder: _with_names(node, reader, nodes) for folder, node in nodes.items()}
+    in_circle = (
+        {folder: circle for folder in nodes if (circle := _circle(folder, nodes))}
+        if _is_circular(nodes)
+        else {}
+    )
+    broken |= {folder: _in_circle(nodes[folder], circle, nodes) for folder, circle in in_circle.items()}
+    return ChartGraph(
+        nodes={folder: node for folder, node in nodes.items() if folder not in in_circle}, broken=broken
+    )
+
+
+class _Outside(msgspec.Struct, frozen=True, kw_only=True):
+    """A chart that the run is not about."""
+
+    path: str
+    tree: Tree
+
+
+def _add(
+    source: ChartSource,
+    reader: ChartReader,
+    nodes: dict[str, ChartNode],
+    broken: dict[str, Failure],
+    *,
+    inside: bool,
+) -> None:
     try:
-        TopologicalSorter({one.metadata.name: one.dependencies for one in found}).prepare()
-    except CycleError as error:
-        return tuple(error.args[1])
+        metadata = reader.metadata(source.path)
+        if metadata is None:
+            raise ChartError("there is no such file", path=CHART_FILE)
+    except PublishError as error:
+        within = error.within(source.path) if source.path else error
+        broken[source.path] = Failure(path=source.path, error=within, inside=inside)
+        return
+    nodes[source.path] = ChartNode(
+        source=source, metadata=metadata, links=reader.links(source.path), inside=inside
+    )
+
+
+def _with_names(node: ChartNode, reader: ChartReader, nodes: Mapping[str, ChartNode]) -> ChartNode:
+    """Return a node that knows the names of the charts of the run that have to be published before it."""
+    direct = (target for _, target in reader.named(node.source.path))
+    # What lies between two charts of the run may be outside it.
+    through: dict[str, None] = {}
+    waiting = [target for target in node.embeds if target in nodes and not nodes[target].inside]
+    seen = set(waiting)
+    while waiting:
+        for target in nodes[waiting.pop()].embeds:
+            if target in nodes and nodes[target].inside:
+                through[target] = None
+            elif target in nodes and target not in seen:
+                seen.add(target)
+                waiting.append(target)
+    names = (nodes[target].metadata.name for target in (*direct, *through) if target in nodes)
+    own = node.metadata.name
+    return replace(node, dependencies=tuple(dict.fromkeys(name for name in names if name != own)))
+
+
+def _is_circular(nodes: Mapping[str, ChartNode]) -> bool:
+    try:
+        TopologicalSorter({folder: node.embeds for folder, node in nodes.items()}).prepare()
+    except CycleError:
+        return True
+    return False
+
+
+def _circle(folder: str, nodes: Mapping[str, ChartNode]) -> tuple[str, ...]:
+    """Return the shortest way from a chart through what it embeds back to itself; empty where there is none."""
+    ways: list[tuple[str, ...]] = [(folder,)]
+    seen: set[str] = set()
+    for way in ways:
+        for target in nodes[way[-1]].embeds:
+            if target == folder:
+                return (*way, folder)
+            if target in nodes and target not in seen:
+                seen.add(target)
+                ways.append((*way, target))
     return ()
 
 
-def _in_circle(one: ChartNode, circle: tuple[str, ...], links: Iterable[tuple[int, str]]) -> Failure:
-    before = circle[circle.index(one.metadata.name, 1) - 1]
+def _in_circle(node: ChartNode, circle: Sequence[str], nodes: Mapping[str, ChartNode]) -> Failure:
+    way = " -> ".join(nodes[folder].metadata.name for folder in circle)
     error = ChartError(
-        f"charts that depend on each other: {' -> '.join(reversed(circle))}",
+        f"charts that depend on each other: {way}"
+        if len(circle) > 2
+        else f"{way}: a chart that depends on itself",
         path=CHART_FILE,
-        key=next(key_of(number) for number, name in links if name == before),
+        key=next(key_of(number) for number, target in node.links.items() if target == circle[1]),
         hint="take one of these dependencies out",
     )
-    return failure(one, error)
+    return replace(failure(node, error), inside=node.inside)
 
 
 def read_metadata(tree: Tree) -> ChartMetadata:
@@ -65,10 +287,10 @@ def read_metadata(tree: Tree) -> ChartMetadata:
     return decode_metadata(tree.read("Chart.yaml"), requirements=requirements)
 
 
-def _refuse_twins(found: Sequence[ChartNode]) -> None:
+def _refuse_twins(nodes: Collection[ChartNode]) -> None:
     by_name: dict[str, list[str]] = {}
-    for one in found:
-        by_name.setdefault(one.metadata.name, []).append(one.source.path or ".")
+    for node in nodes:
+        by_name.setdefault(node.metadata.name, []).append(node.source.path or ".")
     twins = {name: paths for name, paths in by_name.items() if len(paths) > 1}
     if twins:
         listed = "; ".join(f"{name!r} in {' and '.join(paths)}" for name, paths in sorted(twins.items()))
@@ -78,35 +300,15 @@ def _refuse_twins(found: Sequence[ChartNode]) -> None:
         )
 
 
-def _inside(one: ChartNode, names: Mapping[str, str], policy: DependencyPolicy) -> tuple[str, ...]:
-    """Return the charts of this run that a chart depends on, each once."""
-    return tuple(dict.fromkeys(name for _, name in _links(one, names, policy)))
+def _vendored(tree: Tree | None) -> frozenset[str]:
+    """Return the names of the charts that a chart has in ``charts/``, as a folder or an archive.
 
-
-def _links(one: ChartNode, names: Mapping[str, str], policy: DependencyPolicy) -> Iterator[tuple[int, str]]:
-    """Give the number of each dependency on a chart of this run, and the name of that chart.
-
-    A dependency is one by ``file://``, or by a URL that means this repository; none on the chart itself.
+    What git does not track (``helm dependency build`` leaves archives there) is a copy of something else.
     """
-    for number, dependency in enumerate(one.metadata.dependencies):
-        for folder in places(dependency, one.source.path, names, policy):
-            name = names.get(folder, "")
-            if name not in {"", one.metadata.name}:
-                yield number, name
-
-
-def places(
-    dependency: Dependency, folder: str, names: Mapping[str, str], policy: DependencyPolicy
-) -> tuple[str, ...]:
-    """Return the folders of this repository that a dependency of the chart in ``folder`` comes from.
-
-    The one that ``file://`` names, whether or not there is a chart; those of the charts of its name (``names``, by
-    folder) for a URL that means this repository; none for another one.
-    """
-    repository = policy.aliases.get(
-        dependency.repository.lstrip("@").removeprefix("alias:"), dependency.repository
-    )
-    if repository.startswith(FILE):
-        return (posixpath.normpath(posixpath.join(folder, repository.removeprefix(FILE))),)
-    named = tuple(other for other, name in names.items() if name == dependency.name)
-    return named if named and policy.is_own(repository) else ()
+    if tree is None or not any(entry.name == "charts" and entry.is_dir for entry in tree.entries("")):
+        return frozenset()
+    tracked = [entry for entry in tree.entries("charts") if entry.tracked]
+    archived = {
+        match[1] for entry in tracked if not entry.is_dir and (match := _ARCHIVE.fullmatch(entry.name))
+    }
+    return frozenset(archived | {entry.name for entry in tracked if entry.is_dir})

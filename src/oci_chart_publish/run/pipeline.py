@@ -11,7 +11,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import TypeGuard
 
@@ -24,8 +24,10 @@ from oci_chart_publish.model import Failure, VersionDecision
 from oci_chart_publish.push import publish as protocol
 from oci_chart_publish.push.reconcile import Plan, State
 from oci_chart_publish.report import compose, document
-from oci_chart_publish.run.decide import Decisions, decide_versions
-from oci_chart_publish.run.graph import survey
+from oci_chart_publish.run.built_charts import BuiltCharts
+from oci_chart_publish.run.decide import decide_versions
+from oci_chart_publish.run.decisions import Decisions
+from oci_chart_publish.run.graph import ChartGraph, survey
 from oci_chart_publish.run.policy import (
     INTERRUPTED,
     ChartNode,
@@ -35,40 +37,42 @@ from oci_chart_publish.run.policy import (
     Run,
     failure,
 )
-from oci_chart_publish.run.prepare import BuiltCharts, prepare
+from oci_chart_publish.run.prepare import prepare
 from oci_chart_publish.run.tagging import named_in_layout, tag_in_order
 from oci_chart_publish.workers import Workers
 
 
 def plan(sources: Iterable[ChartSource], run: Run) -> tuple[document.Chart, ...]:
     """Build everything, compare it with the registries, and say what would be published."""
-    surveyed, broken = survey(sources, run.policy.dependencies)
-    run.progress.start(len(surveyed))
+    graph = survey(sources, run.policy.dependencies)
+    run.progress.start(len(graph.charts))
     with Workers(run.options.jobs) as workers:
         promise = _Promise(policy=run.policy)
-        so_far = _so_far(surveyed, broken, run, "planned")
-        outcomes = _each_in_order(partial(_prepare_as_promised, promise), surveyed, so_far, run, workers)
+        so_far = _so_far(graph, run, "planned")
+        outcomes = _each_in_order(partial(_prepare_as_promised, promise), graph, so_far, run, workers)
         outcomes = promise.all_or_none(outcomes)
-        entries = _entries([*broken, *outcomes], run, workers, wrote=False)
+        entries = _entries([*graph.failures, *outcomes], run, workers, wrote=False)
     run.progress.stop()
     return entries
 
 
 def publish(sources: Iterable[ChartSource], run: Run) -> tuple[document.Chart, ...]:
     """Publish what the registries lack; the order is that of the publish protocol."""
-    surveyed, broken = survey(sources, run.policy.dependencies)
-    run.progress.start(len(surveyed))
+    graph = survey(sources, run.policy.dependencies)
+    run.progress.start(len(graph.charts))
     with Workers(run.options.jobs) as workers:
         promise = _Promise(policy=run.policy)
-        so_far = _so_far(surveyed, broken, run, "published")
-        outcomes = _each_in_order(partial(_prepare_and_upload, promise), surveyed, so_far, run, workers)
+        so_far = _so_far(graph, run, "published")
+        outcomes = _each_in_order(
+            partial(_prepare_and_upload, promise, workers=workers), graph, so_far, run, workers
+        )
         outcomes = promise.all_or_none(outcomes)
         plans = [outcome for outcome in outcomes if isinstance(outcome, Plan)]
         failures = [outcome for outcome in outcomes if isinstance(outcome, Failure)]
         plans = workers.each(partial(_put_manifest, run=run, workers=workers), plans)
-        finished = tag_in_order(plans, [*broken, *failures], so_far, run, workers)
+        finished = tag_in_order(plans, [*graph.failures, *failures], so_far, run, workers)
         finished = named_in_layout(finished, run)
-        entries = _entries([*broken, *failures, *finished], run, workers, wrote=True)
+        entries = _entries([*graph.failures, *failures, *finished], run, workers, wrote=True)
     run.progress.stop()
     return entries
 
@@ -76,33 +80,31 @@ def publish(sources: Iterable[ChartSource], run: Run) -> tuple[document.Chart, .
 def verify(sources: Iterable[ChartSource], run: Run) -> tuple[document.Chart, ...]:
     """Rebuild everything and demand that every registry holds just that, whole."""
     run = replace(run, options=replace(run.options, details=False, exact=True))
-    surveyed, broken = survey(sources, run.policy.dependencies)
-    run.progress.start(len(surveyed))
+    graph = survey(sources, run.policy.dependencies)
+    run.progress.start(len(graph.charts))
     with Workers(run.options.jobs) as workers:
-        so_far = _so_far(surveyed, broken, run, "verified")
-        outcomes = _each_in_order(prepare, surveyed, dict(so_far), run, workers)
+        so_far = _so_far(graph, run, "verified")
+        outcomes = _each_in_order(prepare, graph, dict(so_far), run, workers)
         checked = workers.each(partial(_check, so_far=so_far, run=run, workers=workers), outcomes)
-        entries = _entries([*broken, *checked], run, workers, wrote=True)
+        entries = _entries([*graph.failures, *checked], run, workers, wrote=True)
     run.progress.stop()
     return entries
 
 
-def _so_far(
-    surveyed: Sequence[ChartNode], broken: Sequence[Failure], run: Run, done: str
-) -> dict[str, Outcome]:
+def _so_far(graph: ChartGraph, run: Run, done: str) -> dict[str, Outcome]:
     """Return what has become of the charts of a run by name, to be kept up to date: nothing as yet.
 
     It is what is reported where the run is interrupted and hangs: then what is under way counts as not ``done``.
     """
     why = SkippedError(f"not {done}: {INTERRUPTED}")
-    so_far: dict[str, Outcome] = {one.metadata.name: failure(one, why) for one in surveyed}
+    so_far: dict[str, Outcome] = {one.metadata.name: failure(one, why) for one in graph.charts}
     writes = done == "published"
 
     def landed() -> list[document.Chart]:
         outcomes = [
             one.skipped(why.message) if _is_under_way(one) and writes else one for one in so_far.values()
         ]
-        return [_entry(one, wrote=done != "planned") for one in (*broken, *outcomes)]
+        return [_entry(one, wrote=done != "planned") for one in (*graph.failures, *outcomes)]
 
     run.listener.on_outcomes(landed)
     return so_far
@@ -144,61 +146,61 @@ class Bumped(msgspec.Struct, frozen=True, kw_only=True):
 
 def bump(sources: Iterable[ChartSource], run: Run) -> tuple[list[Bumped], list[PublishError]]:
     """Decide every version, dependencies first, and say what would change in the tree; nothing is written."""
-    surveyed, broken = survey(sources, run.policy.dependencies)
-    errors = [failure.error for failure in broken]
+    graph = survey(sources, run.policy.dependencies)
+    errors = [failure.error for failure in graph.failures]
     found: list[Bumped] = []
     with Workers(run.options.jobs) as workers:
-        decisions = decide_versions(surveyed, run, workers)
-    for one in surveyed:
-        try:
-            decision = decisions.of(one.metadata.name)
-            if decision is not None:
-                found.append(_bumped(one, decision, decisions.moved(one)))
-        except PublishError as error:
-            errors.append(failure(one, error).error)
+        built = decide_versions(graph, run, workers)
+        for node in graph.charts:
+            try:
+                decision = built.decisions.of(node)
+                built.check(node)
+                if decision is not None:
+                    moved = built.decisions.moved(node)
+                    found.append(_bumped(node, decision, moved, run.policy.dependencies.aliases))
+            except PublishError as error:
+                errors.append(failure(node, error).error)
     return found, errors
 
 
-def _bumped(one: ChartNode, decision: VersionDecision, moved: Mapping[str, str]) -> Bumped:
+def _bumped(
+    node: ChartNode, decision: VersionDecision, moved: Mapping[str, str], aliases: Mapping[str, str]
+) -> Bumped:
     from oci_chart_publish.bump.stamp import stamped_files  # noqa: PLC0415
 
     changes = decision.stamped or bool(moved)
     return Bumped(
-        name=one.metadata.name,
-        path=one.source.path,
-        version=one.metadata.version,
+        name=node.metadata.name,
+        path=node.source.path,
+        version=node.metadata.version,
         decision=decision,
-        dependencies=one.dependencies,
-        files=stamped_files(one.source.tree, decision.version, moved) if changes else {},
+        dependencies=node.dependencies,
+        files=stamped_files(node.source.tree, decision.version, moved, aliases) if changes else {},
     )
 
 
-Prepare = Callable[[ChartNode, "Decisions", "BuiltCharts", Run, Workers], Outcome]
+Prepare = Callable[[ChartNode, BuiltCharts, Run], Outcome]
 
 
 def _each_in_order(
-    prepare: Prepare,
-    surveyed: Sequence[ChartNode],
-    so_far: dict[str, Outcome],
-    run: Run,
-    workers: Workers,
+    prepare: Prepare, graph: ChartGraph, so_far: dict[str, Outcome], run: Run, workers: Workers
 ) -> list[Outcome]:
-    """Decide every version, then prepare every chart, those that others embed before them.
+    """Decide every version, then prepare every chart of the run, those that others embed before them.
 
     Once the run is to stop, no other chart is begun: it stays what it is in ``so_far``.
     """
-    decisions = Decisions() if run.stopping else decide_versions(surveyed, run, workers)
-    shelf = BuiltCharts(surveyed=tuple(surveyed), run=run)
-    by_name = {one.metadata.name: one for one in surveyed}
+    built = BuiltCharts(graph=graph, decisions=Decisions(), run=run, workers=workers)
+    if not run.stopping:
+        built = decide_versions(graph, run, workers)
+    by_name = {node.metadata.name: node for node in graph.charts}
 
     def prepare_one(name: str) -> Outcome:
         if not run.stopping:
-            so_far[name] = prepare(by_name[name], decisions, shelf, run, workers)
-        shelf.put(by_name[name].source.path, so_far[name])
+            so_far[name] = prepare(by_name[name], built, run)
         return so_far[name]
 
-    graph = {name: one.dependencies for name, one in by_name.items()}
-    return list(workers.in_order(graph, prepare_one).values())
+    order = {name: node.dependencies for name, node in by_name.items()}
+    return list(workers.in_order(order, prepare_one).values())
 
 
 class _Promise(msgspec.Struct, frozen=True, kw_only=True):
@@ -228,23 +230,21 @@ class _Promise(msgspec.Struct, frozen=True, kw_only=True):
         return [one.skipped(why) if isinstance(one, Plan) and one.going else one for one in outcomes]
 
 
-def _prepare_as_promised(
-    promise: _Promise, one: ChartNode, decisions: Decisions, shelf: BuiltCharts, run: Run, workers: Workers
-) -> Outcome:
-    return promise.held(one, prepare(one, decisions, shelf, run, workers))
+def _prepare_as_promised(promise: _Promise, node: ChartNode, built: BuiltCharts, run: Run) -> Outcome:
+    return promise.held(node, prepare(node, built, run))
 
 
 def _prepare_and_upload(
-    promise: _Promise, one: ChartNode, decisions: Decisions, shelf: BuiltCharts, run: Run, workers: Workers
+    promise: _Promise, node: ChartNode, built: BuiltCharts, run: Run, workers: Workers
 ) -> Outcome:
-    outcome = _prepare_as_promised(promise, one, decisions, shelf, run, workers)
+    outcome = _prepare_as_promised(promise, node, built, run)
     if isinstance(outcome, Failure) or promise.broken or run.stopping:
         return outcome
     if outcome.going:
         try:
             check_remembered(outcome.artifact, run.policy.layout)
         except PublishError as error:
-            return failure(one, error)
+            return failure(node, error)
     return protocol.upload(outcome, run.policy.layout, workers.gather)
 
 

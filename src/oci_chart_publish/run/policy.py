@@ -73,7 +73,12 @@ class VersionPolicy(Protocol):
         bumped: str = "",
         related: Mapping[str, str] | None = None,
     ) -> VersionDecision:
-        """Return the version of the chart in ``folder``; ``related`` are the folders by name of what it depends on."""
+        """Return the version of the chart in ``folder``; ``related`` are the names by folder of what it embeds."""
+
+    def differing_tag(
+        self, metadata: ChartMetadata, folder: str, version: str, related: Mapping[str, str]
+    ) -> str:
+        """Return the git tag of a version of a chart where its files differ from this tree; empty where none does."""
 
 
 class Memo(Protocol):
@@ -98,6 +103,9 @@ class DependencyPolicy(Protocol):
 
     def tree(self, folder: str) -> Tree | None:
         """Return the files of a chart of this repository that may be none of the run; None where there is no chart."""
+
+    def folders_of(self, name: str) -> Sequence[str]:
+        """Return the folders of the charts of a name in this repository, but not those in ``charts/`` of others."""
 
     def fetcher(self) -> Fetcher | None:
         """Return what gets the dependencies of other repositories; None where nothing is to be fetched."""
@@ -207,11 +215,21 @@ class Run(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ChartNode(msgspec.Struct, frozen=True, kw_only=True):
-    """A source whose Chart.yaml has been read."""
+    """A chart whose Chart.yaml has been read."""
 
     source: ChartSource
     metadata: ChartMetadata
     dependencies: tuple[str, ...] = ()
+    """The names of the charts of the run that have to be published before it."""
+    links: Mapping[int, str] = msgspec.field(default_factory=dict)
+    """The folder that each dependency (by its number, from 0) comes from, where that is in this repository."""
+    inside: bool = True
+    """Whether the run is about it; else it is only embedded."""
+
+    @property
+    def embeds(self) -> tuple[str, ...]:
+        """The folders of the charts of this repository that it embeds, each once."""
+        return tuple(dict.fromkeys(self.links.values()))
 
 
 Outcome = Plan | Failure

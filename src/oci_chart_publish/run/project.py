@@ -29,6 +29,7 @@ from oci_chart_publish.run.chart_files import ChartFiles
 from oci_chart_publish.run.chart_settings import ChartSettingsResolver
 from oci_chart_publish.run.code_host import CodeHost
 from oci_chart_publish.run.dependency_sources import DependencySources
+from oci_chart_publish.run.graph import ChartReader
 from oci_chart_publish.run.output_files import check_writable
 from oci_chart_publish.run.policy import PublishOptions, Run, RunListener
 from oci_chart_publish.run.pushed_changes import Changes, Touched
@@ -331,7 +332,12 @@ class Project(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     def touched(self, charts: Sequence[document.Chart]) -> Touched:
         """Return what tells whether this push or pull request changed a chart's files."""
-        return Touched(changes=self.changes, charts=self.chart_settings(chart.path for chart in charts))
+        trees = {chart.path: tree for chart in charts if (tree := self.chart_files.tree(chart.path))}
+        return Touched(
+            changes=self.changes,
+            charts=self.chart_settings(trees),
+            reader=ChartReader(run=trees, policy=self.dependencies),
+        )
 
     @property
     def code_host(self) -> CodeHost:

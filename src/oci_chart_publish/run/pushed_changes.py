@@ -13,7 +13,9 @@ from oci_chart_publish.git.repository import GitRepository
 from oci_chart_publish.github.event import Event, PullRequestEvent
 from oci_chart_publish.progress import Progress
 from oci_chart_publish.report.document import Chart
+from oci_chart_publish.run.changed_since import packed_with_related
 from oci_chart_publish.run.chart_settings import ChartSettingsResolver
+from oci_chart_publish.run.graph import ChartReader
 from oci_chart_publish.singleflight import locked_cached_property
 
 
@@ -175,12 +177,18 @@ def _newest(repository: GitRepository, commits: Sequence[str]) -> str:
 
 
 class Touched(msgspec.Struct, frozen=True, kw_only=True, dict=True):
-    """Tells whether the commits of an event changed a chart's files; where that is not known, they did."""
+    """Tells whether the commits of an event changed a chart, by its files or by those of what it embeds.
+
+    Where that is not known, they did.
+    """
 
     changes: Changes
     charts: ChartSettingsResolver
+    reader: ChartReader
 
     def __call__(self, chart: Chart) -> bool:
         """Tell whether the chart was changed."""
         changed = self.changes.paths
-        return changed is None or self.charts.packed(chart.name, chart.path).changed_by(changed)
+        return changed is None or packed_with_related(chart.path, self.reader, self.charts).changed_by(
+            changed
+        )

@@ -51,13 +51,17 @@ class Versions(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     ) -> VersionDecision:
         """Return the version of a chart in ``folder``.
 
-        ``bumped`` names a dependency that moved in this run, ``related`` are the folders by name of its dependencies
-        in this repository: where dependents follow, a commit to those counts for the chart too.
+        ``bumped`` names a dependency that moved in this run, ``related`` are the names by folder of what it embeds from
+        this repository: where dependents follow, a commit to those counts for the chart too.
         """
         settings = self.settings
         if settings.bump == "chart":
             return policy.keep(metadata.version)
         name, template = metadata.name, self.charts.template(metadata.name)
+        if folder not in self.charts.folders and template.is_shared:
+            return policy.keep(
+                metadata.version
+            )  # a chart that is only embedded: these are tags of another one
         released = self.releases.releases(name, template, published)
         try:
             # What is settled needs no commit: a git log for each of hundreds of charts takes minutes.
@@ -78,6 +82,19 @@ class Versions(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         if self.labels and self.labels.problem:
             decision = _warned(decision, f"labels of pull requests do not count: {self.labels.problem}")
         return self._squashed(decision, history, decide)
+
+    def differing_tag(
+        self, metadata: ChartMetadata, folder: str, version: str, related: Mapping[str, str]
+    ) -> str:
+        """Return the git tag of a version of a chart where its files differ from this tree; empty where none does."""
+        name, repository = metadata.name, self.repository
+        found = self.releases.tag(name, self.charts.template(name), ChartVersion.parse(version))
+        if found is None or repository is None:
+            return ""
+        tag, commit = found
+        head = None if self.revision == "HEAD" and not repository.bare else self.revision
+        belonging = self.charts.belonging(name, folder, related)
+        return tag if belonging.changed_by(repository.changed_files(commit, head)) else ""
 
     def _policy(
         self, metadata: ChartMetadata, history: History, bumped: str
