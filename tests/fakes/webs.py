@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from tests.fakes.policy import Listener
 from oci_chart_publish.chart.archive import load_archive
 from oci_chart_publish.chart.chart import Chart
 from oci_chart_publish.errors import NotFoundError, PublishError
+from oci_chart_publish.oci.content import Content, InMemory
 from oci_chart_publish.oci.descriptor import Descriptor
 from oci_chart_publish.oci.digest import Digest
 from oci_chart_publish.oci.manifest import Manifest
@@ -58,8 +59,14 @@ class MemoryStore:
     def has(self, descriptor: Descriptor) -> bool:
         return descriptor.digest in self._blobs or descriptor.digest in self._manifests
 
-    def put_blob(self, descriptor: Descriptor, data: bytes) -> None:
-        self._blobs[descriptor.digest] = data
+    @contextmanager
+    def opened(self, descriptor: Descriptor) -> Iterator[Content]:
+        yield InMemory(self.blob(descriptor))
+
+    def put_blob(self, descriptor: Descriptor, data: bytes | Content) -> None:
+        self._blobs[descriptor.digest] = (
+            data if isinstance(data, bytes) else b"".join(map(bytes, data.pieces()))
+        )
 
     def put_manifest(self, manifest: Manifest, name: str | None = None) -> None:
         assert all(self.has(blob) for blob in manifest.blobs), f"{self.title}: blobs first"

@@ -237,8 +237,10 @@ def test_version_that_its_tag_has_never_comes_from_another_tree(tmp_path: Path) 
     assert error is not None
     assert (error.kind, error.message) == (
         "conflict",
-        "'version': registry.test/charts/web:1.2.3 is not published, "
-        "and the git tag web-1.2.3 has other content than this tree",
+        (
+            "'version': registry.test/charts/web:1.2.3 is not published, "
+            "and the git tag web-1.2.3 has other content than this tree"
+        ),
     )
     assert tree.store(f"{REGISTRY}/web").names == {}
     tree.git.git("checkout", "--quiet", ".")

@@ -214,7 +214,9 @@ class BuiltCharts(msgspec.Struct, frozen=True, kw_only=True, dict=True):
                 if layer is not None:
                     return replace(self.draft(folder), unresolved=()), published.site.store.blob(layer)
             artifact = self.complete(folder) if complete else self.certain(folder)
-            check_remembered(artifact, self.run.policy.layout)  # a cache that was tampered with gets no chart out
+            check_remembered(
+                artifact, self.run.policy.layout
+            )  # a cache that was tampered with gets no chart out
             return artifact, self.run.policy.layout.blob(artifact.layer)
         except PublishError as error:
             raise self._failed(folder, error) from error
