@@ -133,6 +133,7 @@ def test_release_of_ours_that_lost_something_is_repaired(project: Project, lost:
     step = project.push(before)
     assert step.code == 0, step.errors + step.log
     assert files(found) == ["SHA256SUMS", "report.json", "web-1.0.0.tgz"]
+    assert found.assets
     assert all(one.state == "uploaded" for one in found.assets)
     assert charts(step)["web"]["digest"] in found.body
     if lost != "notes":

@@ -143,6 +143,7 @@ def test_a_chart_that_moved_keeps_its_history(repo: GitRepo) -> None:
     found = known(repo, belonging=moved)
     assert messages(found) == ("chore: move again", "fix: port", "chore: move", "feat: ingress")
     assert found.folder == "charts/web"
+    assert found.changes
     assert all(one.own for one in found.changes)
     assert automatic("1.0.0", found).version == "1.1.0"
 

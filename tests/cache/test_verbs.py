@@ -127,6 +127,7 @@ def test_an_old_chart_is_pushed_as_it_is(old: ImageLayout, remote: Remote) -> No
     pushed = there.manifest("2.7.0")
     assert pushed is not None
     assert pushed.data == (old.root / "blobs" / "sha256" / A24).read_bytes()
+    assert pushed.blobs
     assert all(there.has(blob) for blob in pushed.blobs)
 
 

@@ -73,10 +73,10 @@ def test_a_constraint_prints_as_written() -> None:
 
 @pytest.mark.parametrize("text", ["1  " * 170 + "!", ">" + " " * 510 + "!", "1-" * 255, "1 - " * 127 + "!"])
 def test_hostile_constraints_take_no_time(text: str) -> None:
-    began = time.perf_counter()
+    began = time.thread_time()
     with pytest.raises(ChartError):
         Constraint.parse(text)
-    assert time.perf_counter() - began < 0.5
+    assert time.thread_time() - began < 0.5
 
 
 NUMBERS = st.tuples(*[st.integers(0, 5)] * 3)

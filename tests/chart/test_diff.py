@@ -50,9 +50,9 @@ def test_an_entry_at_the_head_of_a_list_is_one_change() -> None:
 
 def test_long_lists_are_compared_in_no_time() -> None:
     old, new = {"a": [1, 2] * 3000}, {"a": [2, 1] * 3000}
-    started = time.perf_counter()
+    started = time.thread_time()
     assert len(changes(json.dumps(old), json.dumps(new))) == 6000
-    assert time.perf_counter() - started < 5
+    assert time.thread_time() - started < 5
 
 
 VALUES = st.recursive(
@@ -66,7 +66,7 @@ VALUES = st.recursive(
 def test_what_differs_has_changes_and_what_is_equal_has_none(old: object, new: object) -> None:
     found = changes(json.dumps({"k": old}), json.dumps({"k": new}))
     assert bool(found) == (old != new or json.dumps(old, sort_keys=True) != json.dumps(new, sort_keys=True))
-    assert all(before != after for _, before, after in found)
+    assert [change for change in found if change[1] == change[2]] == []
 
 
 def chart_with(*leaves: tuple[str, str]) -> Chart:

@@ -223,10 +223,10 @@ def test_numbers_in_import_values_are_floats_as_in_go() -> None:
 
 def test_a_chart_is_decoded_in_about_a_millisecond() -> None:
     data = (VECTORS / "helm/c1/Chart.yaml").read_bytes()
-    began = time.perf_counter()
+    began = time.thread_time()
     for _ in range(100):
         decode_metadata(data)
-    assert time.perf_counter() - began < 2  # 0.2 ms each; the bound is for slow machines
+    assert time.thread_time() - began < 2  # 0.2 ms each of the processor, however busy the machine is
 
 
 @pytest.mark.parametrize("version", ["v1.2", "1", "01.2.3", "1.2.3+b", "1.2.3-rc.1"])

@@ -36,6 +36,7 @@ def refused(document: str, variables: Mapping[str, Any] | None = None) -> dict[s
     fake = FakeGitHub()
     with pytest.raises(ContractError) as caught, fake:
         said = ask(fake, document, variables)
+    assert said["errors"]
     assert all(error["message"] in str(caught.value) for error in said["errors"])
     return said
 
@@ -78,6 +79,7 @@ def test_a_document_that_the_schema_forbids_is_refused_with_the_place_and_github
     said = refused(document)
     assert set(said) == {"errors"}
     assert any(error["extensions"]["code"].startswith(code) for error in said["errors"])
+    assert said["errors"]
     assert all(place["line"] == 1 for error in said["errors"] for place in error["locations"])
 
 

@@ -203,6 +203,7 @@ def test_old_files_are_brought_with_one_request(tmp_path: Path) -> None:
                 b"version: 2.0.3\n# a\n",
                 b"version: 2.0.3\n# b\n",
             ]
+            assert old
             assert all(repository.blob(sha) for sha in old)
             assert len(server.seen) == 2
             CommitTree(repository, "HEAD~4", "charts").read("a/Chart.yaml")

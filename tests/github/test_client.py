@@ -245,6 +245,7 @@ def test_a_token_that_cannot_be_sent_is_not_printed(fake: FakeGitHub, watch: Wat
 
 def test_white_space_around_a_token_does_not_matter(fake: FakeGitHub) -> None:
     Client(Options(token=" t0ken\n", api_url=fake.api_url)).get("/repos/acme/charts")
+    assert [request.path for request in fake.requests] == ["/repos/acme/charts"]
 
 
 def test_a_url_of_no_use_is_an_error(watch: Watch) -> None:

@@ -329,6 +329,7 @@ def test_a_tag_that_is_there_already_is_used_and_no_target_is_sent(
     fake.state.workflow_commits.add(spec.commit)
     fake.state.create_ref("refs/tags/web-1.4.0", spec.commit)
     assert github.releases.ensure(spec).commit == spec.commit
+    assert fake.requests
     assert all("target_commitish" not in (one.body or {}) for one in fake.requests)
 
 

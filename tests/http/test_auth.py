@@ -172,6 +172,7 @@ def test_a_shared_token_that_is_refused_later_gives_way_to_an_own_one(
         several(registry, made, 3)
         registry.quirks = Quirks(refusal_status=status, challenge=[])
         push(made.repository(Repository(registry.host, "charts/c3")), "2.0.0")
+        assert "2.0.0" in registry.stores["charts/c3"].tags
 
 
 @pytest.mark.parametrize("kind", ["opaque", "jwt", "same"])
@@ -249,6 +250,7 @@ def test_a_token_that_never_works_ends_as_an_error_after_one_renewal(fake: Fake,
 def test_access_token_is_as_good_as_token(fake: Fake, client: Client) -> None:
     registry = fake(Quirks(token_key="access_token"), users=USERS, auth="token")
     push(client(registry, credential=ALICE))
+    assert registry.stores["charts/web"].tags == {"1.0.0": str(MANIFEST.descriptor.digest)}
 
 
 def test_a_relative_realm_is_resolved(fake: Fake, client: Client) -> None:
@@ -262,6 +264,7 @@ def test_of_several_challenges_the_first_known_counts(fake: Fake, client: Client
     bearer = f'Bearer realm="{registry.url}/token",service="fake"'
     registry.quirks = Quirks(challenge=["Negotiate", 'Digest realm="x", nonce="y"', bearer])
     push(client(registry, credential=ALICE))
+    assert registry.stores["charts/web"].tags == {"1.0.0": str(MANIFEST.descriptor.digest)}
 
 
 def test_a_403_without_credentials_is_taken_as_a_challenge(fake: Fake, client: Client) -> None:
@@ -282,6 +285,7 @@ def test_an_open_door_for_reading_does_not_hide_the_credentials(fake: Fake, clie
 def test_reading_is_open_and_writing_wants_a_token(fake: Fake, client: Client) -> None:
     registry = fake(Quirks(anonymous_read=True), users=USERS, auth="token")
     push(client(registry, credential=ALICE))
+    assert registry.stores["charts/web"].tags == {"1.0.0": str(MANIFEST.descriptor.digest)}
 
 
 def test_a_401_without_a_challenge_makes_us_ask_for_one(fake: Fake, client: Client) -> None:
@@ -367,6 +371,7 @@ def test_a_busy_token_service_is_asked_again(fake: Fake, client: Client) -> None
     registry = fake(users=USERS, auth="token")
     registry.next("GET /token", Reply(status=503), Reply(status=429), Reply(drop=True))
     push(client(registry, credential=ALICE))
+    assert registry.stores["charts/web"].tags == {"1.0.0": str(MANIFEST.descriptor.digest)}
 
 
 def test_a_dead_token_service_is_no_authorization_error(fake: Fake, client: Client) -> None:

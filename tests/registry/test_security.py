@@ -63,6 +63,7 @@ def test_a_redirected_post_sees_no_authorization_and_neither_does_its_put(
     with pytest.raises(PublishError):
         client(registry, credential=ALICE).put_blob(BLOB, DATA)
     assert [seen.line.partition("?")[0] for seen in other.seen] == ["POST /start", "PUT /upload/1"]
+    assert other.seen
     assert all("authorization" not in seen.headers for seen in other.seen)
 
 

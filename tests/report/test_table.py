@@ -67,12 +67,14 @@ def test_80_columns_hold_the_table_and_unchanged_charts_are_a_line(number: int) 
     assert len(lines) == 8
     assert max(map(len, lines)) <= 80
     assert lines[0] == f"registry: {REGISTRY}"
+    assert charts[-4:]
     assert all(any(one.name in line for line in lines) for one in charts[-4:])
     assert lines[-2].startswith("unchanged: ")
     assert lines[-2].endswith(" more (--all lists them)")
     assert lines[-1] == f"{number} charts: 4 to publish, {number - 4} unchanged (42.5 KiB)"
     listed = shown(report(charts), everything=True)
     assert len(listed) == number + 3
+    assert charts
     assert all(any(line.startswith(f"{one.name} ") for line in listed) for one in charts)
 
 

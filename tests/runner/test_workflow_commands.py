@@ -26,8 +26,12 @@ def test_carriage_returns_do_not_reach_a_file_command(tmp_path: Path) -> None:
     assert parse_file_command(path.read_text()) == {"a": "1\n2\n3"}
 
 
-def test_nothing_is_written_where_the_runner_gave_no_file() -> None:
+def test_nothing_is_written_where_the_runner_gave_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
     runner.write_outputs("", {"a": "1"})
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_workflow_command_escapes_data_and_properties() -> None:

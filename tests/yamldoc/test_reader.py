@@ -159,12 +159,12 @@ def billion_laughs(levels: int) -> bytes:
 
 
 def test_aliases_that_multiply_are_refused_at_once() -> None:
-    began = time.perf_counter()
+    began = time.thread_time()
     with pytest.raises(
         ChartError, match=r"too much of the document comes from aliases \(excessive aliasing\)"
     ):
         load_document(billion_laughs(30), path="values.yaml")
-    assert time.perf_counter() - began < 1
+    assert time.thread_time() - began < 1
 
 
 def test_aliases_that_helm_expands_are_expanded() -> None:
@@ -252,9 +252,9 @@ def test_lines_are_known_up_to_an_error() -> None:
 
 def test_a_chart_is_read_in_less_than_a_millisecond_and_values_fast() -> None:
     values = b"".join(b"key%d:\n  sub: value # c\n  list: [a, b, 1]\n  text: 'x'\n" % i for i in range(1800))
-    began = time.perf_counter()
+    began = time.thread_time()
     check_document(values, path="values.yaml")
-    assert time.perf_counter() - began < 1  # some 30 ms; the bound is for slow machines
+    assert time.thread_time() - began < 1  # some 30 ms of the processor, however busy the machine is
 
 
 def nested_aliases(levels: int, times: int) -> bytes:
