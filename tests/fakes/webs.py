@@ -26,7 +26,7 @@ from oci_chart_publish.report import document
 from oci_chart_publish.run import pipeline
 from oci_chart_publish.run.pipeline import Bumped
 from oci_chart_publish.run.policy import Run
-from oci_chart_publish.run.project import Project
+from oci_chart_publish.run.project import Project, open_project
 from oci_chart_publish.run.setting_sources import Origin
 from oci_chart_publish.run.settings_policy import SettingsPolicy
 
@@ -186,7 +186,7 @@ class Web:
         values = {key.replace("_", "-"): value for key, value in given.items()}
         environment = {**ENV, "OCI_CHART_CACHE": str(self.home / "layout")}
         origin = Origin("test", {**values, "charts": tuple(charts) or values.get("charts", ())})
-        return Project.open(origin, environment, folder=self.git.root, quiet=True, writes=writes)
+        return open_project(self.git.root, origin, environment, writes=writes)
 
     def store(self, repository: str) -> MemoryStore:
         return self.registries.setdefault(repository, MemoryStore(repository))
