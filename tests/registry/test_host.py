@@ -485,3 +485,82 @@ def test_cookies_are_not_sent_back(fake: Fake, client: Client) -> None:
     client(registry).blob(BLOB)
     assert registry.seen
     assert all("cookie" not in seen.headers for seen in registry.seen)
+
+
+# patience that is shared
+
+
+def mute(serve: Serve, challenge: str = "") -> WireServer:
+    """Serve a host that takes requests and never answers, or only with a challenge."""
+
+    def answer(_seen: Seen) -> Reply:
+        if challenge:
+            return Reply(status=401, headers=[("WWW-Authenticate", challenge)])
+        return Reply(delay=20, drop=True)
+
+    return serve(answer)
+
+
+@pytest.mark.parametrize("where", ["registry", "probe", "token service"])
+def test_a_host_that_never_answers_is_given_up_for_all_charts_together(
+    serve: Serve, registries: Callable[..., Registries], where: str
+) -> None:
+    silent = mute(serve)
+    server = silent
+    if where == "token service":
+        server = mute(serve, f'Bearer realm="{silent.url}/token",service="x"')
+    credentials = None if where == "registry" else {server.host: ALICE}
+    made = registries(credentials, patience=quick(silence=0.5), read_timeout=0.3)
+
+    def ask(number: int) -> str:
+        with pytest.raises(RegistryError) as caught:
+            made.repository(Repository(server.host, f"charts/c{number}")).resolve("1")
+        return caught.value.message
+
+    with ThreadPoolExecutor(8) as pool:
+        messages = list(pool.map(ask, range(40)))
+    assert any("no answer in time, for 0.5 s and more" in text for text in messages)
+    assert len(silent.seen) <= 2 * 8
+
+
+def test_a_probe_and_a_token_are_single_attempts_of_the_request_they_are_for(
+    fake: Fake, client: Client
+) -> None:
+    for path in ("GET /v2/$", "GET /token"):
+        registry = fake(users=USERS, auth="token")
+        registry.next(path, *[refusal(503, "UNAVAILABLE", "down")] * 99)
+        with pytest.raises(RegistryError, match="503") as caught:
+            client(registry, credential=ALICE).resolve("1")
+        assert (caught.value.temporary, caught.value.status) == (True, 503)
+        assert len([line for line in registry.lines() if "/v2/charts" in line]) == 0
+        asked = [line for line in registry.lines() if line.startswith(path.rstrip("$"))]
+        assert len(asked) == 6
+
+
+def test_retry_after_zero_has_a_floor_and_that_of_a_500_a_cap(
+    fake: Fake, registries: Callable[..., Registries]
+) -> None:
+    slept: list[float] = []
+    registry = fake()
+    registry.next(".*", *[Reply(status=500, headers=[("Retry-After", "290")])] * 99)
+    made = registries(patience=RetryPolicy(sleep=slept.append))
+    for number in range(4):
+        with pytest.raises(RegistryError, match="500"):
+            made.repository(Repository(registry.host, f"charts/c{number}")).resolve("1")
+    assert set(slept) == {60.0}
+    assert sum(slept) <= RetryPolicy().total_asked
+    policy = RetryPolicy()
+    assert [policy.after(attempt, 429, "0") for attempt in range(4)] == [0.25, 0.5, 1.0, 2.0]
+
+
+def test_a_wait_is_told_once_a_host_and_says_where_it_comes_from(
+    fake: Fake, registries: Callable[..., Registries]
+) -> None:
+    told: list[str] = []
+    registry = fake()
+    made = registries(patience=RetryPolicy(sleep=lambda _: None, base=4.0), on_wait=told.append)
+    registry.next(".*", *[Reply(status=500, headers=[("Retry-After", "2")])] * 4)
+    for number in range(2):
+        made.repository(Repository(registry.host, f"charts/c{number}")).resolve("1")
+    (line,) = told
+    assert line.endswith(f" {registry.url}/v2/charts/c0/manifests/1: 500; again in 2 s")

@@ -62,6 +62,7 @@ class ConnectionFailed(RegistryError):  # noqa: N818 - it says what happened
     """There was no usable answer: no connection, a broken one, a time limit, a bad certificate.
 
     ``unreachable`` where there was not even a connection: nothing listens, no way leads there, no address is found.
+    ``final`` where the host was given up: this run does not ask it again.
     """
 
     def __init__(
@@ -73,10 +74,20 @@ class ConnectionFailed(RegistryError):  # noqa: N818 - it says what happened
         hint: str = "",
         temporary: bool = True,
         unreachable: bool = False,
+        final: bool = False,
     ) -> None:
         super().__init__(f"{method} {redact(url)}: {reason}", hint=hint, temporary=temporary)
         self.reason = reason
         self.unreachable = unreachable
+        self.final = final
+
+
+class Deferred(RegistryError):  # noqa: N818 - it says what happened
+    """A question that had to be answered first, for the challenge or for a token, was put off by ``answer``."""
+
+    def __init__(self, message: str, answer: Answer) -> None:
+        super().__init__(message, status=answer.status, temporary=True)
+        self.answer = answer
 
 
 class Sink(Protocol):

@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from oci_chart_publish.errors import AuthError
+from oci_chart_publish.errors import AuthError, RegistryError
 from oci_chart_publish.http.answer import Answer
 from oci_chart_publish.http.challenge import Challenge
 from oci_chart_publish.http.credentials import Credential
@@ -61,6 +61,7 @@ class Authorizer:
         self._challenge: Challenge | None = None
         self._base = ""
         self._known = not eager
+        self._unanswered: RegistryError | None = None
         self._tokens: dict[str, Token] = {}
         self._shared: Token | None = None
         self._reusable: bool | None = None
@@ -135,9 +136,16 @@ class Authorizer:
 
     def learn(self, *, again: bool = False) -> None:
         """Ask the registry for its challenge, once for all threads."""
+        before = self._unanswered
         with self._lock:
+            if self._unanswered is not None and self._unanswered is not before:
+                raise self._unanswered  # asked for all that waited meanwhile, in vain
             if again or not self._known:
-                self._challenge, self._base = self._probe()
+                try:
+                    self._challenge, self._base = self._probe()
+                except RegistryError as error:
+                    self._unanswered = error
+                    raise
             self._known = True
 
     def refused(self, answer: Answer, grant: Grant, challenge: Challenge | None) -> bool:

@@ -33,13 +33,19 @@ class RetryPolicy(msgspec.Struct, frozen=True, kw_only=True):
     restart: tuple[float, ...] = (0.5, 1.0, 1.5)
     """The waits for a host that cannot be reached: a registry that is started again is back by then. What is not
     there for longer is the wrong address, or down, and helm, crane, oras and docker give up at once."""
+    silence: float = 90.0
+    """How long a host may give no answer to anybody before it is given up: time for two attempts of a minute."""
     sleep: Callable[[float], None] = time.sleep
 
     def after(self, attempt: int, status: int, header: str) -> float:
-        """Return the wait that an answer asks for, else the backoff; at least a minute for GHCR's 403."""
+        """Return the wait that an answer asks for, else the backoff; at least a minute for GHCR's 403.
+
+        It is never less than half the backoff, and ``cap`` at most where the status does not mean the whole host.
+        """
         asked = retry_after(header)
         if asked is not None:
-            return asked
+            most = asked if for_host(status) else min(asked, self.cap)
+            return max(most, min(self.cap, self.base * 2.0**attempt) / 2)
         return max(self.backoff(attempt), self.secondary if status == 403 else 0.0)
 
     def unanswered(self, attempt: int, tries: int, *, unreached: int) -> float | None:
@@ -74,10 +80,15 @@ class Budget:
         """Whether the time of the run is used up."""
         return time.monotonic() > self._ends
 
+    @property
+    def left(self) -> float:
+        """The seconds until the run has to be over."""
+        return self._ends - time.monotonic()
+
     def spend(self, seconds: float) -> bool:
         """Take ``seconds`` and return True, or False where they are not left."""
         with self._lock:
-            if seconds > self._left:
+            if seconds > self._left or seconds > self.left:
                 return False
             self._left -= max(0.0, seconds)
             return True

@@ -13,9 +13,10 @@ import msgspec
 
 from oci_chart_publish.errors import AuthError, RegistryError
 from oci_chart_publish.http.address import Origin, join, origin_of, redact, upgraded, with_query
-from oci_chart_publish.http.answer import Answer
+from oci_chart_publish.http.answer import Answer, Deferred
 from oci_chart_publish.http.challenge import Challenge
 from oci_chart_publish.http.credentials import Credential
+from oci_chart_publish.http.retry import is_transient
 
 _LOG = logging.getLogger(__name__)
 TOKEN_LIMIT = 64 * 1024
@@ -25,7 +26,7 @@ _CLIENT = "oci-chart-publish"
 _NO_OAUTH = frozenset({400, 401, 403, 404, 405, 415, 501})
 
 Fetch = Callable[[str, str, Mapping[str, str], bytes | None], Answer]
-"""Sends a request to the token service, with retries: method, URL, headers, body."""
+"""Sends a request to the token service, once: method, URL, headers, body."""
 
 
 class Scope(msgspec.Struct, frozen=True):
@@ -174,8 +175,8 @@ def _denied(answer: Answer, where: str, credential: Credential | None) -> Regist
     if 300 <= answer.status < 400:
         return AuthError(f"{answer.method} {where}: {answer.status}: a token service may not redirect")
     message = f"{answer.method} {where}: the token service answered {answer.status}"
-    if answer.status >= 500 or answer.status == 429:
-        return RegistryError(message, status=answer.status, temporary=True)
+    if answer.status >= 500 or is_transient(answer.status, answer.body):
+        return Deferred(message, answer)
     hint = credential.refused if credential else "log in to the registry"
     error = AuthError(message, status=answer.status, hint=hint)
     error.login_refused = credential is not None and answer.status in (400, 401, 403)

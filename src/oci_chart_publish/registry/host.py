@@ -16,21 +16,22 @@ import msgspec
 from oci_chart_publish.errors import AuthError, RegistryError
 from oci_chart_publish.http import challenge, redirects
 from oci_chart_publish.http.address import Origin, origin_of, redact
-from oci_chart_publish.http.answer import Answer, ConnectionFailed, Sink, Transporting
+from oci_chart_publish.http.answer import Answer, ConnectionFailed, Deferred, Sink, Transporting
 from oci_chart_publish.http.auth import Authorizer, Grant
 from oci_chart_publish.http.credentials import Credential
 from oci_chart_publish.http.limiter import ConcurrencyLimiter
 from oci_chart_publish.http.retry import Budget, RetryPolicy, for_host, is_transient
 from oci_chart_publish.http.tokens import NO_SCOPE, TOKEN_LIMIT, Scope
+from oci_chart_publish.http.waiting import Waiting
 from oci_chart_publish.oci.content import Content
 from oci_chart_publish.oci.reference import DOCKER_HUB
 from oci_chart_publish.registry import profiles as hints
+from oci_chart_publish.registry import refusals
 from oci_chart_publish.registry.capabilities import Capabilities
 
 _LOG = logging.getLogger(__name__)
 _REFUSALS_A_TRY = 3
 _SENT_ON = 307
-_WORTH_TELLING = 0.1
 SMALL = 64 * 1024
 """Bytes read of an answer whose body only explains."""
 
@@ -92,15 +93,14 @@ class Host:
         self._credentials_in_clear = credentials_in_clear
         self.pace = pace
         self.patience = patience
-        self._budget = budget
-        self._on_wait = on_wait
+        self._waiting = Waiting(name, policy=patience, budget=budget, tell=on_wait, pace=pace)
+        self._tokens = Waiting(name, policy=patience, budget=budget, tell=on_wait)
         self._on_warning = on_warning
         self._on_secret = on_secret
         self._trusted_realms = trusted_realms
         self._headers = {"User-Agent": user_agent, "Accept-Encoding": "identity"}
         self.features = Capabilities()
         self.kind = hints.kind_of(name)
-        self._away = False
         self._warnings: set[str] = set()
         self._lock = threading.RLock()
         self._authorizers: dict[Credential | None, Authorizer] = {}
@@ -137,19 +137,21 @@ class Host:
         while True:
             attempt += 1
             last = attempt >= tries
-            if self._budget.over:
-                raise RegistryError(f"{call.method} {redact(call.target)}: the time of the run is used up")
             try:
                 answer = self._authorized(call, auth)
             except ConnectionFailed as failure:
                 unreached = unreached + 1 if failure.unreachable else 0
-                self._after(failure, attempt - 1, tries, unreached)
+                self._waiting.unanswered(failure, attempt - 1, tries, unreached)
+            except Deferred as error:
+                if last or not self._waiting.put_off(error.answer, attempt - 1):
+                    raise
+                continue
             else:
                 unreached = 0
                 if not is_transient(answer.status, answer.body):
                     return answer
                 if for_host(answer.status):
-                    if last or not self._later(answer, attempt - 1):
+                    if last or not self._waiting.put_off(answer, attempt - 1):
                         return answer
                     # A host that says when to come back slows us all down until it can follow: that takes
                     # several rounds, and only some of them count as a try.
@@ -157,7 +159,7 @@ class Host:
                         refused += 1
                         attempt -= refused % _REFUSALS_A_TRY != 0
                     continue  # refused before it was looked at, so nothing can have been stored
-                if last or not self._later(answer, attempt - 1):
+                if last or not self._waiting.put_off(answer, attempt - 1):
                     return answer
             if call.recheck is not None and (found := call.recheck()) is not None:
                 return found
@@ -255,10 +257,17 @@ class Host:
         sender = self._sender()
         self.pace.enter()
         success = False
+        began = 0.0
         try:
+            # Asked here, after the queue: what waited may wait in vain by now.
+            began = self._waiting.begin(call.method, url)
             answer = sender.send(call.method, url, headers, call.body, limit=call.limit, sink=call.sink)
             success = answer.status < 400 or answer.status == 404
-            self._away = False
+            self._waiting.answered()
+        except ConnectionFailed as failure:
+            if not failure.final:
+                self._waiting.failed(began, failure)
+            raise
         finally:
             self.pace.leave(success=success)
         if own:
@@ -305,8 +314,9 @@ class Host:
                 self._on_warning(f"{self.name}: {text}")
 
     def _probe(self) -> tuple[challenge.Challenge | None, str]:
-        call = Call(method="GET", target="/v2/")
-        answer = self.request(call, None)
+        answer = self._follow(Call(method="GET", target="/v2/"), "")
+        if is_transient(answer.status, answer.body):
+            raise Deferred(refusals.refusal(answer, kind=self.kind, path="").message, answer)
         if not self.is_ours(answer.url):
             return None, answer.url
         return challenge.parse(answer.headers.all("WWW-Authenticate")), answer.url
@@ -315,48 +325,15 @@ class Host:
         wanted = {**self._headers, **headers}
         if "Authorization" in wanted or body:
             self._check_clear(method, url)
-        for attempt in range(self.patience.tries):
-            # Where there is none, the request that the token is for is tried again, and with it the token.
+        began = self._tokens.begin(method, url)
+        try:
             answer = self._sender().send(method, url, wanted, body, limit=TOKEN_LIMIT)
-            if attempt + 1 == self.patience.tries or not is_transient(answer.status, answer.body):
-                return answer
-            wait = self.patience.after(attempt, answer.status, answer.header("Retry-After"))
-            if wait > self.patience.longest_asked or not self._budget.spend(wait):
-                return answer
-            self._wait(wait, f"{redact(url)}: {answer.status}")
-        raise AssertionError("unreachable")
-
-    def _after(self, failure: ConnectionFailed, attempt: int, tries: int, unreached: int) -> None:
-        """Wait before a request is sent again that got no answer; raise where it is not to be.
-
-        Once this host could not be reached for as long as a restart takes, no other request waits for it again.
-        """
-        wait = self.patience.unanswered(attempt, tries, unreached=unreached)
-        if unreached > len(self.patience.restart):
-            self._away = True
-        if wait is None or not failure.temporary or (unreached and self._away):
-            raise failure
-        self._wait(wait, failure.message)
-
-    def _later(self, answer: Answer, attempt: int) -> bool:
-        """Wait as long as a transient answer asks; False where it asks for too much."""
-        wait = self.patience.after(attempt, answer.status, answer.header("Retry-After"))
-        if wait > self.patience.longest_asked:
-            return False
-        if for_host(answer.status):
-            added = self.pace.slower(wait)
-            if added >= _WORTH_TELLING:
-                self._on_wait(f"{self.name} answered {answer.status}; waiting {wait:.1f} s")
-            return self._budget.spend(added)
-        self.pace.slower(0)
-        self._wait(wait, f"{answer.method} {redact(answer.url)}: {answer.status}")
-        return True
-
-    def _wait(self, seconds: float, reason: str) -> None:
-        _LOG.debug("%s; again in %.1f s", reason, seconds)
-        if seconds >= 1:
-            self._on_wait(f"{reason}; again in {seconds:.0f} s")
-        self.patience.sleep(seconds)
+        except ConnectionFailed as failure:
+            # The request that the token is for is tried again, and with it the token.
+            self._tokens.failed(began, failure)
+            raise
+        self._tokens.answered()
+        return answer
 
 
 _MARKS = (
