@@ -32,6 +32,7 @@ FLOORS = {
     "layout": 3,
     "chart": 4,
     "chartrepo": 5,
+    "lint": 5,
     "model": 5,
     "registry": 6,
     "discover": 7,

@@ -78,7 +78,8 @@ class ChartArtifact(msgspec.Struct, frozen=True, kw_only=True):
     where the layer was not compressed in this run but remembered from an earlier one; ``recalled`` tells that no
     file of the chart was read: it is built from its files before it goes out. ``unresolved`` are dependencies
     that are missing in it: such an artifact is compared with what is published, and is never published itself.
-    ``warning_lines`` are lines of Chart.yaml by the warning that is about them.
+    ``warning_lines`` are lines by the warning that is about them, ``warning_files`` the paths inside the chart of those
+    that are not about Chart.yaml.
     """
 
     path: str
@@ -88,6 +89,7 @@ class ChartArtifact(msgspec.Struct, frozen=True, kw_only=True):
     layer: Descriptor
     warnings: tuple[str, ...] = ()
     warning_lines: Mapping[str, int] = msgspec.field(default_factory=dict)
+    warning_files: Mapping[str, str] = msgspec.field(default_factory=dict)
     dependencies: tuple[str, ...] = ()
     decision: VersionDecision | None = None
     remembered: str = ""

@@ -119,6 +119,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbid
         Literal["build", "update", "skip"],
         _about("Dependencies: build (what the lock says), update (resolve anew, write the lock), skip."),
     ] = "build"
+    strict: Annotated[
+        bool, _about("Warnings about what a chart does under Helm are errors, and it is not published.")
+    ] = False
     offline: Annotated[bool, _about("Use only dependencies that are vendored or cached.")] = False
     own_repositories: Annotated[Lines, _about("Chart repository URLs that mean this repository.")] = ()
     repositories: Annotated[

@@ -178,3 +178,59 @@ def test_layer_that_gc_took_is_made_again(layout: ImageLayout) -> None:
     again = built(CHART, layout)
     assert again.digest == artifact.digest
     assert layout.has(again.layer)
+
+
+@pytest.mark.parametrize(
+    ("rules", "line", "message"),
+    [
+        (b"# c\nChart.yaml\n", 2, "the line 'Chart.yaml' hides Chart.yaml, without which there is no chart"),
+        (b"!README.md\n", 1, "the line '!README.md' hides Chart.yaml"),
+        (
+            b"*.bak\ncharts/\n",
+            2,
+            "the line 'charts/' hides charts, and the chart needs it: declared, but missing in",
+        ),
+        (b"\n\n*.tgz\n", 3, "the line '*.tgz' hides charts/db-1.0.0.tgz, and the chart needs it"),
+        (b"charts/*\n", 1, "the line 'charts/*' hides charts/db-1.0.0.tgz, and the chart needs it"),
+    ],
+)
+def test_line_of_helmignore_that_hides_what_is_missing_is_named(
+    rules: bytes, line: int, message: str, layout: ImageLayout
+) -> None:
+    with pytest.raises(ChartError) as caught:
+        built({**NEEDY, "charts/db-1.0.0.tgz": b"", ".helmignore": rules}, layout)
+    assert (caught.value.path, caught.value.line) == (".helmignore", line)
+    assert caught.value.message.startswith(message)
+
+
+def test_missing_dependency_that_no_line_hides_is_as_before(layout: ImageLayout) -> None:
+    with pytest.raises(ChartError, match="declared, but missing in charts/: db") as caught:
+        built({**NEEDY, "charts/other-1.0.0.tgz": b"", ".helmignore": b"charts/other-1.0.0.tgz\n"}, layout)
+    assert caught.value.path == "Chart.yaml"
+
+
+TRAPS = {
+    **CHART,
+    "Chart.yaml": CHART["Chart.yaml"] + b"appVersion: 0123456\n",
+    "values.yaml": b"a: 1\n---\nb: 2\n",
+}
+
+
+def test_warnings_have_their_file_and_line(layout: ImageLayout) -> None:
+    artifact = built(TRAPS, layout)
+    number, several = artifact.warnings
+    assert number == "appVersion is written as a number, which Helm reads as 42798; quote it"
+    assert artifact.warning_lines == {number: 6, several: 2}
+    assert artifact.warning_files == {several: "values.yaml"}
+
+
+def test_strict_makes_warnings_errors_at_the_place_of_the_first_that_name_the_others(
+    layout: ImageLayout,
+) -> None:
+    with pytest.raises(ChartError) as caught:
+        built(TRAPS, layout, strict="yes")
+    error = caught.value
+    assert (error.path, error.line, int(error.exit_code)) == ("Chart.yaml", 6, 3)
+    assert error.message.endswith("reads as 42798; quote it (an error because of strict)")
+    assert error.hint.startswith("and 1 more: values.yaml: values.yaml has several documents")
+    assert built(CHART, layout, strict="yes").warnings == ()

@@ -26,7 +26,10 @@ log: {{level: warn}}
 storage: {{filesystem: {{rootdirectory: {root}}}}}
 http: {{addr: 127.0.0.1:{port}}}
 """
-MISNAMED = re.compile(r"warning: \S+ is the chart (\S+ \S+): who pulls it installs \1; save it as \S+")
+MISNAMED = re.compile(
+    r"warning: (\S+ is the chart (\S+ \S+): who pulls it installs \2; save it as \S+"
+    r"|charts/ holds \S+ \S+, which is not declared: .*)"
+)
 
 
 @dataclass(frozen=True, slots=True)

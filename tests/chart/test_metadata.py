@@ -13,8 +13,6 @@ from oci_chart_publish.chart.metadata import (
     Dependency,
     decode_metadata,
     encode_config,
-    lines_of_traps,
-    traps,
 )
 from oci_chart_publish.errors import ChartError
 
@@ -244,21 +242,6 @@ def test_aliases_that_multiply_are_refused() -> None:
 def test_deep_nesting_is_refused() -> None:
     with pytest.raises(ChartError):
         decode_metadata(b"a: " + b"[" * 5000)
-
-
-def test_short_version_is_a_trap_and_a_full_one_is_not() -> None:
-    assert "never by a range" in traps(decode_metadata(b"name: x\nversion: '1.2'\n"))[0]
-    assert traps(decode_metadata(HEAD)) == ()
-
-
-def test_versions_written_as_numbers_and_misspelt_fields_are_traps() -> None:
-    data = b"name: x\nversion: 1.0.0\nappVersion: 1.10\nmaintainer: []\ndependancies: []\nx-mine: 1\n"
-    assert traps(decode_metadata(data), data) == (
-        "appVersion is written as a number, which Helm reads as 1.1; quote it",
-        "maintainer is no field of Chart.yaml and is ignored; maintainers was meant?",
-        "dependancies is no field of Chart.yaml and is ignored; dependencies was meant?",
-    )
-    assert tuple(lines_of_traps(decode_metadata(data), data).values()) == (3, 4, 5)
 
 
 def test_config_of_the_published_walk_through() -> None:

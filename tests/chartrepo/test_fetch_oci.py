@@ -97,3 +97,17 @@ def test_an_index_may_refer_to_a_registry(olareg: Registry, fetcher: MakeFetcher
             fetcher().archive(repo.url, "api", "1.0.0")
     finally:
         repo.close()
+
+
+def test_repository_that_ends_in_the_name_of_the_chart_gets_the_advice_to_leave_it_off(
+    olareg: Registry, fetcher: MakeFetcher
+) -> None:
+    push(olareg, "advice/exporter", "1.0.0", archive("exporter", "1.0.0"))
+    url = f"oci://{olareg.host}/advice/exporter"
+    with pytest.raises(ChartError) as caught:
+        fetcher().versions(url, "exporter")
+    expected = f"leave the name off: it is added to the repository, and {url}/exporter was asked; write "
+    assert caught.value.hint == f"{expected}oci://{olareg.host}/advice"
+    with pytest.raises(ChartError, match="leave the name off"):
+        fetcher().archive(url, "exporter", "1.0.0")
+    assert str(fetcher().versions(f"oci://{olareg.host}/advice", "exporter")[0]) == "1.0.0"

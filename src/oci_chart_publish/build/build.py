@@ -9,16 +9,19 @@ from typing import Any, Protocol
 import msgspec
 
 from oci_chart_publish import __version__
-from oci_chart_publish.build.dependencies import key_of, vendored_otherwise
+from oci_chart_publish.build.dependencies import key_of
 from oci_chart_publish.chart import go_json as gojson
 from oci_chart_publish.chart import layer as package
 from oci_chart_publish.chart.chart import Chart, check_contents, load_chart
 from oci_chart_publish.chart.layer import CHART_LAYER, HELM_CONFIG, LEGACY_LAYER
 from oci_chart_publish.chart.members import gunzip
-from oci_chart_publish.chart.metadata import CHART_FILE, ChartMetadata, encode_config, lines_of_traps, traps
+from oci_chart_publish.chart.metadata import CHART_FILE, ChartMetadata, encode_config
 from oci_chart_publish.chart.oci_annotations import manifest_annotations
 from oci_chart_publish.chart.readback import check_loadable
+from oci_chart_publish.chart.walk import CHARTS, IGNORE_FILE
 from oci_chart_publish.errors import ChartError, VerificationError
+from oci_chart_publish.lint.limits import packed_size
+from oci_chart_publish.lint.lint import lint, refuse
 from oci_chart_publish.model import ChartArtifact, Need
 from oci_chart_publish.oci import descriptor as mediatype
 from oci_chart_publish.oci.descriptor import Descriptor
@@ -78,7 +81,7 @@ class ArtifactOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What of the artifact does not come from the chart's files.
 
     ``source`` is the repository's URL; ``created`` (RFC 3339) and ``revision`` (commit) are empty unless asked for;
-    ``chart_source`` keeps Helm's choice of ``sources[0]``.
+    ``chart_source`` keeps Helm's choice of ``sources[0]``; with ``strict`` a chart with warnings is not built.
     """
 
     source: str = ""
@@ -86,6 +89,7 @@ class ArtifactOptions(msgspec.Struct, frozen=True, kw_only=True):
     revision: str = ""
     chart_source: bool = False
     include_untracked: tuple[str, ...] = ()
+    strict: bool = False
 
 
 def build(
@@ -134,12 +138,13 @@ def _to_remember(artifact: ChartArtifact) -> Mapping[str, object]:
         "manifest": str(artifact.digest),
         "warnings": list(artifact.warnings),
         "lines": dict(artifact.warning_lines),
+        "files": dict(artifact.warning_files),
     }
 
 
 def _recalled(value: object, path: str, metadata: ChartMetadata, layout: Target) -> ChartArtifact | None:
     match value:
-        case {"manifest": str(digest), "warnings": list(warnings), "lines": dict(lines)}:
+        case {"manifest": str(digest), "warnings": list(warnings), "lines": dict(lines), "files": dict(files)}:
             manifest = layout.manifest(Digest.parse(digest))
         case _:
             return None
@@ -153,6 +158,7 @@ def _recalled(value: object, path: str, metadata: ChartMetadata, layout: Target)
         layer=manifest.layers[0],
         warnings=tuple(map(str, warnings)),
         warning_lines={str(warning): int(line) for warning, line in lines.items()},
+        warning_files={str(warning): str(file) for warning, file in files.items()},
         recalled=True,
     )
 
@@ -171,12 +177,17 @@ def _built(
     remembered = key.rpartition("-")[2] if layer else ""
     if layer is None:
         check_contents(chart)  # what has become a layer before has been checked before
-    metadata, warnings = chart.metadata, warnings_of(chart)
-    warning_lines = lines_of_traps(metadata, chart.file("Chart.yaml") or b"") if warnings else {}
+    metadata, warnings, untracked = chart.metadata, lint(chart), left_out(chart)
+    if recipe.strict:
+        refuse(warnings)
     del chart  # its files are in the tar now; a large chart is held once
     if layer is None:
         layer = _store_layer(tar, layout)  # which empties the tar
         memo.put("layer", key, {"digest": str(layer.digest), "size": layer.size})
+    too_large = tuple(packed_size(layer.size))
+    if recipe.strict:
+        refuse(too_large)
+    warnings += too_large
     config_bytes = encode_config(metadata)
     config = Descriptor.of(HELM_CONFIG, config_bytes)
     layout.put_blob(config, config_bytes)
@@ -195,8 +206,9 @@ def _built(
         manifest=manifest,
         config=config,
         layer=layer,
-        warnings=warnings,
-        warning_lines=warning_lines,
+        warnings=(*(warning.message for warning in warnings), *untracked),
+        warning_lines={warning.message: warning.line for warning in warnings if warning.line is not None},
+        warning_files={warning.message: warning.path for warning in warnings if warning.path != CHART_FILE},
         remembered=remembered,
         unresolved=unresolved,
     )
@@ -240,27 +252,37 @@ def check_dependencies(chart: Chart) -> None:
         for number, dependency in reversed(list(enumerate(chart.metadata.dependencies)))
         if dependency.name not in present
     }
-    if missing:
-        raise ChartError(
-            f"declared, but missing in charts/: {', '.join(reversed(missing))}",
-            path=CHART_FILE,
-            key=key_of(min(missing.values())),
-            hint="run `helm dependency build`, or commit the subcharts",
-        )
+    if not missing:
+        return
+    message = f"declared, but missing in charts/: {', '.join(reversed(missing))}"
+    for entry in chart.hidden:
+        if entry.path == "charts" or any(_is_of(entry.path, name) for name in missing):
+            raise ChartError(
+                f"the line {entry.pattern!r} hides {entry.path}, and the chart needs it: {message}",
+                path=IGNORE_FILE,
+                line=entry.line,
+                hint="take the line out",
+            )
+    raise ChartError(
+        message,
+        path=CHART_FILE,
+        key=key_of(min(missing.values())),
+        hint="run `helm dependency build`, or commit the subcharts",
+    )
 
 
-def warnings_of(chart: Chart) -> tuple[str, ...]:
-    """Return what a user should know of a chart that is valid all the same."""
-    left_out = (
+def _is_of(path: str, name: str) -> bool:
+    """Tell whether a path in ``charts/`` looks like the folder or an archive of the chart with this name."""
+    place = path.removeprefix(CHARTS)
+    return place == name or (place.startswith(f"{name}-") and place.endswith(".tgz"))
+
+
+def left_out(chart: Chart) -> tuple[str, ...]:
+    """Warn of what Helm would have packed and git does not track, or nobody should publish."""
+    return tuple(
         f"{path} looks like credentials that a log-in has left and was left out; name it in include-untracked if it "
         "belongs to the chart"
         if credential(path)
         else f"{path} is not tracked by git and was left out; commit it, or name it in include-untracked"
         for path in chart.left_out
-    )
-    return (
-        *chart.warnings,
-        *traps(chart.metadata, chart.file("Chart.yaml") or b""),
-        *vendored_otherwise(chart),
-        *left_out,
     )

@@ -169,19 +169,6 @@ def _locked_versions(chart: Chart, declared: Sequence[Dependency]) -> dict[int, 
     return found
 
 
-def vendored_otherwise(chart: Chart) -> tuple[str, ...]:
-    """Warn of what ``charts/`` holds in another version than the lock names; it is packed, as by Helm."""
-    found: list[str] = []
-    for locked in chart.lock.dependencies if chart.lock is not None else ():
-        held = [subchart.version for subchart in chart.subcharts if subchart.name == locked.name]
-        if held and not any(_is_locked(version, locked.version) for version in held):
-            found.append(
-                f"charts/ holds {locked.name} {', '.join(held)}, the lock names {locked.version}: what charts/ holds "
-                "is packed; run `helm dependency build` and commit what it changes"
-            )
-    return tuple(dict.fromkeys(found))
-
-
 def left_alone(artifact: ChartArtifact, embedded: Iterable[str]) -> tuple[str, ...]:
     """Warn of what would be resolved anew, were it not in ``charts/``: nothing in the tree is deleted.
 
@@ -193,14 +180,6 @@ def left_alone(artifact: ChartArtifact, embedded: Iterable[str]) -> tuple[str, .
         f"{name} is in charts/ and is packed as it is there; delete it there to have it resolved anew"
         for name in dict.fromkeys(vendored)
     )
-
-
-def _is_locked(version: str, locked: str) -> bool:
-    try:
-        # Of a dependency without a repository Helm locks the constraint.
-        return version == locked or Constraint.parse(locked).allows(ChartVersion.parse(version))
-    except ChartError:
-        return False
 
 
 def renewed_lock(chart: Chart, aliases: Mapping[str, str]) -> tuple[str, bytes]:

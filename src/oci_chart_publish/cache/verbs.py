@@ -93,9 +93,11 @@ def advice_on_push(layout: ImageLayout, reference: str) -> tuple[str, ...]:
 
 def advice(chart: Chart, reference: str) -> tuple[str, ...]:
     """Return what a user should know of a chart that is saved as ``reference`` all the same, as Helm 3.6 did."""
-    from oci_chart_publish.build.build import check_dependencies, warnings_of  # noqa: PLC0415
+    from oci_chart_publish.build.build import check_dependencies, left_out  # noqa: PLC0415
+    from oci_chart_publish.lint.lint import lint  # noqa: PLC0415
 
-    warnings = (*misnamed(reference, chart.name, chart.version), *warnings_of(chart))
+    said = (warning.message for warning in lint(chart))
+    warnings = (*misnamed(reference, chart.name, chart.version), *said, *left_out(chart))
     try:
         check_dependencies(chart)
     except ChartError as error:

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 from oci_chart_publish.chart.lock import Lock, decode_lock
 from oci_chart_publish.chart.members import SIZE_LIMIT, ChartFile, read_members
 from oci_chart_publish.chart.metadata import ChartMetadata, decode_metadata
-from oci_chart_publish.chart.walk import CHARTS, LOCKS, packed_files
+from oci_chart_publish.chart.walk import CHARTS, LOCKS, Hidden, packed_files
 from oci_chart_publish.errors import ChartError
 from oci_chart_publish.tree.tree import Tree
 from oci_chart_publish.yamldoc.reader import check_document
@@ -31,7 +31,8 @@ class Chart(msgspec.Struct, frozen=True, kw_only=True):
     """A chart.
 
     ``files`` are its own, in the order of the walk, without those of subcharts; ``subcharts`` are sorted by name.
-    ``left_out`` names what Helm would have packed and git does not track ("folder/" for all of a folder).
+    ``left_out`` names what Helm would have packed and git does not track ("folder/" for all of a folder), ``hidden``
+    what lies at its top or in ``charts/`` and is hidden by ``.helmignore``.
     """
 
     metadata: ChartMetadata
@@ -39,6 +40,7 @@ class Chart(msgspec.Struct, frozen=True, kw_only=True):
     subcharts: tuple[Chart, ...] = ()
     lock: Lock | None = None
     left_out: tuple[str, ...] = ()
+    hidden: tuple[Hidden, ...] = ()
     warnings: tuple[str, ...] = ()
 
     @property
@@ -61,11 +63,11 @@ def load_chart(tree: Tree, *, include_untracked: Sequence[str] = (), check: bool
 
     Without ``check`` the contents of values and schemas are left to ``check_contents``.
     """
-    files, left_out = packed_files(tree, include_untracked)
-    chart = from_files(files)
+    packed = packed_files(tree, include_untracked)
+    chart = from_files(packed.files)
     if check:
         check_contents(chart)
-    return replace(chart, left_out=left_out)
+    return replace(chart, left_out=packed.left_out, hidden=packed.hidden)
 
 
 def check_contents(chart: Chart) -> None:

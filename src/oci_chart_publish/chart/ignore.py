@@ -20,12 +20,17 @@ _SPACE = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map
 
 
 class Rule(msgspec.Struct, frozen=True):
-    """One line: a pattern over the base name or the whole path, for folders only or for all, negated or not."""
+    """One line: a pattern over the base name or the whole path, for folders only or for all, negated or not.
+
+    ``text`` is the line as written, ``line`` its number, 0 for the rule that no file holds.
+    """
 
     pattern: re.Pattern[str]
     base_name: bool
     directories_only: bool
     negated: bool
+    text: str = ""
+    line: int = 0
 
     def decides(self, path: str, name: str, *, is_dir: bool) -> bool:
         """Tell whether this rule ignores the path."""
@@ -51,8 +56,12 @@ class IgnoreRules(msgspec.Struct, frozen=True):
 
     def ignores(self, path: str, *, is_dir: bool) -> bool:
         """Tell whether a path below the chart root is left out; an ignored folder takes all below it along."""
+        return self.deciding(path, is_dir=is_dir) is not None
+
+    def deciding(self, path: str, *, is_dir: bool) -> Rule | None:
+        """Return the rule that leaves a path out, None where it stays."""
         name = path.rpartition("/")[2]
-        return any(rule.decides(path, name, is_dir=is_dir) for rule in self.rules)
+        return next((rule for rule in self.rules if rule.decides(path, name, is_dir=is_dir)), None)
 
 
 def _rule(line: str, path: str, number: int) -> Rule | None:
@@ -75,7 +84,8 @@ def _rule(line: str, path: str, number: int) -> Rule | None:
     pattern = pattern.removesuffix("/")
     anchored = pattern.startswith("/")
     pattern = pattern.removeprefix("/")
-    return Rule(_cut(pattern), not anchored and "/" not in pattern, directories_only, negated)
+    base_name = not anchored and "/" not in pattern
+    return Rule(_cut(pattern), base_name, directories_only, negated, line, number)
 
 
 def _cut(pattern: str) -> re.Pattern[str]:

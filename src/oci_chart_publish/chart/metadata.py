@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Mapping
-from difflib import get_close_matches
 from functools import cache
 from itertools import accumulate
 from typing import Any
@@ -14,10 +13,7 @@ import msgspec
 
 from oci_chart_publish.chart import go_json as gojson
 from oci_chart_publish.chart.go_decoder import Reader
-from oci_chart_publish.chart.version import is_lenient, is_strict
-from oci_chart_publish.errors import ChartError
-from oci_chart_publish.yamldoc.reader import line_of, load_document
-from oci_chart_publish.yamldoc.scalars import go_text
+from oci_chart_publish.chart.version import is_lenient
 
 # unicode.IsSpace
 _SPACE = dict.fromkeys(
@@ -94,10 +90,29 @@ _ALIAS = re.compile(r"[a-zA-Z0-9_-]+")
 TYPES = ("", "application", "library")
 CHART_FILE = "Chart.yaml"
 REQUIREMENTS = "requirements.yaml"
-_FIELDS = (
+CHART_KEYS = (
     *("name", "home", "sources", "version", "description", "keywords", "maintainers", "icon", "apiVersion"),
     *("condition", "tags", "appVersion", "deprecated", "annotations", "kubeVersion", "dependencies", "type"),
 )
+"""The fields of Chart.yaml that Helm knows."""
+MAINTAINER_KEYS = ("name", "email", "url")
+DEPENDENCY_KEYS = (
+    *("name", "version", "repository", "condition", "tags", "enabled", "import-values", "alias"),
+)
+TEXT_FIELDS = frozenset(
+    {
+        *(
+            (key.casefold(),)
+            for key in CHART_KEYS
+            if key not in {"deprecated", "dependencies", "maintainers"}
+        ),
+        *((key, "*") for key in ("sources", "keywords", "annotations")),
+        *(("maintainers", "*", key) for key in MAINTAINER_KEYS),
+        *(("dependencies", "*", key) for key in DEPENDENCY_KEYS if key != "enabled"),
+        ("dependencies", "*", "tags", "*"),
+    }
+)
+"""Where Helm reads text, whatever is written there, in lower case; ``*`` is any entry of a list or mapping."""
 
 
 class Maintainer(msgspec.Struct, frozen=True, kw_only=True):
@@ -303,46 +318,3 @@ def encode_config(metadata: ChartMetadata) -> bytes:
 
 def _present(**values: Any) -> dict[str, Any]:  # noqa: ANN401
     return {key: value for key, value in values.items() if value}
-
-
-def traps(metadata: ChartMetadata, data: bytes = b"") -> tuple[str, ...]:
-    """Return what Helm accepts and users then stumble over; ``data``, the Chart.yaml, shows more of it."""
-    return tuple(text for _, text in _traps(metadata, data))
-
-
-def lines_of_traps(metadata: ChartMetadata, data: bytes) -> dict[str, int]:
-    """Return the line of the Chart.yaml that each of its ``traps`` is on."""
-    lines = {text: line_of(data, key) for key, text in _traps(metadata, data)}
-    return {text: line for text, line in lines.items() if line is not None}
-
-
-def _traps(metadata: ChartMetadata, data: bytes) -> list[tuple[str, str]]:
-    found = []
-    if not is_strict(metadata.version):
-        said = (
-            f"version {metadata.version} is no full semantic version: Helm finds it only by "
-            f"--version {metadata.version}, never by a range; write it as three numbers"
-        )
-        found.append(("version", said))
-    try:
-        document = load_document(data, path="Chart.yaml")
-    except ChartError:
-        document = None
-    return [*found, *_written_traps(document)] if isinstance(document, dict) else found
-
-
-def _written_traps(document: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return, with its key, what the writing of a Chart.yaml hides: versions read as numbers, fields misspelt."""
-    numbers = [
-        (key, f"{key} is written as a number, which Helm reads as {go_text(value)}; quote it")
-        for key, value in document.items()
-        if key.casefold() in {"version", "appversion"} and isinstance(value, float | bool)
-    ]
-    known = {name.casefold(): name for name in _FIELDS}
-    near = [
-        (key, f"{key} is no field of Chart.yaml and is ignored; {known[matches[0]]} was meant?")
-        for key in document
-        if key.casefold() not in known
-        and (matches := get_close_matches(key.casefold(), known, n=1, cutoff=0.8))
-    ]
-    return [*numbers, *near]

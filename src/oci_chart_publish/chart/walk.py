@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
+import msgspec
+
 from oci_chart_publish.chart.ignore import IgnoreRules
 from oci_chart_publish.chart.lock import decode_lock
 from oci_chart_publish.chart.members import SIZE_LIMIT, ChartFile
@@ -20,11 +22,27 @@ LOCKS = ("Chart.lock", "requirements.lock")
 """Both count; of two the last one wins."""
 FOLDER_LIMIT = 32
 """Levels of folders in folders that are followed."""
-_IGNORE_FILE = ".helmignore"
+IGNORE_FILE = ".helmignore"
 
 
-def packed_files(tree: Tree, include_untracked: Sequence[str]) -> tuple[list[ChartFile], tuple[str, ...]]:
-    """Return the files of a chart, those of its subcharts among them, and the names of what was left out."""
+class Hidden(msgspec.Struct, frozen=True):
+    """A path of a chart, one of its own or below ``charts/``, that a line of ``.helmignore`` hides."""
+
+    path: str
+    line: int
+    pattern: str
+
+
+class Packed(msgspec.Struct, frozen=True):
+    """What a walk found: the files of a chart and its subcharts, what was left out, and what is hidden."""
+
+    files: list[ChartFile]
+    left_out: tuple[str, ...] = ()
+    hidden: tuple[Hidden, ...] = ()
+
+
+def packed_files(tree: Tree, include_untracked: Sequence[str]) -> Packed:
+    """Walk over a chart; ChartError with the file for what Helm refuses."""
     root = {entry.name: entry for entry in tree.entries("")}
     if "Chart.yaml" not in root or root["Chart.yaml"].is_dir:
         raise ChartError(
@@ -33,7 +51,15 @@ def packed_files(tree: Tree, include_untracked: Sequence[str]) -> tuple[list[Cha
     include = tuple(include_untracked)
     walk = _Walk(tree, _rules(tree, root, include), include, _locked_archives(tree, root))
     files = list(walk.files("", 0))
-    return files, tuple(walk.left_out)
+    for entry in walk.hidden:
+        if entry.path == "Chart.yaml":
+            raise ChartError(
+                f"the line {entry.pattern!r} hides Chart.yaml, without which there is no chart",
+                path=IGNORE_FILE,
+                line=entry.line,
+                hint="take the line out; a line that begins with ! hides all that it does not match",
+            )
+    return Packed(files, tuple(walk.left_out), tuple(walk.hidden))
 
 
 Packing = Callable[[str, bool], bool]
@@ -52,7 +78,7 @@ def packing(tree: Tree) -> Packing:
         levels = [
             ("/".join(names[:number]), is_dir or number < len(names)) for number in range(1, len(names) + 1)
         ]
-        left_out = path != _IGNORE_FILE and any(
+        left_out = path != IGNORE_FILE and any(
             rules.ignores(level, is_dir=folder) for level, folder in levels
         )
         return not left_out and not _is_dropped(f"{path}/" if is_dir else path)
@@ -61,9 +87,9 @@ def packing(tree: Tree) -> Packing:
 
 
 def _rules(tree: Tree, root: Mapping[str, Entry], include: Sequence[str]) -> IgnoreRules:
-    entry = root.get(_IGNORE_FILE)
-    counts = entry is not None and (entry.tracked or _included(_IGNORE_FILE, include))
-    return IgnoreRules.parse(tree.read(_IGNORE_FILE).decode("utf-8", "surrogateescape") if counts else "")
+    entry = root.get(IGNORE_FILE)
+    counts = entry is not None and (entry.tracked or _included(IGNORE_FILE, include))
+    return IgnoreRules.parse(tree.read(IGNORE_FILE).decode("utf-8", "surrogateescape") if counts else "")
 
 
 def _locked_archives(tree: Tree, root: Mapping[str, Entry]) -> frozenset[str]:
@@ -84,6 +110,7 @@ class _Walk:
         self._archives = archives
         self._size = 0
         self.left_out: list[str] = []
+        self.hidden: list[Hidden] = []
 
     def files(self, folder: str, depth: int) -> Iterator[ChartFile]:
         """Yield the files below a folder, in Helm's order."""
@@ -91,7 +118,10 @@ class _Walk:
             raise ChartError(f"more than {FOLDER_LIMIT} folders deep", path=folder)
         for entry in self._tree.entries(folder):
             path = f"{folder}/{entry.name}" if folder else entry.name
-            if self._rules.ignores(path, is_dir=entry.is_dir):
+            rule = self._rules.deciding(path, is_dir=entry.is_dir)
+            if rule is not None:
+                if not folder or folder == "charts":
+                    self.hidden.append(Hidden(path, rule.line, rule.text))
                 continue
             if entry.error and self._rules.ignores(path, is_dir=True):
                 continue  # a link that is not followed may be one to a folder

@@ -265,7 +265,7 @@ class Fetcher(msgspec.Struct, frozen=True, kw_only=True):
         store = self.connect(reference.repository)
         manifest = store.manifest(reference.tag)
         if manifest is None:
-            raise ChartError(f"{place}: {reference} does not exist", hint="check version and repository")
+            raise ChartError(f"{place}: {reference} does not exist", hint=_where_to_look(place))
         layers = chart_layers(manifest)
         if len(layers) != 1:
             raise ChartError(f"{place}: {reference} is no chart: it has {len(layers)} layers of one")
@@ -307,9 +307,17 @@ def _checked(data: bytes, place: Place, version: ChartVersion) -> bytes:
 
 
 def _unknown(place: Place) -> ChartError:
-    return ChartError(
-        f"{place}: the repository has no such chart", hint="check name and repository of the dependency"
-    )
+    return ChartError(f"{place}: the repository has no such chart", hint=_where_to_look(place))
+
+
+def _where_to_look(place: Place) -> str:
+    above, _, last = place.repository.rpartition("/")
+    if place.oci and last == place.name:
+        asked = redact(f"{place.repository}/{last}")
+        return (
+            f"leave the name off: it is added to the repository, and {asked} was asked; write {redact(above)}"
+        )
+    return "check name and repository of the dependency"
 
 
 def _no_version(place: Place, version: str) -> ChartError:

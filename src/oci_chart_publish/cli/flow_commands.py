@@ -37,6 +37,7 @@ BUILD = (
     "changed-since",
     "dependency",
     "offline",
+    "strict",
     "jobs",
 )
 OUTPUT = ("report", "markdown")

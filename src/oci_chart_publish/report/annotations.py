@@ -52,8 +52,18 @@ def _message(problem: Problem) -> str:
 
 
 def _warning(chart: Chart, text: str) -> Annotation:
-    line = chart.warning_lines.get(text) or chart.version_line or 1
-    return Annotation(level="warning", message=text, title=chart.name, file=chart_file(chart.path), line=line)
+    inside, line = chart.warning_files.get(text, ""), chart.warning_lines.get(text)
+    return Annotation(
+        level="warning",
+        message=text,
+        title=chart.name,
+        file=_below(chart.path, inside) if inside else chart_file(chart.path),
+        line=line or (1 if inside else chart.version_line or 1),
+    )
+
+
+def _below(folder: str, path: str) -> str:
+    return f"{folder}/{path}" if folder else path
 
 
 def _problem(group: Grouped) -> Annotation:

@@ -64,6 +64,7 @@ def pushed(result: PushResult) -> document.Chart:
         ignored=result.ignored,
         warnings=(*artifact.warnings, *result.warnings),
         warning_lines=dict(artifact.warning_lines),
+        warning_files=dict(artifact.warning_files),
         error=problem(result.error) if result.error else _first_problem(result.targets),
     )
 

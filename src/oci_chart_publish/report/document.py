@@ -131,7 +131,8 @@ class Chart(Struct, frozen=True, kw_only=True):
     is the highest release in the registries where a chart moves to a version below it, as an old line does. ``touched``
     tells of a chart in drift whether this push or pull request changed it. ``released`` tells that this run made or
     repaired the chart's tag or release, which it does as well for what an earlier attempt published.
-    ``warning_lines`` are lines of Chart.yaml by the warning that is about them; others are about the chart's version.
+    ``warning_lines`` are lines by the warning that is about them, of Chart.yaml or of the file inside the chart that
+    ``warning_files`` has for it; others are about the chart's version.
     """
 
     name: ChartName
@@ -167,6 +168,7 @@ class Chart(Struct, frozen=True, kw_only=True):
     targets: tuple[Target, ...] = ()
     warnings: tuple[str, ...] = ()
     warning_lines: dict[str, Number] = {}
+    warning_files: dict[str, str] = {}
     error: Problem | None = None
 
 

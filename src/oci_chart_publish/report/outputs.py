@@ -18,7 +18,7 @@ SUBJECTS = 500
 CHECKSUMS = 1024
 """Subjects that actions/attest takes (``MAX_SUBJECT_COUNT``)."""
 
-_INSIDE = frozenset({"changes", "value_changes", "recent_sizes", "warning_lines"})
+_INSIDE = frozenset({"changes", "value_changes", "recent_sizes", "warning_lines", "warning_files"})
 _MORE = frozenset({"bump", "config", "layer", "dependencies", "ignored", "warnings"})
 _LEAST = ("name", "path", "version", "status", "digest", "size")
 

@@ -44,9 +44,11 @@ class ArtifactOptionsResolver(msgspec.Struct, frozen=True, kw_only=True):
         untracked = settings.include_untracked
         if settings.annotations == "helm":
             created = source_date_epoch(environment)
-            shared = ArtifactOptions(chart_source=True, created=created, include_untracked=untracked)
+            shared = ArtifactOptions(
+                chart_source=True, created=created, include_untracked=untracked, strict=settings.strict
+            )
         else:
-            shared = ArtifactOptions(source=source, include_untracked=untracked)
+            shared = ArtifactOptions(source=source, include_untracked=untracked, strict=settings.strict)
         history = _whole(repository) if settings.annotations == "git" else None
         return cls(shared=shared, history=history, revision=revision)
 
