@@ -144,7 +144,12 @@ def _to_remember(artifact: ChartArtifact) -> Mapping[str, object]:
 
 def _recalled(value: object, path: str, metadata: ChartMetadata, layout: Target) -> ChartArtifact | None:
     match value:
-        case {"manifest": str(digest), "warnings": list(warnings), "lines": dict(lines), "files": dict(files)}:
+        case {
+            "manifest": str(digest),
+            "warnings": list(warnings),
+            "lines": dict(lines),
+            "files": dict(files),
+        }:
             manifest = layout.manifest(Digest.parse(digest))
         case _:
             return None
