@@ -1,14 +1,11 @@
 """Copying artifacts with what refers to them from one place to another, unchanged.
 
 A place is a repository of a registry (``oci://HOST/PATH``), or a name in the layout. A version that the destination
-holds with other content is a conflict and is never overwritten. What refers to an artifact says so by its subject, or,
-as cosign had it before version 3, by its tag: ``sha256-HEX.sig``, ``.att`` and ``.sbom`` (cosign ``pkg/oci/remote``).
+holds with other content is a conflict and is never overwritten.
 """
 
 from __future__ import annotations
 
-import random
-import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Literal, Protocol, runtime_checkable
@@ -17,33 +14,16 @@ import msgspec
 from msgspec.structs import replace
 
 from oci_chart_publish.chart.version import ChartVersion
-from oci_chart_publish.errors import ConfigError, ConflictError, NotFoundError, PublishError, RegistryError
-from oci_chart_publish.oci.descriptor import Descriptor
+from oci_chart_publish.errors import ConfigError, ConflictError, NotFoundError, PublishError
+from oci_chart_publish.oci.attachments import copy_attachments
 from oci_chart_publish.oci.digest import Digest
 from oci_chart_publish.oci.manifest import Manifest
 from oci_chart_publish.oci.reference import SCHEME, DigestReference, Repository, TagReference, parse_reference
-from oci_chart_publish.oci.store import Source, Target, copy, copy_blob
+from oci_chart_publish.oci.store import Source, Target, copy
 from oci_chart_publish.run.project import Project
 from oci_chart_publish.workers import Workers
 
-ATTACHED = ("sig", "att", "sbom")
-"""What cosign attaches by tag: signatures, attestations, bills of materials; each a manifest with a layer for each."""
-
-PAUSES = (0.5, 1.0, 2.0, 4.0)
-"""Seconds, at most, before what was copied is looked at again: longer than others take from a read to a write."""
-
 Connect = Callable[[Repository], Target]
-
-
-@runtime_checkable
-class Referring(Protocol):
-    """A store that knows what refers to a manifest."""
-
-    def referrers(self, digest: Digest) -> tuple[Descriptor, ...]:
-        """Return the manifests that refer to a digest."""
-
-    def put_referrer(self, manifest: Manifest) -> bool:
-        """Store a manifest that refers to another one, so that it is listed there; True where a tag lists it."""
 
 
 @runtime_checkable
@@ -55,18 +35,13 @@ class Listing(Protocol):
 
 
 class Promotion(msgspec.Struct, frozen=True, kw_only=True):
-    """One artifact: the store and name it has, those it is to have, and what was ``seen`` to be copied for it.
-
-    ``tagged`` are the manifests whose referrers are under a tag of the destination now, which others may replace.
-    """
+    """One artifact: the store and name it has, and those it is to have."""
 
     source: Source
     source_name: str
     target: Target
     target_name: str
     title: str
-    seen: set[Digest] = msgspec.field(default_factory=set)
-    tagged: set[Digest] = msgspec.field(default_factory=set)
 
 
 def promotions(source: str, destination: str, layout: Target, connect: Connect) -> Iterator[Promotion]:
@@ -165,11 +140,9 @@ def _promoted(promotion: Promotion, *, dry: bool) -> Promoted:
         return Promoted(reference=promotion.title, status=status, digest=digest)
     if held is None:
         copy(promotion.source, promotion.target, manifest, name=None)
-    copied = _referring(promotion, digest)
-    if promotion.tagged:
-        _settle(promotion, digest)
+    copied = copy_attachments(promotion.source, promotion.target, manifest)
     if held is None:
-        promotion.target.put_manifest(manifest, promotion.target_name)
+        _tag(promotion, manifest)
     return Promoted(
         reference=promotion.title,
         status="unchanged" if held is not None else "copied",
@@ -178,95 +151,15 @@ def _promoted(promotion: Promotion, *, dry: bool) -> Promoted:
     )
 
 
-def _referring(promotion: Promotion, digest: Digest) -> int:
-    """Copy signatures and all else that refers to a manifest, before the tag: nobody sees the chart without them.
-
-    What refers to a referrer, a signature of a bill of materials for instance, is copied as well. A subject is named
-    by its digest, so that there are no circles; tags can be put in promotion.
-    """
-    if digest in promotion.seen:
-        return 0
-    promotion.seen.add(digest)
-    return _referrers(promotion, digest) + _attached(promotion, digest)
-
-
-def _settle(promotion: Promotion, digest: Digest) -> None:
-    """Look again, after a moment, whether all that was copied is still there, and copy what is not.
-
-    Whoever writes a tag, cosign's or that of the index of referrers, replaces what others wrote since he read it, and
-    registries have no condition for that. Two who write at the same time then lose half of it, unnoticed.
-    """
-    for pause in PAUSES:
-        time.sleep(random.uniform(pause / 2, pause))  # noqa: S311 - two at once are not to stay in step
-        promotion.seen.clear()
-        if not _referring(promotion, digest):
-            return
-    raise RegistryError(
-        f"{promotion.title}: what refers to it was replaced by others {len(PAUSES)} times while it was copied",
-        temporary=True,
-        hint="let one job at a time write there, then run again",
-    )
-
-
-def _referrers(promotion: Promotion, digest: Digest) -> int:
-    if not isinstance(promotion.source, Referring) or not isinstance(promotion.target, Referring):
-        return 0
-    present = {descriptor.digest for descriptor in promotion.target.referrers(digest)}
-    copied = 0
-    for descriptor in promotion.source.referrers(digest):
-        missing = descriptor.digest not in present
-        if missing and promotion.target.put_referrer(_with_blobs(promotion, descriptor.digest)):
-            promotion.tagged.add(digest)
-        copied += missing + _referring(promotion, descriptor.digest)
-    return copied
-
-
-def _attached(promotion: Promotion, digest: Digest) -> int:
-    """Copy what is attached to a manifest by a tag of cosign's."""
-    if not isinstance(promotion.source, Referring):  # the layout, whose names are no tags
-        return 0
-    copied = 0
-    for kind in ATTACHED:
-        tag = f"{digest.algorithm}-{digest.hex}.{kind}"
-        found = promotion.source.manifest(tag)
-        if found is not None:
-            if _attach(promotion, tag, found):
-                promotion.tagged.add(digest)
-                copied += 1
-            copied += _referring(promotion, found.descriptor.digest)
-    return copied
-
-
-def _attach(promotion: Promotion, tag: str, ours: Manifest) -> bool:
-    """Copy one; what the destination has under the tag is replaced only where nothing of it is lost.
-
-    A signature that is made later is appended: the tag then stands for a manifest with one layer more. The signature
-    itself is in an annotation of its layer, whose content may be that of another promotion.
-    """
-    theirs = promotion.target.manifest(tag)
-    if theirs is not None:
-        here, there = _parts(ours), _parts(theirs)
-        if here <= there:
-            return False
-        if not there <= here:
-            raise ConflictError(
-                f"{promotion.target.title}:{tag} holds what {promotion.source.title}:{tag} lacks, and the other way "
-                "round",
-                hint="delete the tag there to have this one; sign at one of the two places only to keep all",
-            )
-    copy(promotion.source, promotion.target, ours, name=tag)
-    return True
-
-
-def _parts(manifest: Manifest) -> set[tuple[object, ...]]:
-    parts = (*manifest.layers, *manifest.manifests)
-    return {(part.media_type, part.digest, *sorted(part.annotations.items())) for part in parts}
-
-
-def _with_blobs(promotion: Promotion, digest: Digest) -> Manifest:
-    referrer = promotion.source.manifest(digest)
-    if referrer is None:
-        raise NotFoundError(f"{promotion.source.title}: the referrer {digest} is listed, and not there")
-    for blob in referrer.blobs:
-        copy_blob(promotion.source, promotion.target, blob)
-    return referrer
+def _tag(promotion: Promotion, manifest: Manifest) -> None:
+    """Write the tag, which nobody may have written since it was looked up; registries have no create-only write."""
+    held = promotion.target.resolve(promotion.target_name)
+    if held is None:
+        promotion.target.put_manifest(manifest, promotion.target_name)
+        held = promotion.target.resolve(promotion.target_name)
+    if held is not None and held.digest != manifest.descriptor.digest:
+        raise ConflictError(
+            f"{promotion.title} was written by somebody else at the same time: it holds {held.digest}, "
+            f"we copied {manifest.descriptor.digest}",
+            hint="let one job at a time write there, then run again",
+        )

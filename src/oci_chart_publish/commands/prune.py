@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 import msgspec
 
 from oci_chart_publish.bump.preview_template import preview_of
-from oci_chart_publish.errors import AuthError, ForgeError, PublishError
+from oci_chart_publish.errors import AuthError, ForgeError, PublishError, RegistryError
 from oci_chart_publish.github.container_packages import HIDDEN, PackageVersion
 from oci_chart_publish.oci.descriptor import SOURCE
 from oci_chart_publish.oci.digest import Digest
@@ -49,11 +49,23 @@ def stale(
     tags = store.tags() if isinstance(store, Prunable) else ()
     numbers = {tag: preview_of(template, tag.replace("_", "+")) for tag in tags}
     kept = {tag for tag, number in numbers.items() if number is None or not is_closed(number)}
-    held = {found.digest for tag in kept if (found := store.resolve(tag)) is not None}
+    held = {_shown(repository, store, tag) for tag in kept}
     for tag, number in numbers.items():
         found = store.resolve(tag) if tag not in kept else None
         if number is not None and found is not None and found.digest not in held:
             yield Preview(repository=repository, tag=tag, digest=found.digest, number=number)
+
+
+def _shown(repository: Repository, store: Target, tag: str) -> Digest:
+    """Return the digest of a tag that is to stay; where a registry lists it and does not show it, nothing may go."""
+    found = store.resolve(tag)
+    if found is None:
+        raise RegistryError(
+            f"{repository}:{tag} is listed, and not there: what it uses is not known",
+            hint="nothing is removed from this repository; run again once the registry shows the tag",
+            temporary=True,
+        )
+    return found.digest
 
 
 def is_of(preview: Preview, store: Target, source: str) -> bool:
