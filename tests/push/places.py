@@ -57,7 +57,7 @@ def planned(artifact: ChartArtifact, here: ImageLayout, *places: Place, overwrit
 
 def carried_out(plan: Plan, here: ImageLayout, *, overwrite: bool = False) -> Plan:
     plan = publish.put_manifest(publish.upload(plan, here, one_by_one), one_by_one)
-    return publish.put_tags(plan, one_by_one, overwrite=overwrite)
+    return publish.confirm_tags(publish.put_tags(plan, one_by_one, overwrite=overwrite), one_by_one)
 
 
 def statuses(plan: Plan) -> list[str]:

@@ -4,21 +4,26 @@ import threading
 from collections.abc import Callable, Sequence
 
 import pytest
-from tests.fakes.wire import refusal
+from tests.fakes.wire import Reply, refusal
 from tests.push.packed import WEB, archive, built, stored
 from tests.push.places import OTHER, Start, carried_out, one_by_one, planned, statuses
+from tests.registry.artifacts import referrer
 
 from oci_chart_publish.errors import AuthError, PublishError, VerificationError
 from oci_chart_publish.layout.layout import ImageLayout
 from oci_chart_publish.layout.memo import Memo
+from oci_chart_publish.oci.attachments import Referring
+from oci_chart_publish.oci.descriptor import OCI_EMPTY, Descriptor
 from oci_chart_publish.outcomes import Status
 from oci_chart_publish.push import publish
 from oci_chart_publish.push.reconcile import Destination, Observation, State, decide, look_up
 from oci_chart_publish.report import compose
 from oci_chart_publish.report.document import Problem
 
+EMPTY = Descriptor.of(OCI_EMPTY, b"{}")
 
-def test_one_registry_takes_six_requests_and_one_write_of_the_manifest(
+
+def test_one_registry_takes_seven_requests_and_one_write_of_the_manifest(
     start: Start, here: ImageLayout
 ) -> None:
     place = start()
@@ -30,6 +35,7 @@ def test_one_registry_takes_six_requests_and_one_write_of_the_manifest(
         "POST /v2/charts/web/blobs/uploads/",
         "PUT /v2/charts/web/blobs/UPLOAD",
         "PUT /v2/charts/web/manifests/1.0.0",
+        "GET /v2/charts/web/manifests/1.0.0",
     ]
     assert statuses(plan) == ["published"]
     assert place.tags == {"1.0.0": str(plan.artifact.digest)}
@@ -86,6 +92,39 @@ def test_registry_that_lacks_a_version_gets_what_is_published_and_no_rebuild(
     outcome = publish.result(plan, wrote=True)
     assert outcome.published == published
     assert {target.digest for target in outcome.targets} == {published.descriptor.digest}
+
+
+def test_registry_that_is_repaired_from_another_gets_the_signatures_before_the_tag(
+    start: Start, here: ImageLayout
+) -> None:
+    old, new = start(), start(referrers=True)
+    artifact = built(WEB, here)
+    old.put(artifact.manifest, here)
+    signature = referrer(artifact.manifest, "application/vnd.dev.sigstore.bundle.v0.3+json")
+    old.site.store.put_blob(EMPTY, b"{}")
+    assert isinstance(old.site.store, Referring)
+    old.site.store.put_referrer(signature)
+    plan = carried_out(planned(artifact, here, old, new), here)
+    assert statuses(plan) == ["unchanged", "published"]
+    assert isinstance(new.site.store, Referring)
+    assert [found.digest for found in new.site.store.referrers(artifact.digest)] == [
+        signature.descriptor.digest
+    ]
+    puts = [line for line in new.fake.lines() if line.startswith("PUT") and "/manifests/" in line]
+    assert puts[-1] == "PUT /v2/charts/web/manifests/1.0.0"
+
+
+@pytest.mark.parametrize("reply", [refusal(500, "UNKNOWN", "oops"), refusal(403, "DENIED", "no")])
+def test_registry_whose_signatures_cannot_be_read_is_not_copied_without_them(
+    start: Start, here: ImageLayout, reply: Reply
+) -> None:
+    old, new = start(), start()
+    artifact = built(WEB, here)
+    old.put(artifact.manifest, here)
+    plan = planned(artifact, here, old, new)
+    old.fake.next("GET .*/referrers/", *[reply] * 20)
+    assert statuses(carried_out(plan, here)) == ["unchanged", "failed"]
+    assert new.tags == {}
 
 
 def test_published_chart_that_cannot_be_copied_is_a_failure_of_the_registry_that_has_it(

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 from msgspec.structs import replace
 from tests.fakes.wire import Reply, refusal
@@ -49,7 +51,8 @@ def test_tag_is_read_again_where_the_look_up_is_old(start: Start, here: ImageLay
     place = start()
     plan = publish.upload(planned(built(WEB, here), here, place), here, one_by_one)
     place.fake.seen.clear()
-    assert statuses(publish.put_tags(old(plan, 3), one_by_one)) == ["published"]
+    plan = publish.confirm_tags(publish.put_tags(old(plan, 3), one_by_one), one_by_one)
+    assert statuses(plan) == ["published"]
     assert [line.split(" ")[0] for line in place.fake.lines()] == ["GET", "PUT", "GET"]
 
 
@@ -91,8 +94,60 @@ def test_tag_that_somebody_writes_just_after_us_is_a_conflict(
         return reply
 
     place.fake._put_manifest = racing  # type: ignore[method-assign]
-    plan = publish.put_tags(old(plan, 3), one_by_one)
+    plan = publish.confirm_tags(publish.put_tags(old(plan, 3), one_by_one), one_by_one)
     assert statuses(plan) == ["conflict"]
     (target,) = publish.result(plan, wrote=True).targets
     assert "was written by somebody else at the same time" in str(target.error)
     assert "concurrency:" in str(target.error)
+
+
+@pytest.mark.parametrize("seconds", [0.6, 1.9])
+def test_tag_that_took_a_while_is_read_before_it_is_written_and_not_after(
+    start: Start, here: ImageLayout, seconds: float
+) -> None:
+    place = start()
+    plan = publish.upload(planned(built(WEB, here), here, place), here, one_by_one)
+    place.fake.seen.clear()
+    plan = publish.confirm_tags(publish.put_tags(old(plan, seconds), one_by_one), one_by_one)
+    assert statuses(plan) == ["published"]
+    assert [line.split(" ")[0] for line in place.fake.lines()] == ["GET", "PUT"]
+
+
+@pytest.mark.parametrize("later", [0.0, 0.5, 0.9])
+def test_of_two_runs_that_both_found_nothing_one_finds_out(
+    start: Start, here: ImageLayout, theirs: ImageLayout, later: float
+) -> None:
+    place = start()
+    took = 0.2
+    mine = publish.upload(planned(built(WEB, here), here, place), here, one_by_one)
+    yours = publish.upload(planned(built(OTHER, theirs), theirs, place), theirs, one_by_one)
+    mine = publish.put_tags(old(mine, took), one_by_one)
+    time.sleep(took * later)  # theirs was looked up as late before this, and finds nothing either
+    yours = publish.put_tags(yours, one_by_one)
+    ends = [statuses(publish.confirm_tags(plan, one_by_one)) for plan in (mine, yours)]
+    assert ends == [["conflict"], ["published"]]
+    assert place.tags == {"1.0.0": str(yours.artifact.digest)}
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_tag_that_is_shown_a_moment_late_is_nobody_elses(start: Start, here: ImageLayout, times: int) -> None:
+    place = start()
+    plan = publish.put_tags(
+        publish.upload(planned(built(WEB, here), here, place), here, one_by_one), one_by_one
+    )
+    place.fake.next("(GET|HEAD) .*/manifests/", *[refusal(404, "MANIFEST_UNKNOWN", "not yet")] * times)
+    assert statuses(publish.confirm_tags(plan, one_by_one)) == ["published"]
+
+
+def test_tag_that_is_gone_after_it_was_written_is_a_failure_and_no_conflict(
+    start: Start, here: ImageLayout
+) -> None:
+    place = start()
+    plan = publish.put_tags(
+        publish.upload(planned(built(WEB, here), here, place), here, one_by_one), one_by_one
+    )
+    place.fake.next("(GET|HEAD) .*/manifests/", *[refusal(404, "MANIFEST_UNKNOWN", "no")] * 4)
+    plan = publish.confirm_tags(plan, one_by_one)
+    assert statuses(plan) == ["failed"]
+    (target,) = publish.result(plan, wrote=True).targets
+    assert "was written and is not there 3 seconds later" in str(target.error)

@@ -20,6 +20,7 @@ from oci_chart_publish.errors import (
     VerificationError,
 )
 from oci_chart_publish.model import ChartArtifact, PushResult, TargetResult
+from oci_chart_publish.oci.attachments import copy_attachments
 from oci_chart_publish.oci.descriptor import Descriptor
 from oci_chart_publish.oci.manifest import Manifest
 from oci_chart_publish.oci.store import Target, copy
@@ -31,7 +32,14 @@ Gather = Callable[[Sequence[Callable[[], T]]], Sequence[T]]
 """Run several calls, possibly at the same time, and return their results in order."""
 
 FRESH = 2.0
-"""Seconds for which a look-up counts as "just before": a later tag is read again before it is written."""
+"""Seconds for which a look-up counts as "just before": a later tag is read again before it is written, and after."""
+
+SOON = 0.5
+"""Seconds up to which another run's look-up can be waited out: a later tag is read before it is written, not after."""
+
+_MARGIN = 1.5
+_LEAST = 0.05
+_PAUSES = (0.5, 1.0, 1.5)
 
 
 def upload(plan: Plan, layout: Target, gather: Gather[PublishError | None]) -> Plan:
@@ -57,36 +65,53 @@ def _send(site: Destination, blob: Descriptor, layout: Target) -> None:
 
 def needs_manifest_first(plan: Plan) -> bool:
     """Whether the manifest has to be everywhere, untagged, before any tag is written."""
-    return len(plan.missing) > 1
+    return len(plan.missing) > 1 or plan.holder is not None
 
 
 def put_manifest(plan: Plan, gather: Gather[PublishError | None]) -> Plan:
     """Store the manifest by digest at all sites that lack the chart."""
     if not plan.going or not needs_manifest_first(plan):
         return plan
-    steps = [_step(lambda s=site: s.store.put_manifest(plan.manifest)) for site in plan.missing]  # type: ignore[misc]
+    steps = [_step(lambda s=site: _put_manifest(plan, s)) for site in plan.missing]  # type: ignore[misc]
     return _with_failures(plan, plan.missing, gather(steps))
 
 
+def _put_manifest(plan: Plan, site: Destination) -> None:
+    """Store the manifest, and what refers to it where it is published: nobody is to see it without its signatures."""
+    site.store.put_manifest(plan.manifest)
+    if plan.holder is not None:
+        copy_attachments(plan.holder.store, site.store, plan.manifest)
+
+
 def put_tags(plan: Plan, gather: Gather[PublishError | None], *, overwrite: bool = False) -> Plan:
-    """Write the chart's tag at all sites that lack it."""
+    """Write the chart's tag at all sites that lack it. ``confirm_tags`` has to follow."""
     if not plan.going:
         return plan
     found = {finding.site.reference: finding for finding in plan.findings}
+    due: dict[str, float] = {}
     steps = [
-        _step(lambda s=site: _tag(plan, s, found[s.reference], overwrite=overwrite))  # type: ignore[misc]
+        _step(lambda s=site: due.update(_tag(plan, s, found[s.reference], overwrite=overwrite)))  # type: ignore[misc]
         for site in plan.missing
     ]
     outcomes = gather(steps)
     done = tuple(s.reference for s, error in zip(plan.missing, outcomes, strict=True) if error is None)
-    return replace(_with_failures(plan, plan.missing, outcomes), done=done)
+    plan = replace(_with_failures(plan, plan.missing, outcomes), done=done)
+    return replace(plan, unconfirmed=tuple((name, due[name]) for name in done if name in due))
 
 
-def _tag(plan: Plan, site: Destination, finding: Observation, *, overwrite: bool) -> None:
-    digest = plan.manifest.descriptor.digest
-    stale = time.monotonic() - finding.looked_up > FRESH
-    if stale and not overwrite and _holds(plan, site):
-        return
+def _tag(plan: Plan, site: Destination, finding: Observation, *, overwrite: bool) -> dict[str, float]:
+    """Write a tag; return when it has to be read once more, by reference, or nothing where it need not be.
+
+    Registries have no create-only write. Another run that looked the tag up before this write, and found nothing,
+    writes it as long after its look-up as we did after ours, or thereabouts: so the tag is read once that has passed,
+    and whoever was first finds out. Where it took long, waiting as long would cost more than a read just before.
+    """
+    age = time.monotonic() - finding.looked_up
+    looked_up = finding.looked_up
+    if age > SOON and not overwrite:
+        if _holds(plan, site):
+            return {}
+        looked_up = time.monotonic()
     started = time.monotonic()
     try:
         site.store.put_manifest(plan.manifest, site.name)
@@ -94,16 +119,46 @@ def _tag(plan: Plan, site: Destination, finding: Observation, *, overwrite: bool
         # A tag that cannot be changed, or an answer that was lost: what the tag holds now decides.
         if error.status in {401, 404} or not _holds(plan, site):
             raise
-    # Registries have no create-only write. The read before and the digest in the answer leave a window; where it was
-    # long enough for another writer, a read after closes it.
-    if stale or time.monotonic() - started > FRESH:
+        return {}
+    if not site.registry or overwrite:
+        return {}  # names in the layout move freely
+    now = time.monotonic()
+    if SOON < age <= FRESH and now - started <= FRESH:
+        return {}
+    return {site.reference: now + min(_LEAST + _MARGIN * (now - looked_up), SOON * _MARGIN)}
+
+
+def confirm_tags(plan: Plan, gather: Gather[PublishError | None]) -> Plan:
+    """Read the tags that were written once more, when it is time: another digest by then is a conflict."""
+    if not plan.unconfirmed:
+        return plan
+    due = dict(plan.unconfirmed)
+    sites = [site for site in plan.missing if site.reference in due]
+    outcomes = gather([_step(lambda s=site: _confirm(plan, s, due[s.reference])) for site in sites])  # type: ignore[misc]
+    lost = {site.reference for site, error in zip(sites, outcomes, strict=True) if error is not None}
+    done = tuple(name for name in plan.done if name not in lost)
+    return replace(_with_failures(plan, sites, outcomes), done=done, unconfirmed=())
+
+
+def _confirm(plan: Plan, site: Destination, due: float) -> None:
+    digest = plan.manifest.descriptor.digest
+    time.sleep(max(0.0, due - time.monotonic()))
+    for pause in (*_PAUSES, 0.0):
         now = site.store.resolve(site.name)
-        if now is None or now.digest != digest:
+        if now is not None and now.digest == digest:
+            return
+        if now is not None:
             raise ConflictError(
-                f"{site.reference} was written by somebody else at the same time: it holds "
-                f"{now.digest if now else 'nothing'}, we wrote {digest}",
+                f"{site.reference} was written by somebody else at the same time: it holds {now.digest}, "
+                f"we wrote {digest}",
                 hint="let one job at a time publish (`concurrency:` in the workflow), then run again",
             )
+        time.sleep(pause)  # some registries show a moment later what they have taken
+    raise RegistryError(
+        f"{site.reference} was written and is not there {sum(_PAUSES):.0f} seconds later",
+        hint="run again: what is there by then is not written twice",
+        temporary=True,
+    )
 
 
 def _holds(plan: Plan, site: Destination) -> bool:

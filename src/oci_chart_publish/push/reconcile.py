@@ -79,7 +79,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     why nothing is done. ``manifest`` is what the missing sites are to receive: the published one where there is one
     (``origin`` is then the site that has it), else ours. ``missing`` are the sites to write to. ``failures`` collects,
     by reference, what went wrong at a site while the plan was carried out, and ``done`` the references that have been
-    tagged.
+    tagged. ``unconfirmed`` are those among them whose tag is to be read once more, and when (monotonic seconds).
     """
 
     artifact: ChartArtifact
@@ -90,6 +90,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     missing: tuple[Destination, ...] = ()
     failures: tuple[tuple[str, PublishError], ...] = ()
     done: tuple[str, ...] = ()
+    unconfirmed: tuple[tuple[str, float], ...] = ()
 
     @property
     def going(self) -> bool:
@@ -99,6 +100,19 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     def failed(self, site: Destination, error: PublishError) -> Plan:
         """Return the plan with a failure at ``site``."""
         return replace(self, failures=(*self.failures, (site.reference, error)))
+
+    @property
+    def holder(self) -> Destination | None:
+        """The registry that has what the missing ones are to receive, and with it what refers to it."""
+        digest = self.manifest.descriptor.digest
+        holders = (
+            finding.site
+            for finding in self.findings
+            if finding.state is State.SAME
+            and finding.manifest
+            and finding.manifest.descriptor.digest == digest
+        )
+        return self.origin or next(holders, None)
 
     def skipped(self, why: str) -> Plan:
         """Return the plan with all that was to be written left alone, which is no failure of this chart."""

@@ -33,8 +33,13 @@ def tag_in_order(
             bad.add(name)
         return outcome
 
+    def confirm(outcome: Outcome) -> Outcome:
+        if isinstance(outcome, Plan) and outcome.unconfirmed:
+            outcome = so_far[outcome.artifact.name] = protocol.confirm_tags(outcome, workers.gather)
+        return outcome
+
     graph = {name: plan.artifact.dependencies for name, plan in by_name.items()}
-    return list(workers.in_order(graph, tag).values())
+    return workers.each(confirm, workers.in_order(graph, tag).values())
 
 
 def _unless_blocked(plan: Plan, bad: set[str]) -> Outcome:
