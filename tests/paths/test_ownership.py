@@ -38,6 +38,18 @@ def test_a_file_belongs_to_the_chart_with_the_longest_path(path: str, belongs: b
     assert (path in WEB) is belongs
 
 
+def test_a_pointer_that_moved_is_a_change_of_what_lies_in_the_submodule() -> None:
+    modules = ("vendor/charts", "shared")
+    inside = Belonging(folder="vendor/charts/web", submodules=modules)
+    linking = Belonging(folder="charts/web", extra=("shared/lib",), submodules=modules)
+    around = Belonging(folder="shared/..", dependencies=(inside,))
+    assert [chart.changed_by(["vendor/charts"]) for chart in (inside, linking, around)] == [True, False, True]
+    assert [chart.changed_by(["shared"]) for chart in (inside, linking, around)] == [False, True, False]
+    assert not inside.changed_by(["vendor", "vendor/charts/db/values.yaml"])
+    assert inside.paths == ("vendor/charts/web", "vendor/charts")
+    assert linking.paths == ("charts/web", "shared/lib", "shared")
+
+
 def test_git_is_asked_about_the_folders_of_a_chart() -> None:
     assert WEB.paths == ("charts/web", "lib", "values.yaml", "charts/common")
     assert Belonging(folder="", nested=("charts/db",)).paths == ()

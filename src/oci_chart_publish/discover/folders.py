@@ -32,6 +32,10 @@ class Files(Protocol):
         """Files that git neither tracks nor ignores."""
 
     @property
+    def submodules(self) -> Sequence[str]:
+        """All submodules of the repository, but not those in another one."""
+
+    @property
     def unseen(self) -> frozenset[str]:
         """Submodules that are not checked out: nobody knows what is in them."""
 

@@ -250,7 +250,14 @@ class GitRepository:
         """Return the last commit at ``rev`` that touched ``paths`` ("" is everything), or None."""
         wanted = () if "" in paths else tuple(paths)
         out = self._git.output(
-            "log", "-1", "--format=%H %ct", "--no-show-signature", self.require(rev), "--", *wanted
+            "log",
+            "-1",
+            "--format=%H %ct",
+            "--no-show-signature",
+            "--end-of-options",
+            self.require(rev),
+            "--",
+            *wanted,
         )
         sha, _, time = out.decode().strip().partition(" ")
         return LastChange(sha, int(time)) if sha else None
@@ -290,11 +297,28 @@ class GitRepository:
     # -- files
 
     def read(self, rev: str, path: str) -> bytes | None:
-        """Return a file's bytes at a revision as git stores them, or None where there is no such file."""
+        """Return a file's bytes at a revision as git stores them, or None where there is no such file.
+
+        Files of submodules that are checked out are among them, as far as the clone has the commit they were at.
+        """
         if "\n" in path or "\n" in rev:
             done = self._git.run("cat-file", "blob", "--end-of-options", f"{rev}:{path}")
             return done.stdout if done.returncode == 0 else None
-        return self._blobs.read(f"{rev}:{path}")
+        data = self._blobs.read(f"{rev}:{path}")
+        return self._read_in_submodule(rev, path) if data is None else data
+
+    def _read_in_submodule(self, rev: str, path: str) -> bytes | None:
+        if self.bare or not (self.root / ".gitmodules").exists():
+            return None
+        names = path.split("/")
+        for count in range(1, len(names)):
+            folder = "/".join(names[:count])
+            if (submodule := self.submodule(folder)) is not None:
+                named = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{rev}:{folder}")
+                sha = self._git.run(*named).stdout.decode().strip()
+                known = bool(sha) and submodule.commit(sha) is not None
+                return submodule.read(sha, "/".join(names[count:])) if known else None
+        return None
 
     def holds(self, rev: str, path: str) -> bool:
         """Tell whether there is a file or folder at a revision; nothing is fetched where old files are missing."""

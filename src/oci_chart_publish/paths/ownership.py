@@ -15,8 +15,9 @@ class Belonging(msgspec.Struct, frozen=True, kw_only=True):
 
     Paths are POSIX, relative to the repository root ("" is the root itself). ``extra`` are files or folders elsewhere;
     ``ignore`` are globs below the chart's folder (see ``paths.globs``); ``left_out`` tells of a path there whether the
-    package lacks it. ``dependencies`` are the charts of this repository that are embedded: their files count as they
-    count for themselves.
+    package lacks it. ``submodules`` are those of the repository: where one holds the chart, or something of it, git
+    knows of no change but that its pointer moved, which counts. ``dependencies`` are the charts of this repository
+    that are embedded: their files count as they count for themselves.
     """
 
     folder: str
@@ -24,15 +25,16 @@ class Belonging(msgspec.Struct, frozen=True, kw_only=True):
     extra: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     left_out: Callable[[str], bool] | None = None
+    submodules: tuple[str, ...] = ()
     dependencies: tuple[Belonging, ...] = ()
 
     def __contains__(self, path: str) -> bool:
+        if path in self.submodules and any(_below(folder, path) for folder in self._folders):
+            return True
         if any(_below(path, normal(folder)) for folder in self.extra):
             return True
         if any(path in dependency for dependency in self.dependencies):
             return True
-        if self.folder != path and _below(self.folder, path):
-            return True  # the pointer of a submodule that holds the chart
         if not _below(path, self.folder) or any(_below(path, folder) for folder in self.nested):
             return False
         inside = path.removeprefix(f"{self.folder}/") if self.folder else path
@@ -43,10 +45,15 @@ class Belonging(msgspec.Struct, frozen=True, kw_only=True):
         return any(path in self for path in paths)
 
     @property
+    def _folders(self) -> tuple[str, ...]:
+        return (self.folder, *map(normal, self.extra))
+
+    @property
     def paths(self) -> tuple[str, ...]:
         """The paths to ask git about; an empty tuple is the whole repository."""
         below = (path for dependency in self.dependencies for path in dependency.paths or ("",))
-        found = tuple(dict.fromkeys((self.folder, *map(normal, self.extra), *below)))
+        pointers = (path for path in self.submodules if any(_below(folder, path) for folder in self._folders))
+        found = tuple(dict.fromkeys((*self._folders, *pointers, *below)))
         return () if "" in found else found
 
 

@@ -56,6 +56,11 @@ class ChartFiles(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """Return the folders of the charts of a name, as far as they can be read."""
         return self._by_name.get(name, [])
 
+    @property
+    def submodules(self) -> tuple[str, ...]:
+        """The submodules of the repository, of whose files it knows only the commit that they are at."""
+        return tuple(self.files.submodules) if self.files else ()
+
     def links_below(self, folder: str) -> Sequence[str]:
         """Return where the symbolic links below a folder lead, from the top: what is there is packed with the chart."""
         return self.files.links_below(folder) if self.files else ()

@@ -76,6 +76,7 @@ class ChartSettingsResolver(msgspec.Struct, frozen=True, kw_only=True):
             ),
             extra=(*extra, *self.files.links_below(folder)),
             ignore=self._ignore(name),
+            submodules=self.files.submodules,
             dependencies=tuple(self.belonging(other, there) for there, other in (related or {}).items()),
         )
 

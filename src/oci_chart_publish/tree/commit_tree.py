@@ -40,6 +40,7 @@ class CommitFiles:
         self.folders: dict[str, set[str]] = {"": set()}
         self._submodules: dict[str, CommitFiles] = {}
         self._unseen: dict[str, Missing] = {}
+        self._pointers: list[str] = []
         listing = repository.git.output("ls-tree", "-r", "-z", "--full-tree", self.sha)
         for record in listing.split(b"\0")[:-1]:
             details, _, path = os.fsdecode(record).partition("\t")
@@ -66,6 +67,7 @@ class CommitFiles:
 
     def _enter(self, path: str, sha: str) -> None:
         """Take in the files of a submodule, or remember why they are not there."""
+        self._pointers.append(path)
         self.folders[path] = set()
         self._hold(path)
         submodule = self.repository.submodule(path)
@@ -98,6 +100,11 @@ class CommitFiles:
     def untracked(self) -> tuple[str, ...]:
         """Nothing: a commit holds what git tracks."""
         return ()
+
+    @property
+    def submodules(self) -> tuple[str, ...]:
+        """All submodules of the repository, but not those in another one."""
+        return tuple(self._pointers)
 
     @property
     def unseen(self) -> frozenset[str]:

@@ -69,6 +69,11 @@ class WorkTreeFiles:
         return frozenset(path for path in self._index.skipped if not os.path.lexists(self.root / path))
 
     @property
+    def submodules(self) -> tuple[str, ...]:
+        """All submodules of the repository, but not those in another one."""
+        return tuple(self._index.pointers)
+
+    @property
     def unseen(self) -> frozenset[str]:
         """Submodules that are not checked out: nobody knows what is in them."""
         return frozenset(self._index.submodules)
@@ -156,7 +161,10 @@ class WorkTreeFiles:
 
 
 class _Index:
-    """The parsed listing: ``folders`` has the names in each, ``submodules`` are those that are not checked out."""
+    """The parsed listing: ``folders`` has the names in each, ``submodules`` are those that are not checked out.
+
+    ``pointers`` are the submodules that this repository itself points into.
+    """
 
     def __init__(self) -> None:
         self.modes: dict[str, str] = {}
@@ -165,6 +173,7 @@ class _Index:
         self.links: list[str] = []
         self.skipped: set[str] = set()
         self.submodules: set[str] = set()
+        self.pointers: list[str] = []
         self.untracked: dict[str, None] = {}
 
     def add(self, git: Git, prefix: str) -> None:
@@ -185,6 +194,8 @@ class _Index:
                 submodules.append(path)
             else:
                 self._track(prefix + path, mode, skipped=tag.upper() == "S")
+        if not prefix:
+            self.pointers = submodules
         for path in submodules:
             self._enter(git, prefix, path)
 
