@@ -5,10 +5,11 @@
 #   make lint     ruff, mypy, zizmor, schemas, generated pages
 #   make bench    ours against helm, xargs -P8 helm and a bare client
 #   make mutants  random changes of pure modules, and which of them the tests notice
+#   make campaign-github  every request of a publish refused by every refusal GitHub is known for
 #   make image    the image of the action, without a daemon (buildah, podman; as root it installs them)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format types docs schema bench mutants image tools lock clean
+.PHONY: help demo test lint format types docs schema bench mutants campaign-github image tools lock clean
 
 # The newest usable Python; PYTHON=... chooses another.
 PYTHON ?= $(shell for v in 3.14 3.13 3.12 3.11 3; do \
@@ -52,6 +53,9 @@ lint: $(VENV)/.dev
 	$(VENV)/bin/check-jsonschema --builtin-schema vendor.github-actions action.yml
 	$(VENV)/bin/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml examples/workflows/*.yml
 	$(VENV)/bin/zizmor --offline --quiet .github/workflows examples/workflows action.yml
+
+campaign-github: $(VENV)/.dev
+	PYTHONPATH=src:. $(RUN) -m tests.campaign.github $(ARGS)
 
 types: $(VENV)/.dev
 	$(RUN) -m mypy

@@ -30,6 +30,7 @@ from tests.fakes.github_state import Asset, Comment, PackageVersion, Pull, Refus
 
 __all__ = ["Asset", "Comment", "FakeGitHub", "PackageVersion", "Pull", "Release", "State", "Token"]
 
+GRAPHQL_PATH = "/graphql"
 MINUTE, HOUR = 60, 3600
 RESET = 4_000_000_000
 """When the primary rate limit begins anew: long after any test."""
@@ -60,6 +61,14 @@ class Fault:
     drop: bool = False
     delay: float = 0
     instead: Any = None
+    number: int = 0
+    """Of the request, where it is one by its number and not by its path."""
+
+    def fits(self, method: str, path: str, number: int) -> bool:
+        """Tell whether this is for a request."""
+        if self.number:
+            return self.number == number
+        return self.method == method and bool(re.search(self.pattern, path))
 
     @property
     def answers(self) -> bool:
@@ -165,6 +174,22 @@ class FakeGitHub:
             raise ContractError(f"{name}: a test may not choose {sorted(others)}")
         self._faults.append(Fault(method, pattern, refusal(name), dict(headers or {}), effect, times))
 
+    def refuse_request(
+        self, number: int, name: str, *, effect: Effect = "none", headers: Mapping[str, str] | None = None
+    ) -> None:
+        """Answer the request of a number, counted from 1 over all, with a refusal, whatever it is."""
+        fault = Fault("", "", refusal(name), dict(headers or {}), effect, 1, number=number)
+        self._faults.append(fault)
+
+    def operation(self, sent: Request) -> str:
+        """Return the operation of a request as the description has it (``POST /repos/...``), or ``graphql``."""
+        if sent.path == GRAPHQL_PATH:
+            return GRAPHQL
+        found = next(
+            one for one in ROUTES if one.method == sent.method and _pattern(one.template).fullmatch(sent.path)
+        )
+        return f"{found.method} {found.template}"
+
     def hang(self, method: str, pattern: str, delay: float, *, times: int = 1) -> None:
         """Take ``delay`` seconds for each of the next ``times`` answers."""
         self._faults.append(Fault(method, pattern, None, {}, "none", times, delay=delay))
@@ -200,10 +225,10 @@ class FakeGitHub:
 
     # How a request is answered.
 
-    def _take_fault(self, method: str, path: str) -> Fault | None:
+    def _take_fault(self, method: str, path: str, number: int) -> Fault | None:
         with self._lock:
             for fault in self._faults:
-                if fault.method == method and fault.times > 0 and re.search(fault.pattern, path):
+                if fault.times > 0 and fault.fits(method, path, number):
                     fault.times -= 1
                     return fault
         return None
@@ -233,12 +258,13 @@ class FakeGitHub:
         short = self._shorten(path)
         with self._lock:
             self.requests.append(Request(method, short, body, headers))
+            number = len(self.requests)
             limits = self._count("graphql" if path == self._graphql else "core")
         if limits["X-RateLimit-Remaining"] == "-1":
             return _refused(refusal("primary-limit"), {**limits, "X-RateLimit-Remaining": "0"})
         self._wait(method, short)
         self._act(method, short)
-        fault = self._take_fault(method, short)
+        fault = self._take_fault(method, short, number)
         if fault is None and (limited := self._creation(method, path)):
             return replace(limited, headers={**limits, **limited.headers})
         if fault and fault.delay:
