@@ -205,3 +205,29 @@ def test_paths_stay_outside_a_container() -> None:
     path = "/home/runner/work/_temp/oci-chart-publish/report.json"
     assert on_runner(path, {**CONTAINER, "RUNNER_TEMP": "/home/runner/work/_temp"}) == path
     assert on_runner("/github/home/x", {"RUNNER_TEMP": "/github/runner_temp"}) == "/github/home/x"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can write what is not its owner's")
+@pytest.mark.parametrize(
+    "command",
+    [
+        "verify --report out/verify.json",
+        "bump --write minor",
+        "report plan.json --markdown out/report.md",
+    ],
+)
+def test_files_in_the_workspace_belong_to_its_owner_after_every_command(
+    runner: Runner, repo: GitRepo, command: str
+) -> None:
+    plan = runner.step("workflow_dispatch", {}, ref="refs/heads/topic", sha="1" * 40, layout="layout")
+    (repo.root / "plan.json").write_bytes(Path(plan.outputs["report"]).read_bytes())
+    for folder, folders, names in os.walk(repo.root):
+        for name in (".", *folders, *names):
+            os.chown(Path(folder) / name, 1000, 1000, follow_symlinks=False)
+    runner.step("workflow_dispatch", {}, ref="refs/heads/topic", sha="1" * 40, command=command)
+    owners = {
+        (path.relative_to(repo.root).as_posix(), path.lstat().st_uid)
+        for path in repo.root.rglob("*")
+        if path.lstat().st_uid != 1000
+    }
+    assert owners == set()

@@ -561,6 +561,15 @@ def test_an_upload_that_is_refused_says_why(fake: FakeGitHub, github: GitHub, sp
         github.releases.ensure(spec)
 
 
+def test_a_file_that_was_sent_to_where_the_repository_was_is_not_taken_for_uploaded(
+    fake: FakeGitHub, github: GitHub, spec: ReleaseSpec
+) -> None:
+    fake.refuse("POST", "/assets$", "moved")
+    with pytest.raises(ForgeError, match="assets: the repository has moved"):
+        github.releases.ensure(spec)
+    assert stored(fake).draft
+
+
 def test_half_an_asset_in_the_way_of_an_upload_is_deleted(
     fake: FakeGitHub, github: GitHub, spec: ReleaseSpec
 ) -> None:

@@ -47,7 +47,19 @@ _OF_THE_RUNNER = frozenset({"ARGS", "ENTRYPOINT"})
 
 
 def run_action(environment: Mapping[str, str]) -> int:
-    """Run the action and return its exit code; errors become annotations."""
+    """Run the action and return its exit code; errors become annotations.
+
+    Whatever a command has written in the workspace belongs to its owner afterwards: a runner that is not root could not
+    clean it up, and the next step not change it (actions/runner#434).
+    """
+    try:
+        return _run_told(environment)
+    finally:
+        if workspace := environment.get("GITHUB_WORKSPACE"):
+            give_back(Path(workspace).resolve())
+
+
+def _run_told(environment: Mapping[str, str]) -> int:
     interruption = Interruption(said=f"::error::{SAID}", stream=1)
     interruption.leave(
         lambda: write_outputs(environment.get("GITHUB_OUTPUT", ""), {"conclusion": "interrupted"})
@@ -109,10 +121,7 @@ def _run(environment: Mapping[str, str], interruption: Interruption, errors: Seq
     note = ""
     if not command:
         flow, note = default_command(event, project.settings.publish_refs), why_planned(event)
-    try:
-        return carry_out(flow, project, interruption, Runner(environment), tells=True, note=note)
-    finally:
-        _give_back(project, environment)
+    return carry_out(flow, project, interruption, Runner(environment), tells=True, note=note)
 
 
 class Runner(msgspec.Struct, frozen=True):
@@ -195,10 +204,7 @@ def publish_report(report: document.Report, project: Project, environment: Mappi
 
 
 def _give_back(project: Project, environment: Mapping[str, str]) -> None:
-    """Give what was written in the workspace to its owner: a runner that is not root could not clean it up.
-
-    On a machine that is used again the next checkout would fail (actions/runner#434).
-    """
+    """Give what a run has written in the workspace to its owner: one that is told to stop may have no time for all."""
     if not environment.get("GITHUB_WORKSPACE"):
         return
     workspace = Path(environment["GITHUB_WORKSPACE"]).resolve()

@@ -200,13 +200,7 @@ class Client:
         def send(requester: Requester) -> tuple[Mapping[str, str], object]:
             return requester.requestJsonAndCheck(method, path, dict(query or {}), None, body)
 
-        headers, data = self._attempt(method, path, send, find=find, needs=needs)
-        if isinstance(data, dict) and data.get("message") == "Moved Permanently":
-            raise ForgeError(
-                f"{method} {self._place(path)}: the repository has moved",
-                hint="Use its new name; GitHub does not carry out changes under the old one.",
-            )
-        return headers, data
+        return self._attempt(method, path, send, find=find, needs=needs)
 
     # Attempts.
 
@@ -223,6 +217,7 @@ class Client:
         for attempt in range(ATTEMPTS):
             failure = self._once(method, url, send)
             if not isinstance(failure, Failure):
+                self._refuse_moved(method, url, failure[1])
                 return failure
             wait = self._wait(failure, attempt, repeatable=method != "POST" or find is not None)
             if wait is not None:
@@ -236,6 +231,14 @@ class Client:
             if wait is None:
                 raise explain(f"{method} {self._place(url)}", failure, needs)
         raise AssertionError("the last attempt returns or raises")
+
+    def _refuse_moved(self, method: str, url: str, data: object) -> None:
+        """Raise ForgeError for a redirect, which is no success: nothing has been done."""
+        if isinstance(data, dict) and data.get("message") == "Moved Permanently":
+            raise ForgeError(
+                f"{method} {self._place(url)}: the repository has moved",
+                hint="Use its new name; GitHub does not carry out changes under the old one.",
+            )
 
     def _wait(self, failure: Failure, attempt: int, *, repeatable: bool) -> float | None:
         """Return the seconds to wait before the next attempt; None where there is none."""
