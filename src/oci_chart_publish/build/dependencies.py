@@ -16,7 +16,7 @@ from oci_chart_publish.chart.constraint import Constraint
 from oci_chart_publish.chart.lock import encode_lock, lock_digest, lock_digest_helm2
 from oci_chart_publish.chart.metadata import CHART_FILE, Dependency
 from oci_chart_publish.chart.version import ChartVersion, is_lenient
-from oci_chart_publish.chartrepo.aliases import alias_in, unaliased
+from oci_chart_publish.chartrepo.aliases import url_of
 from oci_chart_publish.errors import ChartError, PublishError
 from oci_chart_publish.http.address import redact
 from oci_chart_publish.model import ChartArtifact, Need
@@ -79,12 +79,16 @@ def needs(chart: Chart, folder: str, around: Surroundings, *, locked: bool = Tru
     return tuple(found)
 
 
+def _with_url(dependency: Dependency, aliases: Mapping[str, str]) -> Dependency:
+    return replace(dependency, repository=url_of(dependency.repository, aliases, dependency=dependency.name))
+
+
 def _plain(chart: Chart, aliases: Mapping[str, str]) -> list[Dependency]:
     """Return the declared dependencies with the URLs that names of repositories stand for."""
     found = []
     for number, dependency in enumerate(chart.metadata.dependencies):
         with naming(number):
-            found.append(replace(dependency, repository=_repository(dependency, aliases)))
+            found.append(_with_url(dependency, aliases))
     return found
 
 
@@ -129,17 +133,6 @@ def _file_folder(dependency: Dependency, folder: str) -> str:
             hint="a chart is built from its own repository only",
         )
     return "" if target == "." else target
-
-
-def _repository(dependency: Dependency, aliases: Mapping[str, str]) -> str:
-    """Return the URL of a dependency's repository; ChartError for a name that is not known."""
-    name = alias_in(dependency.repository)
-    if name is not None and name not in aliases:
-        raise ChartError(
-            f"{dependency.name}: no repository is called {name!r}",
-            hint=f"name its URL in the settings file: repositories: {{{name}: https://...}}",
-        )
-    return unaliased(dependency.repository, aliases)
 
 
 def _locked_versions(chart: Chart, declared: Sequence[Dependency]) -> dict[int, str]:

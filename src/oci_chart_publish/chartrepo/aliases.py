@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from oci_chart_publish.errors import ConfigError
+from oci_chart_publish.errors import ChartError, ConfigError
 from oci_chart_publish.oci.reference import SCHEME, Repository
 
 _ALIASES = ("@", "alias:")
@@ -28,6 +28,21 @@ def unaliased(repository: str, aliases: Mapping[str, str]) -> str:
     """Return the URL that a dependency's repository stands for; a name that nobody knows as it is written."""
     name = alias_in(repository)
     return repository if name is None else aliases.get(name, repository)
+
+
+def url_of(repository: str, aliases: Mapping[str, str], *, dependency: str) -> str:
+    """Return the URL that the repository of a ``dependency`` stands for; ChartError for a name that nobody knows.
+
+    As for Helm, ``@name`` and ``alias:name`` are names; ``name`` and ``@@name`` are not.
+    """
+    name = alias_in(repository)
+    if name is not None and not aliases.get(name):
+        shown = name[:100]
+        raise ChartError(
+            f"{dependency}: no repository is called {shown!r}",
+            hint=f"name its URL in the settings file: repositories: {{{shown}: https://...}}",
+        )
+    return unaliased(repository, aliases)
 
 
 class OwnRepositories(msgspec.Struct, frozen=True):

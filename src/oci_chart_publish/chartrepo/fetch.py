@@ -15,6 +15,7 @@ from oci_chart_publish.chart.archive import load_archive
 from oci_chart_publish.chart.layer import CHART_LAYER, chart_layers
 from oci_chart_publish.chart.members import check_plain
 from oci_chart_publish.chart.version import ChartVersion
+from oci_chart_publish.chartrepo.aliases import url_of
 from oci_chart_publish.chartrepo.chart_repository import ARCHIVE_LIMIT, ChartRepositories
 from oci_chart_publish.chartrepo.repository_index import IndexEntry, RepositoryIndex
 from oci_chart_publish.errors import (
@@ -82,20 +83,13 @@ def located(repository: str, name: str, aliases: Mapping[str, str]) -> Place:
 
 
 def _url(repository: str, name: str, aliases: Mapping[str, str]) -> str:
-    url = repository
-    for mark in ("@", "alias:"):
-        if repository.startswith(mark):
-            alias = repository.removeprefix(mark)
-            url = aliases.get(alias, "")
-            if not url:
-                raise ChartError(
-                    f"the dependency {name}: nobody says what the repository {repository[:200]!r} is",
-                    hint=f"give its URL in the setting repositories, as {alias[:100]}: https://...",
-                )
+    url = url_of(repository, aliases, dependency=name)
     if not url.startswith(("https://", "http://", SCHEME)):
         raise ChartError(
             f"the dependency {name}: the repository {redact(url)!r} is none to fetch from",
-            hint="expected https://, http:// or oci://, or @NAME of one",
+            hint=f"write '@{url}'"
+            if url in aliases
+            else "expected https://, http:// or oci://, or @NAME of one",
         )
     if "@" in url.partition("://")[2].partition("/")[0]:
         raise ChartError(
