@@ -89,10 +89,11 @@ class MemoryPolicy(SettingsPolicy, frozen=True, kw_only=True):
 
 @dataclass
 class Web:
-    """A git repository of charts, and the registries that they are published to."""
+    """A repository of charts, and the registries that they are published to; ``plain`` is a folder without git."""
 
     git: GitRepo
     home: Path
+    plain: bool = False
     registries: dict[str, MemoryStore] = field(default_factory=dict)
     settings: Mapping[str, Any] = field(default_factory=dict)
 
@@ -102,7 +103,7 @@ class Web:
         """Write a chart named as its folder; a dependency is ``FOLDER CONSTRAINT``, ``@NAME CONSTRAINT`` is by URL."""
         name = folder.rpartition("/")[2]
         lines = ["apiVersion: v2", f"name: {name}", f"version: {version}"]
-        declared = [self._declared(one, folder) for one in dependencies]
+        declared = [self.declared(one, folder) for one in dependencies]
         lines += ["dependencies:"] if declared else []
         for dependency in declared:
             pairs = [f"{key}: {value!r}" for key, value in dependency.items()]
@@ -111,7 +112,8 @@ class Web:
             {f"{folder}/Chart.yaml": "\n".join(lines) + "\n", f"{folder}/values.yaml": values + "\n"}
         )
 
-    def _declared(self, one: str | Mapping[str, str], folder: str) -> Mapping[str, str]:
+    def declared(self, one: str | Mapping[str, str], folder: str) -> Mapping[str, str]:
+        """Return a dependency of the chart in a folder as Chart.yaml declares it."""
         if not isinstance(one, str):
             return one
         target, _, constraint = one.partition(" ")
@@ -127,7 +129,10 @@ class Web:
         self.git.write({f"{folder}/values.yaml": f"text: {text}\n"})
         if version:
             self.set_version(folder, version)
-        return self.git.commit(message)
+        return self.commit(message)
+
+    def commit(self, message: str) -> str:
+        return "" if self.plain else self.git.commit(message)
 
     def set_version(self, folder: str, version: str) -> None:
         file = self.git.root / folder / "Chart.yaml"
@@ -141,6 +146,8 @@ class Web:
     def publish(self, *charts: str, **settings: Any) -> dict[str, document.Chart]:
         """Publish, and tag what was published as a release would."""
         found = self._flow(pipeline.publish, charts, settings, writes=True)
+        if self.plain:
+            return found
         released = [
             f"{chart.name}-{chart.version}" for chart in found.values() if chart.status == "published"
         ]
@@ -199,9 +206,9 @@ class Web:
         return load_archive(store.blob(manifest.layers[0]), title=name)
 
 
-def web(folder: Path) -> Web:
+def web(folder: Path, *, plain: bool = False) -> Web:
     """Return an empty repository below a folder."""
-    return Web(git=GitRepo(folder / "repo"), home=folder / "home")
+    return Web(git=GitRepo(folder / "repo", init=not plain), home=folder / "home", plain=plain)
 
 
 def shown(charts: Mapping[str, document.Chart]) -> dict[str, str]:
