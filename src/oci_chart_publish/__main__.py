@@ -35,7 +35,9 @@ def _reports(environment: Mapping[str, str]) -> bool:
 
 
 def _is_action(environment: Mapping[str, str]) -> bool:
-    return environment.get("GITHUB_ACTIONS") == "true" and len(sys.argv) == 1
+    """Tell whether the runner started the action: it sets every input, if empty, which no step with ``run:`` has."""
+    inputs = any(name.startswith("INPUT_") for name in environment)
+    return environment.get("GITHUB_ACTIONS") == "true" and len(sys.argv) == 1 and inputs
 
 
 def _run(environment: Mapping[str, str]) -> int:
