@@ -2,30 +2,39 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from oci_chart_publish.lazy import lazy
+
+if TYPE_CHECKING:
+    from oci_chart_publish import interruption
+    from oci_chart_publish.action import action
+    from oci_chart_publish.cli import main as command_line
+    from oci_chart_publish.runner import log
+else:
+    interruption = lazy("oci_chart_publish.interruption")
+    action = lazy("oci_chart_publish.action.action")
+    command_line = lazy("oci_chart_publish.cli.main")
+    log = lazy("oci_chart_publish.runner.log")
 
 _REPORTING = frozenset({"plan", "publish", "verify"})
 
 
 def main() -> None:
     """Run the command line, or the action where the runner says so, and exit with its code."""
-    import os  # noqa: PLC0415
-
     environment = dict(os.environ)  # noqa: TID251  (one of the two places that read the environment)
     if _reports(environment):
-        from oci_chart_publish.interruption import listen_early  # noqa: PLC0415  (start-up: only what is used)
-
-        listen_early()
+        interruption.listen_early()
     if environment.get("GITHUB_ACTIONS") != "true":
         sys.exit(_run(environment))
-    from oci_chart_publish.runner.log import finish, guard  # noqa: PLC0415  (start-up: only what is used)
-
-    guard()
+    log.guard()
     try:
         code = _run(environment)
     finally:
-        finish()
+        log.finish()
     sys.exit(code)
 
 
@@ -42,12 +51,8 @@ def _is_action(environment: Mapping[str, str]) -> bool:
 
 def _run(environment: Mapping[str, str]) -> int:
     if _is_action(environment):
-        from oci_chart_publish.action.action import run_action  # noqa: PLC0415  (start-up: only what is used)
-
-        return run_action(environment)
-    from oci_chart_publish.cli.main import run  # noqa: PLC0415
-
-    return run(sys.argv[1:], environment)
+        return action.run_action(environment)
+    return command_line.run(sys.argv[1:], environment)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import Protocol, TextIO
+from typing import TYPE_CHECKING, Protocol, TextIO
+
+from oci_chart_publish.lazy import lazy
+
+if TYPE_CHECKING:
+    from rich import console as rich_console
+    from rich import progress as rich_progress
+else:
+    rich_console = lazy("rich.console")
+    rich_progress = lazy("rich.progress")
 
 EVERY = 10.0
 """Seconds between two plain lines that only count."""
@@ -80,17 +89,13 @@ class Bar:
     """A bar on a terminal, drawn by rich."""
 
     def __init__(self, stream: TextIO) -> None:
-        from rich.console import Console  # noqa: PLC0415  (only on a terminal)
-        from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn  # noqa: PLC0415
-        from rich.progress import Progress as RichProgress  # noqa: PLC0415
-
-        self._bar = RichProgress(
-            TextColumn("{task.description:<10}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            TextColumn("{task.fields[chart]}"),
-            console=Console(file=stream),
+        self._bar = rich_progress.Progress(
+            rich_progress.TextColumn("{task.description:<10}"),
+            rich_progress.BarColumn(),
+            rich_progress.MofNCompleteColumn(),
+            rich_progress.TimeElapsedColumn(),
+            rich_progress.TextColumn("{task.fields[chart]}"),
+            console=rich_console.Console(file=stream),
             transient=True,
         )
         self._tasks: dict[str, int] = {}

@@ -31,14 +31,27 @@ from oci_chart_publish.cache.cached_charts import (
 )
 from oci_chart_publish.errors import ChartError, ConfigError, ConflictError, NotFoundError, PublishError
 from oci_chart_publish.layout.layout import HOUR, ImageLayout
+from oci_chart_publish.lazy import lazy
 from oci_chart_publish.oci.digest import Digest
 from oci_chart_publish.oci.reference import SCHEME, Repository, TagReference, parse_reference
 from oci_chart_publish.oci.store import Target, copy
 from oci_chart_publish.report.text import size
 
 if TYPE_CHECKING:  # most verbs only move bytes: what reads charts is imported where it is used
+    from oci_chart_publish.build import build
     from oci_chart_publish.build.build import Artifact, ArtifactOptions
+    from oci_chart_publish.chart import archive, oci_annotations
+    from oci_chart_publish.chart import chart as charts
     from oci_chart_publish.chart.chart import Chart
+    from oci_chart_publish.lint import lint
+    from oci_chart_publish.tree import tree
+else:
+    build = lazy("oci_chart_publish.build.build")
+    archive = lazy("oci_chart_publish.chart.archive")
+    charts = lazy("oci_chart_publish.chart.chart")
+    oci_annotations = lazy("oci_chart_publish.chart.oci_annotations")
+    lint = lazy("oci_chart_publish.lint.lint")
+    tree = lazy("oci_chart_publish.tree.tree")
 
 
 Connect = Callable[[Repository], Target]
@@ -54,12 +67,8 @@ class Listing(msgspec.Struct, frozen=True):
 
 def open_chart(path: Path) -> Chart:
     """Load a chart directory or archive as Helm does; ConfigError where there is neither."""
-    from oci_chart_publish.chart.archive import load_archive  # noqa: PLC0415
-    from oci_chart_publish.chart.chart import load_chart  # noqa: PLC0415
-    from oci_chart_publish.tree.tree import FolderTree  # noqa: PLC0415
-
     if path.is_dir():
-        return load_chart(FolderTree(path))
+        return charts.load_chart(tree.FolderTree(path))
     try:
         data = path.read_bytes()
     except OSError as error:
@@ -67,7 +76,7 @@ def open_chart(path: Path) -> Chart:
             f"cannot read the chart {path}: {error.strerror}",
             hint="name a chart directory or a packed chart (.tgz)",
         ) from error
-    return load_archive(data, title=str(path))
+    return archive.load_archive(data, title=str(path))
 
 
 def misnamed(reference: str, name: str, version: str) -> tuple[str, ...]:
@@ -93,13 +102,10 @@ def advice_on_push(layout: ImageLayout, reference: str) -> tuple[str, ...]:
 
 def advice(chart: Chart, reference: str) -> tuple[str, ...]:
     """Return what a user should know of a chart that is saved as ``reference`` all the same, as Helm 3.6 did."""
-    from oci_chart_publish.build.build import check_dependencies, left_out  # noqa: PLC0415
-    from oci_chart_publish.lint.lint import lint  # noqa: PLC0415
-
-    said = (warning.message for warning in lint(chart))
-    warnings = (*misnamed(reference, chart.name, chart.version), *said, *left_out(chart))
+    found = (warning.message for warning in lint.lint(chart))
+    warnings = (*misnamed(reference, chart.name, chart.version), *found, *build.left_out(chart))
     try:
-        check_dependencies(chart)
+        build.check_dependencies(chart)
     except ChartError as error:
         return (*warnings, " ".join(str(error).split("\n")))
     return warnings
@@ -127,18 +133,16 @@ def save(
 
 
 def _build(chart: Chart, recipe: ArtifactOptions | None, *, legacy: bool) -> Artifact:
-    from oci_chart_publish.build.build import ArtifactOptions, assemble  # noqa: PLC0415
-    from oci_chart_publish.chart.oci_annotations import manifest_annotations  # noqa: PLC0415
 
-    recipe = recipe or ArtifactOptions()
-    annotations = manifest_annotations(
+    recipe = recipe or build.ArtifactOptions()
+    annotations = oci_annotations.manifest_annotations(
         chart.metadata,
         source=recipe.source,
         created=recipe.created,
         revision=recipe.revision,
         chart_source=recipe.chart_source,
     )
-    return assemble(chart, annotations=annotations, legacy=legacy)
+    return build.assemble(chart, annotations=annotations, legacy=legacy)
 
 
 def listing(layout: ImageLayout, *, now: float | None = None) -> Listing:
@@ -212,7 +216,6 @@ def export(layout: ImageLayout, reference: str, folder: str = "") -> Iterator[st
 
 
 def _extract(layout: ImageLayout, chart: CachedChart, target: Path) -> None:
-    from oci_chart_publish.chart import archive  # noqa: PLC0415
 
     archive.extract(layout.blob(chart.layer), target)
 

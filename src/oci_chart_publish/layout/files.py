@@ -8,8 +8,15 @@ import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from oci_chart_publish.errors import ConfigError, VerificationError
+from oci_chart_publish.lazy import lazy
+
+if TYPE_CHECKING:
+    import filelock
+else:
+    filelock = lazy("filelock")
 
 INGEST = "ingest"
 
@@ -105,13 +112,11 @@ _POLL = 0.005
 @contextmanager
 def exclusive(root: Path) -> Iterator[None]:
     """Hold the lock of the layout ``root``, against other processes and other threads; it is not re-entrant."""
-    from filelock import FileLock, Timeout  # noqa: PLC0415  (only where something is written)
-
     path = root / INGEST / LOCK
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
-        held = FileLock(path).acquire(timeout=WAIT, poll_interval=_POLL)
-    except Timeout as error:
+        held = filelock.FileLock(path).acquire(timeout=WAIT, poll_interval=_POLL)
+    except filelock.Timeout as error:
         raise ConfigError(
             f"{path}: another process has held the lock of this layout for {WAIT:.0f} seconds",
             hint="end it, or use another layout",

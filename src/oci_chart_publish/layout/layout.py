@@ -23,13 +23,17 @@ from oci_chart_publish.layout.blobs import Blobs
 from oci_chart_publish.layout.files import exclusive
 from oci_chart_publish.layout.index import Index, ParsedIndex
 from oci_chart_publish.layout.naming import NamingQueue
+from oci_chart_publish.lazy import lazy
 from oci_chart_publish.oci.content import Content
 from oci_chart_publish.oci.descriptor import Descriptor
 from oci_chart_publish.oci.digest import Digest
 from oci_chart_publish.oci.manifest import Manifest
 
 if TYPE_CHECKING:
+    from oci_chart_publish.layout import gc
     from oci_chart_publish.layout.gc import Collected
+else:
+    gc = lazy("oci_chart_publish.layout.gc")
 
 MARKER = "oci-layout"
 _MARKER_DATA = b'{"imageLayoutVersion":"1.0.0"}'
@@ -172,13 +176,11 @@ class ImageLayout(msgspec.Struct, frozen=True):
 
         Kept are nested indexes, configs, layers, and the referrers of what is kept.
         """
-        from oci_chart_publish.layout.gc import sweep  # noqa: PLC0415  (start-up: one command uses it)
-
         with self._writing() as index:
             roots = [descriptor.digest for descriptor in index.descriptors()]
             now = time.time()
             before, abandoned = now - older_than.total_seconds(), now - HOUR.total_seconds()
-            return sweep(self.root, roots, before=before, abandoned=abandoned)
+            return gc.sweep(self.root, roots, before=before, abandoned=abandoned)
 
     def _initialise(self) -> None:
         self.root.mkdir(parents=True, exist_ok=True)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from msgspec.structs import replace as replace_struct
 
 from oci_chart_publish.errors import NotFoundError, PublishError, VerificationError
+from oci_chart_publish.lazy import lazy
 from oci_chart_publish.oci.descriptor import Descriptor
 from oci_chart_publish.oci.reference import Repository, parse_reference
 from oci_chart_publish.registry.connect import PULL
@@ -19,8 +20,12 @@ from oci_chart_publish.run.project import Project
 
 if TYPE_CHECKING:
     from oci_chart_publish.github import GitHub
-    from oci_chart_publish.notify.chart_releases import Releaser
+    from oci_chart_publish.notify import chart_releases, comment, unfinished
     from oci_chart_publish.notify.comment import Commenter
+else:
+    chart_releases = lazy("oci_chart_publish.notify.chart_releases")
+    comment = lazy("oci_chart_publish.notify.comment")
+    unfinished = lazy("oci_chart_publish.notify.unfinished")
 
 _LISTED = 2048
 """Commits that the event of a push lists at most."""
@@ -95,14 +100,12 @@ def _untold(project: Project, report: document.Report) -> document.Report:
 
 def _releaser(
     project: Project, github: GitHub, report: document.Report, stopping: threading.Event
-) -> Releaser:
-    from oci_chart_publish.notify.chart_releases import Releaser  # noqa: PLC0415  (only where there is somebody to tell)
-    from oci_chart_publish.notify.unfinished import Unfinished  # noqa: PLC0415
+) -> chart_releases.Releaser:
 
     charts = project.chart_settings(chart.path for chart in report.charts)
     versions = project.versions(charts)
     settings = project.settings
-    return Releaser(
+    return chart_releases.Releaser(
         github=github,
         event=project.event,
         kind=settings.release,
@@ -114,7 +117,7 @@ def _releaser(
         versions=lambda chart, tags: charts.template(chart.name).versions(chart.name, tags),
         subjects=lambda chart: versions.subjects(chart.name, chart.path, chart.version),
         stopping=stopping.is_set,
-        begun=Unfinished(
+        begun=unfinished.Unfinished(
             github=github,
             event=project.event,
             repository=project.repository,
@@ -146,11 +149,10 @@ def _blob(project: Project, chart: document.Chart, blob: Descriptor) -> bytes:
 
 
 def _commenter(project: Project, github: GitHub, report: document.Report, source: str = "") -> Commenter:
-    from oci_chart_publish.notify.comment import Commenter  # noqa: PLC0415  (only where there is somebody to tell)
 
     touched = project.touched(report.charts)
     settings = project.settings
-    return Commenter(
+    return comment.Commenter(
         github=github,
         event=project.event,
         when=settings.comment,

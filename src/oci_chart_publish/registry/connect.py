@@ -17,13 +17,21 @@ from oci_chart_publish.http.credentials import Credentials
 from oci_chart_publish.http.limiter import ConcurrencyLimiter
 from oci_chart_publish.http.retry import Budget, RetryPolicy
 from oci_chart_publish.http.tls import Trust, is_http_allowed
+from oci_chart_publish.lazy import lazy
 from oci_chart_publish.oci.reference import Repository
 from oci_chart_publish.registry import profiles as hints
 from oci_chart_publish.registry.client import RegistryRepository
 from oci_chart_publish.registry.host import Host
 
 if TYPE_CHECKING:
+    from oci_chart_publish.chartrepo import chart_repository
     from oci_chart_publish.chartrepo.chart_repository import ChartRepositories
+    from oci_chart_publish.http import transport
+    from oci_chart_publish.registry import listing as catalog
+else:
+    chart_repository = lazy("oci_chart_publish.chartrepo.chart_repository")
+    transport = lazy("oci_chart_publish.http.transport")
+    catalog = lazy("oci_chart_publish.registry.listing")
 
 _LOG = logging.getLogger(__name__)
 PULL = "pull"
@@ -95,8 +103,6 @@ class Registries:
 
     def below(self, place: Repository) -> tuple[str, ...] | None:
         """Return the names of the repositories one level below a place; None where the registry lists none to us."""
-        from oci_chart_publish.registry import listing as catalog  # noqa: PLC0415  (start-up: rarely asked for)
-
         host = self._host(place.registry)
         return catalog.below(place, host, self._authorizer(place, host))
 
@@ -108,9 +114,7 @@ class Registries:
 
     def chart_repositories(self, folder: Path) -> ChartRepositories:
         """Return the chart repositories of the run, whose indexes are kept in ``folder``."""
-        from oci_chart_publish.chartrepo.chart_repository import ChartRepositories  # noqa: PLC0415  (few runs need it)
-
-        return ChartRepositories(
+        return chart_repository.ChartRepositories(
             folder=folder,
             sender=self._transport,
             credentials=self._credentials,
@@ -168,9 +172,8 @@ class Registries:
             with self._lock:
                 if self._sender is None:
                     # requests takes 90 ms to import; a run that asks no registry does not pay for it.
-                    from oci_chart_publish.http.transport import Transport  # noqa: PLC0415
 
-                    self._sender = Transport(
+                    self._sender = transport.Transport(
                         trust=self._options.trust,
                         connect=self._options.connect_timeout,
                         read=self._options.read_timeout,

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
 from oci_chart_publish.build.build import Needs, build
 from oci_chart_publish.build.dependencies import Surroundings, needs
 from oci_chart_publish.chart.chart import Chart
+from oci_chart_publish.lazy import lazy
 from oci_chart_publish.model import ChartArtifact, Need
 from oci_chart_publish.oci.reference import Repository, check_tag
 from oci_chart_publish.push.reconcile import Destination
 from oci_chart_publish.run.policy import ChartNode, Run
 from oci_chart_publish.tree.tree import OverlayTree, Tree
 from oci_chart_publish.workers import Workers
+
+if TYPE_CHECKING:
+    from oci_chart_publish.bump import stamp
+else:
+    stamp = lazy("oci_chart_publish.bump.stamp")
 
 
 def build_at(
@@ -47,15 +54,11 @@ def tree_at(node: ChartNode, version: str, moved: Mapping[str, str], run: Run) -
     """Return the files of a chart at a version, as they are packed."""
     tree, aliases = node.source.tree, run.policy.dependencies.aliases
     if version != node.metadata.version or moved:
-        from oci_chart_publish.bump.stamp import stamped_files  # noqa: PLC0415  (start-up: only where versions move)
-
-        tree = OverlayTree(tree, stamped_files(tree, version, moved, aliases))
+        tree = OverlayTree(tree, stamp.stamped_files(tree, version, moved, aliases))
     url = run.options.rewrite_dependencies
     if url and node.metadata.dependencies:
-        from oci_chart_publish.bump.stamp import redirected_files  # noqa: PLC0415  (as above)
-
         names = {node.metadata.dependencies[number].name for number in node.links}
-        tree = OverlayTree(tree, redirected_files(tree, {*names, *node.dependencies}, url, aliases))
+        tree = OverlayTree(tree, stamp.redirected_files(tree, {*names, *node.dependencies}, url, aliases))
     return tree
 
 

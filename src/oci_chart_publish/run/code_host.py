@@ -8,9 +8,14 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from oci_chart_publish.github.event import Event
+from oci_chart_publish.lazy import lazy
 
 if TYPE_CHECKING:
-    from oci_chart_publish.github import GitHub
+    from oci_chart_publish import github
+    from oci_chart_publish.github import GitHub, api
+else:
+    github = lazy("oci_chart_publish.github")
+    api = lazy("oci_chart_publish.github.api")
 
 
 class CodeHost(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,8 +31,6 @@ class CodeHost(msgspec.Struct, frozen=True, kw_only=True):
         """Return a gateway to the repository of the event; None without a token or a repository there."""
         if not self.token or not self.event.repository:
             return None
-        from oci_chart_publish.github import GitHub  # noqa: PLC0415  (only where there is somebody to tell)
-        from oci_chart_publish.github.api import API_URL, Options  # noqa: PLC0415
 
-        options = Options(token=self.token, api_url=self.event.api_url or API_URL)
-        return GitHub(self.event.repository, options, say=self.say)
+        options = api.Options(token=self.token, api_url=self.event.api_url or api.API_URL)
+        return github.GitHub(self.event.repository, options, say=self.say)

@@ -9,6 +9,7 @@ import msgspec
 
 from oci_chart_publish.chartrepo.aliases import OwnRepositories
 from oci_chart_publish.discover import find
+from oci_chart_publish.lazy import lazy
 from oci_chart_publish.registry.connect import PULL
 from oci_chart_publish.run.chart_files import ChartFiles
 from oci_chart_publish.run.stores import Stores, everywhere
@@ -18,7 +19,10 @@ from oci_chart_publish.tree.tree import Tree
 from oci_chart_publish.yamldoc.editor import write_file
 
 if TYPE_CHECKING:
+    from oci_chart_publish.chartrepo import fetch
     from oci_chart_publish.chartrepo.fetch import Fetcher
+else:
+    fetch = lazy("oci_chart_publish.chartrepo.fetch")
 
 
 class DependencySources(msgspec.Struct, frozen=True, kw_only=True, dict=True):
@@ -70,10 +74,9 @@ class DependencySources(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     @locked_cached_property
     def _fetcher(self) -> Fetcher:
-        from oci_chart_publish.chartrepo.fetch import Fetcher  # noqa: PLC0415  (few charts lack something)
 
         stores = self.stores
-        return Fetcher(
+        return fetch.Fetcher(
             connect=lambda repository: stores.registries.repository(repository, actions=PULL),
             http=stores.registries.chart_repositories(stores.layout.root / "memo" / "indexes"),
             layout=stores.layout,

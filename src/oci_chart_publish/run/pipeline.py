@@ -13,13 +13,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
-from typing import TypeGuard
+from typing import TYPE_CHECKING, TypeGuard
 
 import msgspec
 from msgspec.structs import replace
 
 from oci_chart_publish.build.build import check_remembered
 from oci_chart_publish.errors import PublishError, SkippedError
+from oci_chart_publish.lazy import lazy
 from oci_chart_publish.model import Failure, VersionDecision
 from oci_chart_publish.push import publish as protocol
 from oci_chart_publish.push.reconcile import Plan, State
@@ -40,6 +41,13 @@ from oci_chart_publish.run.policy import (
 from oci_chart_publish.run.prepare import prepare
 from oci_chart_publish.run.tagging import named_in_layout, tag_in_order
 from oci_chart_publish.workers import Workers
+
+if TYPE_CHECKING:
+    from oci_chart_publish.bump import stamp
+    from oci_chart_publish.run import details
+else:
+    stamp = lazy("oci_chart_publish.bump.stamp")
+    details = lazy("oci_chart_publish.run.details")
 
 
 def plan(sources: Iterable[ChartSource], run: Run) -> tuple[document.Chart, ...]:
@@ -166,7 +174,6 @@ def bump(sources: Iterable[ChartSource], run: Run) -> tuple[list[Bumped], list[P
 def _bumped(
     node: ChartNode, decision: VersionDecision, moved: Mapping[str, str], aliases: Mapping[str, str]
 ) -> Bumped:
-    from oci_chart_publish.bump.stamp import stamped_files  # noqa: PLC0415
 
     changes = decision.stamped or bool(moved)
     return Bumped(
@@ -175,7 +182,7 @@ def _bumped(
         version=node.metadata.version,
         decision=decision,
         dependencies=node.dependencies,
-        files=stamped_files(node.source.tree, decision.version, moved, aliases) if changes else {},
+        files=stamp.stamped_files(node.source.tree, decision.version, moved, aliases) if changes else {},
     )
 
 
@@ -261,9 +268,7 @@ def _entries(
     entries = workers.each(partial(_entry, wrote=wrote), found)
     run.listener.on_outcomes(lambda: entries)
     if run.options.details and not run.stopping:
-        from oci_chart_publish.run.details import detailed  # noqa: PLC0415  (start-up: only where details are read)
-
-        entries = detailed(entries, found, run, workers)
+        entries = details.detailed(entries, found, run, workers)
     return tuple(entries)
 
 

@@ -20,6 +20,7 @@ from oci_chart_publish.git.repository import GITHUB, GitRepository
 from oci_chart_publish.github.event import Event, read_event
 from oci_chart_publish.github.trust import refuse_foreign
 from oci_chart_publish.layout.layout import ImageLayout
+from oci_chart_publish.lazy import lazy
 from oci_chart_publish.oci.reference import Repository
 from oci_chart_publish.oci.store import Target
 from oci_chart_publish.progress import Progress, progress
@@ -43,9 +44,18 @@ from oci_chart_publish.tree.worktree import WorkTreeFiles
 
 if TYPE_CHECKING:
     from oci_chart_publish.github import GitHub
+    from oci_chart_publish.run import approved_plan, changed_since, labels, unused_settings, versions
     from oci_chart_publish.run.approved_plan import ApprovedPlan
     from oci_chart_publish.run.labels import Labels
     from oci_chart_publish.run.versions import Versions
+    from oci_chart_publish.tree import commit_tree
+else:
+    approved_plan = lazy("oci_chart_publish.run.approved_plan")
+    changed_since = lazy("oci_chart_publish.run.changed_since")
+    labels = lazy("oci_chart_publish.run.labels")
+    unused_settings = lazy("oci_chart_publish.run.unused_settings")
+    versions = lazy("oci_chart_publish.run.versions")
+    commit_tree = lazy("oci_chart_publish.tree.commit_tree")
 
 
 def open_project(
@@ -142,9 +152,7 @@ class Project(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         if self.repository is None:
             return None
         if self.planned is not None:
-            from oci_chart_publish.tree.commit_tree import CommitFiles  # noqa: PLC0415  (start-up: rarely asked for)
-
-            return CommitFiles(self.repository, self.revision)
+            return commit_tree.CommitFiles(self.repository, self.revision)
         if self.repository.bare:
             return None
         written = (str(self.stores.layout_path), self.settings.report, self.settings.markdown)
@@ -156,7 +164,6 @@ class Project(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         place = self.settings.from_plan
         if not place:
             return None
-        from oci_chart_publish.run.approved_plan import read_plan  # noqa: PLC0415  (start-up: rarely asked for)
 
         layout = self.stores.layout_path
         if self.event.name and Path(place).resolve() == layout.resolve():
@@ -164,7 +171,7 @@ class Project(msgspec.Struct, frozen=True, kw_only=True, dict=True):
                 f"{place} is the layout of another job and must not be the cache of this one",
                 hint="name another folder with layout:",
             )
-        return read_plan(
+        return approved_plan.read_plan(
             Path(place),
             self.event,
             self.repository,
@@ -186,9 +193,7 @@ class Project(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             )
         found = find.charts(self.settings.charts, base=self.folder, files=self.files)
         if since := self.settings.changed_since:
-            from oci_chart_publish.run.changed_since import ChangedSince  # noqa: PLC0415  (start-up: only where it is asked for)
-
-            narrowing = ChangedSince(
+            narrowing = changed_since.ChangedSince(
                 repository=self.repository,
                 files=self.files,
                 dependencies=self.dependencies,
@@ -256,9 +261,7 @@ class Project(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     def versions(self, charts: ChartSettingsResolver) -> Versions:
         """Return the bump stage for these charts."""
-        from oci_chart_publish.run.versions import Versions  # noqa: PLC0415  (start-up: where they are decided)
-
-        return Versions(
+        return versions.Versions(
             settings=self.settings,
             charts=charts,
             event=self.event,
@@ -271,9 +274,8 @@ class Project(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def _labels(self) -> Labels | None:
         if self.repository is None or self.settings.bump != "auto":
             return None
-        from oci_chart_publish.run.labels import Labels  # noqa: PLC0415  (start-up: where they decide)
 
-        return Labels(event=self.event, changes=self.changes, code_host=self.code_host)
+        return labels.Labels(event=self.event, changes=self.changes, code_host=self.code_host)
 
     def unused_settings(self, charts: Mapping[str, str]) -> tuple[str, ...]:
         """Return what to tell of settings that have no effect, by the folders of the run's charts by name."""
@@ -288,12 +290,11 @@ class Project(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             return ()
         if files is None and (settings.charts or settings.changed_since):
             return ()  # nobody knows of the other charts
-        from oci_chart_publish.run.unused_settings import names, unused_settings  # noqa: PLC0415  (start-up: where something is set)
 
-        return unused_settings(
+        return unused_settings.unused_settings(
             settings,
             charts,
-            others=lambda: names(files, self.chart_files.tree) if files else (),
+            others=lambda: unused_settings.names(files, self.chart_files.tree) if files else (),
             exists=files.exists if files else lambda _: True,
             paths=files.paths if files else None,
             untracked=files.unknown if isinstance(files, WorkTreeFiles) else None,

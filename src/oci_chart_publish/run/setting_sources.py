@@ -12,15 +12,26 @@ import re
 import types
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args, get_origin
+from typing import TYPE_CHECKING, Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 from msgspec import Meta
 from msgspec.structs import replace
 
 from oci_chart_publish.errors import ConfigError
+from oci_chart_publish.lazy import lazy
 from oci_chart_publish.paths.globs import Globs, Patterns
 from oci_chart_publish.settings import ENVIRONMENT_PREFIX, ChartSettings, Settings, fields, variable
+
+if TYPE_CHECKING:
+    import yaml
+
+    from oci_chart_publish.bump import conventional, preview_template, tag_template
+else:
+    yaml = lazy("yaml")
+    conventional = lazy("oci_chart_publish.bump.conventional")
+    preview_template = lazy("oci_chart_publish.bump.preview_template")
+    tag_template = lazy("oci_chart_publish.bump.tag_template")
 
 FILES = (".oci-chart-publish.yaml", ".github/oci-chart-publish.yaml")
 
@@ -72,13 +83,9 @@ def _lower(registries: tuple[str, ...]) -> tuple[str, ...]:
 def _refuse_bad_patterns(settings: Settings) -> None:
     """Raise ConfigError for patterns and templates that mean nothing, whether or not this command reads them."""
     if settings.commit_types:
-        from oci_chart_publish.bump.conventional import Rules  # noqa: PLC0415  (start-up: only where it is set)
-
-        Rules.of(settings.commit_types)
+        conventional.Rules.of(settings.commit_types)
     if settings.preview_template != Settings().preview_template:
-        from oci_chart_publish.bump.preview_template import preview_version  # noqa: PLC0415  (start-up: as above)
-
-        preview_version(settings.preview_template, number=1, head="a" * 40, version="1.0.0")
+        preview_template.preview_version(settings.preview_template, number=1, head="a" * 40, version="1.0.0")
     templates = {"tag-template": settings.tag_template}
     templates |= {
         f"chart-settings: {key}: tag-template": one.tag_template
@@ -87,9 +94,7 @@ def _refuse_bad_patterns(settings: Settings) -> None:
     }
     for setting, template in templates.items():
         if template != Settings().tag_template:
-            from oci_chart_publish.bump.tag_template import TagTemplate  # noqa: PLC0415  (start-up: as above)
-
-            TagTemplate.parse(template, several=False, origin=setting)
+            tag_template.TagTemplate.parse(template, several=False, origin=setting)
 
 
 def _refuse_bad_globs(settings: Settings) -> None:
@@ -141,8 +146,6 @@ def from_file(root: Path, explicit: str = "") -> Origin:
 
 
 def _document(text: bytes, path: Path) -> Mapping[str, Any]:
-    import yaml  # noqa: PLC0415  (only where a settings file exists)
-
     class Loader(yaml.SafeLoader):
         """Refuses what would be lost: the last of two equal keys wins in YAML."""
 
@@ -154,7 +157,7 @@ def _document(text: bytes, path: Path) -> Mapping[str, Any]:
             return super().construct_mapping(node, deep)
 
     try:
-        document = yaml.load(text, Loader)  # noqa: S506  (a safe loader)
+        document = yaml.load(text, Loader)
     except RecursionError as error:
         raise ConfigError(f"{path}: nested too deep for a settings file") from error
     except (yaml.YAMLError, ValueError) as error:

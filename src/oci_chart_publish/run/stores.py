@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -13,12 +14,18 @@ from oci_chart_publish.http.credentials import Credential, Credentials, discover
 from oci_chart_publish.http.tls import Trust
 from oci_chart_publish.layout.layout import ImageLayout
 from oci_chart_publish.layout.memo import Memo
+from oci_chart_publish.lazy import lazy
 from oci_chart_publish.oci.reference import SCHEME, Repository
 from oci_chart_publish.oci.store import Target
 from oci_chart_publish.progress import Progress
 from oci_chart_publish.registry.connect import PULL, PULL_PUSH, Registries, RegistryOptions
 from oci_chart_publish.settings import Settings
 from oci_chart_publish.singleflight import locked_cached_property
+
+if TYPE_CHECKING:
+    import platformdirs
+else:
+    platformdirs = lazy("platformdirs")
 
 GHCR = "ghcr.io"
 _EVERYWHERE = frozenset({"*", "true"})
@@ -128,9 +135,8 @@ class Stores(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         named = self.settings.layout or self.environment.get("OCI_CHART_CACHE", "")
         if named:
             return Path(named)
-        from platformdirs import user_cache_path  # noqa: PLC0415  (only where nothing says otherwise)
 
-        return user_cache_path("oci-chart-publish", appauthor=False) / "layout"
+        return platformdirs.user_cache_path("oci-chart-publish", appauthor=False) / "layout"
 
     @locked_cached_property
     def layout(self) -> ImageLayout:
