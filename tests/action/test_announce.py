@@ -397,3 +397,12 @@ def test_private_repository_whose_token_may_not_read_comments_is_green(project: 
         "Add `pull-requests: write` to the `permissions:` of the job. GitHub accepts: issues=read; pull_requests=read"
     )
     assert "would publish" in step.summary
+
+
+def test_publish_on_gitea_leaves_no_half_of_a_release_and_is_green(project: Project) -> None:
+    project.runner.api_url = f"{project.github.url}/api/v1"
+    step = project.push()
+    assert step.code == 0, step.errors + step.log
+    assert step.outputs["published"] == "true"
+    assert notes(step)[0].startswith("nothing was released: the API of Gitea and Forgejo is not GitHub's")
+    assert project.github.requests == []

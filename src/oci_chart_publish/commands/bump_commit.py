@@ -39,7 +39,7 @@ def destination(project: Project) -> Destination:
         raise ConfigError("--commit needs a git repository with a commit")
     if event.pull_request is not None:
         _refuse_other_heads(event.pull_request, repository, head, fork=event.from_fork)
-    if not (project.settings.github_token and event.repository):
+    if project.code_host.missing:
         return Destination(head=head)
     branch = event.ref.removeprefix(_BRANCHES) if event.ref.startswith(_BRANCHES) else ""
     if event.pull_request is not None:

@@ -206,7 +206,9 @@ def _summed(
 def _code_host(project: Project) -> Iterator[Answer]:
     github = project.github()
     if github is None:
-        yield Answer(what="code host", well=True, says="no token: no comments, no releases")
+        yield Answer(
+            what="code host", well=True, says=f"no comments, no releases: {project.code_host.missing}"
+        )
         return
     try:
         login = github.comments.login()

@@ -109,6 +109,11 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
         return self.pull_request.head_repository if self.pull_request is not None else self.repository
 
     @property
+    def is_gitea(self) -> bool:
+        """Whether the code host is Gitea or Forgejo, which name themselves GitHub to an action, and are another API."""
+        return self.api_url.rstrip("/").endswith("/api/v1")
+
+    @property
     def read_only(self) -> bool:
         """Whether the job's own token reads only, whatever ``permissions:`` says (docs, "GITHUB_TOKEN")."""
         return self.from_fork or self.actor == DEPENDABOT

@@ -84,7 +84,7 @@ def posted(project: Project, report: document.Report, source: str = "") -> docum
 
 
 def _untold(project: Project, report: document.Report) -> document.Report:
-    """Return the report with what was left out because there is no token, where it would have been done."""
+    """Return the report with what was left out because nobody was asked, where it would have been done."""
     settings, event = project.settings, project.event
     if not event.name:
         return report  # on the command line nobody expects it
@@ -94,7 +94,7 @@ def _untold(project: Project, report: document.Report) -> document.Report:
         left_out.append("commented on")
     if settings.release != "off" and _published(report) and not about_pull_request:
         left_out.append("tagged" if settings.release == "tag" else "released")
-    note = f"nothing was {' or '.join(left_out)}: github-token is empty"
+    note = f"nothing was {' or '.join(left_out)}: {project.code_host.missing}"
     return replace_struct(report, notes=(*report.notes, note)) if left_out else report
 
 

@@ -27,9 +27,21 @@ class CodeHost(msgspec.Struct, frozen=True, kw_only=True):
     say: Callable[[str], None]
     """Told of waits."""
 
+    @property
+    def missing(self) -> str:
+        """Why nobody is asked, empty where somebody is."""
+        if not self.token:
+            return "github-token is empty"
+        if not self.event.repository:
+            return "no repository of a code host is known"
+        if self.event.is_gitea:
+            # Tags, uploads and questions have other addresses there, and half a release is worse than none.
+            return "the API of Gitea and Forgejo is not GitHub's (release: off and comment: off say that this is meant)"
+        return ""
+
     def connect(self) -> GitHub | None:
-        """Return a gateway to the repository of the event; None without a token or a repository there."""
-        if not self.token or not self.event.repository:
+        """Return a gateway to the repository of the event; None where nobody is to be asked (``missing``)."""
+        if self.missing:
             return None
 
         options = api.Options(token=self.token, api_url=self.event.api_url or api.API_URL)

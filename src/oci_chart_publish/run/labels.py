@@ -63,7 +63,7 @@ class Labels(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         github = self.code_host.connect()
         if github is None:
             if self.event.name:  # outside a workflow nobody expects them
-                self._problems.append("github-token is empty")
+                self._problems.append(self.code_host.missing)
             return {}
         with github:
             try:
