@@ -191,9 +191,7 @@ class OriginPool:
         connection.response_class = partial(_made, clock)
         try:
             self._send(connection, method, target, headers, body)
-        except (OSError, ssl.SSLError) as broken:
-            if not body:
-                raise
+        except OSError as broken:
             return _early(connection, clock, whole, broken), clock, False
         clock.ends = time.monotonic() + whole
         return HTTPConnection.getresponse(connection), clock, True
@@ -252,7 +250,7 @@ def _made(clock: _Clock, _sock: object, *, method: str | None = None) -> HTTPRes
 
 
 def _early(connection: Any, clock: _Clock, whole: float, broken: OSError) -> HTTPResponse:  # noqa: ANN401
-    """Return the refusal that a server sent before it closed, while a body was on its way to it.
+    """Return the refusal that a server sent before it closed, while a request was on its way to it.
 
     Where there is none, the error of the sending is raised, or the alert of TLS that explains it.
     """

@@ -60,6 +60,8 @@ def _reason(chain: list[BaseException]) -> tuple[str, bool]:
     for link in chain:
         if isinstance(link, ssl.SSLCertVerificationError):
             return f"the certificate is not trusted: {link.verify_message}", False
+        if isinstance(link, ssl.SSLError) and "ALERT" in str(link.reason):
+            return _of_tls(str(link.reason))
     if names & {"LocationParseError", "LocationValueError", "InvalidURL", "UnicodeEncodeError", "ValueError"}:
         return _UNSENDABLE, False
     if isinstance(last, ssl.SSLError):

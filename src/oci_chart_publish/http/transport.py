@@ -13,8 +13,8 @@ import ssl
 import threading
 from collections.abc import Mapping
 from http.client import HTTPException
-from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import urllib3
 from requests.adapters import HTTPAdapter
@@ -23,6 +23,8 @@ from urllib3.exceptions import HTTPError
 
 from oci_chart_publish.http.address import Origin, origin_of, redact
 from oci_chart_publish.http.answer import Answer, Sink
+from oci_chart_publish.http.authorities import context_for
+from oci_chart_publish.http.credentials import Credential
 from oci_chart_publish.http.exchange import DRAIN, OriginPool
 from oci_chart_publish.http.failures import failure
 from oci_chart_publish.http.tls import Trust, proxy_for
@@ -54,6 +56,7 @@ class Transport:
         self._timeout = urllib3.Timeout(connect=connect, read=read)
         self._whole = whole
         self._lanes: dict[str, OriginPool] = {}
+        self._contexts: dict[str, ssl.SSLContext] = {}
         self._connect = connect
         self._read = read
         self._lock = threading.Lock()
@@ -112,7 +115,7 @@ class Transport:
             pool = self._adapter.poolmanager.connection_from_host(**where, pool_kwargs=settings)
             return OriginPool(pool, connect=self._connect, read=self._read)
         _LOG.debug("%s: through the proxy %s", origin, redact(proxy))
-        manager = self._adapter.proxy_manager_for(proxy)
+        manager = self._manager(proxy)
         pool = manager.connection_from_host(**where, pool_kwargs=settings)
         socks = proxy.startswith("socks")
         return OriginPool(
@@ -124,28 +127,33 @@ class Transport:
             forward=not secure and not socks,
         )
 
+    def _manager(self, proxy: str) -> urllib3.PoolManager:
+        """Return the pools behind a proxy; its login goes into headers, or into the greeting of SOCKS."""
+        scheme, _, authority = proxy.partition("://")
+        login, _, place = authority.rpartition("@")
+        user, colon, password = login.partition(":")
+        if scheme.startswith("socks"):
+            from urllib3.contrib.socks import SOCKSProxyManager  # noqa: PLC0415 - few need it
+
+            return SOCKSProxyManager(
+                f"{scheme}://{place}",
+                username=unquote(user) or None,
+                password=unquote(password) if colon else None,
+            )
+        headers = {"Proxy-Authorization": _basic(unquote(user), unquote(password))} if login else {}
+        secure = self._context(origin_of(f"https://{place}").name) if scheme == "https" else None
+        return urllib3.ProxyManager(f"{scheme}://{place}", proxy_headers=headers, proxy_ssl_context=secure)
+
     def _context(self, name: str) -> ssl.SSLContext:
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-        context.minimum_version = ssl.TLSVersion.TLSv1_2
-        if self._trust.checks(name):
-            _load(context, self._trust.bundle(name))
-        else:
-            context.check_hostname = False
-            context.verify_mode = ssl.CERT_NONE
-        if certificate := self._trust.client_certificate(name):
-            context.load_cert_chain(*certificate)
-        return context
+        """Return the context of a host: one for all that have no settings of their own."""
+        key = name if self._trust.knows(name) else ""
+        if key not in self._contexts:
+            self._contexts[key] = context_for(self._trust, name)
+        return self._contexts[key]
 
 
-def _load(context: ssl.SSLContext, bundle: str) -> None:
-    if not bundle:
-        import certifi  # noqa: PLC0415 - read at the first TLS connection only
-
-        bundle = certifi.where()
-    if Path(bundle).is_dir():
-        context.load_verify_locations(capath=bundle)
-    else:
-        context.load_verify_locations(cafile=bundle)
+def _basic(user: str, password: str) -> str:
+    return Credential(username=user, password=password).basic
 
 
 class _Redactor(logging.Filter):
