@@ -34,7 +34,9 @@ def _settings(inputs: dict[str, Any]) -> list[str]:
             "A setting has one name everywhere: `--dry-run`, the input `dry-run`, the variable "
             f"`{ENVIRONMENT_PREFIX}DRY_RUN`, the key `dry-run` in `{FILES[0]}` or `{FILES[1]}`. The first that is "
             "given counts. Lists have one item a line, or one option each; on the command line `registries` is "
-            "`--registry` and `from-plan` is `--from`. A command has the options that its `--help` shows. "
+            "`--registry` and `from-plan` is `--from`, and `--plain-http` takes no value and is for all registries. A "
+            "command has the options that its `--help` shows. Paths begin where the command runs, those of the "
+            "settings file at the top of the repository. "
             "Blanks and line ends around an input do not count."
         ),
         "",

@@ -55,7 +55,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbid
         str, _about("Token for ghcr.io, comments, labels, releases and missing history.")
     ] = ""
     plain_http: Annotated[
-        Lines, _about("Registries (HOST[:PORT]) spoken to without TLS, or * for all. Loopback needs none.")
+        Lines,
+        _about(
+            "Registries (HOST[:PORT]) spoken to without TLS, or * (or true) for all. Loopback needs none."
+        ),
     ] = ()
     ca_file: Annotated[
         str, _about("PEM file with certificate authorities to trust besides the usual ones.")

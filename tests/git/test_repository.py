@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -306,3 +307,51 @@ def test_the_origin_is_read_from_the_configuration(tmp_path: Path) -> None:
     assert opened(tmp_path).origin_url() == ""
     repo.git("remote", "add", "origin", "https://x:token@github.com/acme/charts.git")
     assert opened(tmp_path).origin_url() == "https://github.com/acme/charts"
+
+
+HOSTILE = [
+    "--upload-pack=touch pwned",
+    "--output=pwned",
+    "-h",
+    "--help",
+    "--all",
+    "+refs/heads/x:refs/tags/y",
+    "",
+]
+
+
+@pytest.mark.parametrize("word", HOSTILE)
+def test_words_from_elsewhere_are_no_options(tmp_path: Path, word: str) -> None:
+    repo = GitRepo(tmp_path / "repo")
+    repo.write({"a": "1\n"})
+    repo.commit("one")
+    repo.git("remote", "add", "origin", repo.root.as_uri())
+    with opened(repo.root) as repository:
+        assert repository.commit(word) is None
+        assert repository.read(word or "-", "a") is None
+        assert not repository.holds(word, "-a")
+        asking: list[Callable[[], object]] = [
+            lambda: repository.merge_base(word, "HEAD"),
+            lambda: repository.is_ancestor("HEAD", word),
+            lambda: repository.changed_files(word),
+            lambda: repository.last_change(["a"], word),
+            lambda: repository.tags_reachable(word),
+            lambda: repository.parents(word),
+            lambda: repository.log([f"{word}x"]),
+            lambda: repository.fetch_commit(word),
+        ]
+        if word:
+            asking.append(lambda: repository.fetch_history(word))
+        for ask in asking:
+            with pytest.raises(ConfigError):
+                ask()
+        assert repository.tags() == {}
+    assert sorted(path.name for path in repo.root.iterdir()) == [".git", "a"]
+
+
+@pytest.mark.parametrize("branch", ["x:refs/tags/y", "a b", "*", "-x", "a..b", "x^", "a\nb", "x/", "@{1}"])
+def test_a_branch_whose_name_would_be_another_refspec_is_not_fetched(tmp_path: Path, branch: str) -> None:
+    repo = GitRepo(tmp_path)
+    repo.commit("one")
+    with opened(repo.root) as repository, pytest.raises(ConfigError, match="is no name of a branch"):
+        repository.fetch_history(branch)

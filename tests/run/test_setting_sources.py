@@ -1,12 +1,15 @@
 from __future__ import annotations
 
 import re
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from tests.fakes.git import ENV, GitRepo, chart_yaml
 
 from oci_chart_publish.errors import ConfigError
-from oci_chart_publish.run.setting_sources import Origin, from_environment, from_file, resolve
+from oci_chart_publish.run.project import open_project
+from oci_chart_publish.run.setting_sources import Origin, from_environment, from_file, from_top, resolve
 from oci_chart_publish.settings import Settings
 
 
@@ -193,3 +196,38 @@ def test_pattern_or_template_of_no_meaning_is_an_error_whatever_the_command(
 ) -> None:
     with pytest.raises(ConfigError, match=re.escape(message)):
         resolve([Origin("settings file", values)])
+
+
+def test_paths_of_the_settings_file_begin_at_the_top_of_the_repository(tmp_path: Path) -> None:
+    text = (
+        "charts: [library, 'charts/*', '!charts/old', '!demo', /else/where]\nlayout: cache\nreport: out/report.json\n"
+        "ca-file: /etc/ca.pem\nfrom-plan: plan\nignore-changes: [docs]\n"
+    )
+    write(tmp_path, text)
+    top = from_file(tmp_path)
+    assert from_top(top, tmp_path, tmp_path) == top
+    settings = resolve([from_top(top, tmp_path, tmp_path / "x[1]/sub")])
+    assert settings.charts == (
+        "../../library",
+        "../../charts/*",
+        "!../../charts/old",
+        "!../../**/demo",
+        "/else/where",
+    )
+    assert (settings.layout, settings.report) == (str(tmp_path / "cache"), str(tmp_path / "out/report.json"))
+    assert (settings.ca_file, settings.from_plan) == ("/etc/ca.pem", str(tmp_path / "plan"))
+    assert settings.ignore_changes == ("docs",)
+    outer = resolve([from_top(from_file(tmp_path), tmp_path, tmp_path.parent)])
+    assert outer.charts[:2] == (f"{tmp_path.name}/library", f"{tmp_path.name.replace('[', '[[]')}/charts/*")
+
+
+def test_charts_of_the_settings_file_are_found_from_any_folder(tmp_path: Path) -> None:
+    repo = GitRepo(tmp_path)
+    for folder in ("library/base", "library/demo", "charts/web", "docs"):
+        repo.write({f"{folder}/Chart.yaml": chart_yaml("x")})
+    repo.write({".oci-chart-publish.yaml": "charts: ['library/*', '!demo']\nlayout: .cache\n"})
+    repo.commit()
+    for place in (tmp_path, tmp_path / "docs", tmp_path / "library/demo"):
+        with closing(open_project(place, {}, ENV)) as project:
+            assert [source.path for source in project.sources()] == ["library/base"]
+            assert (place / project.stores.layout_path).resolve() == tmp_path / ".cache"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args, get_origin
@@ -9,13 +10,18 @@ from typing import Annotated, Any, Literal, get_args, get_origin
 import click
 from msgspec import Meta
 
+from oci_chart_publish.errors import ConfigError
 from oci_chart_publish.run import project
 from oci_chart_publish.run.project import Project
 from oci_chart_publish.run.setting_sources import Origin
-from oci_chart_publish.settings import fields
+from oci_chart_publish.settings import fields, variable
 
 # An option has the name of its setting, but for these two, which are typed often and one at a time.
 _FLAGS = {"registries": "--registry", "from-plan": "--from"}
+_PLAIN_HTTP = (
+    "Speak HTTP without TLS, with all registries. Takes no value: the setting plain-http can name hosts."
+)
+_HOST = re.compile(r"localhost|[\w-]+(\.[\w-]+)+|[\w.-]+:\d+|\[[0-9a-fA-F:]+\](:\d+)?")
 _METAVARS = {
     "registries": "HOST/PATH",
     "layout": "DIR",
@@ -51,7 +57,7 @@ def _option(name: str) -> Callable[[Command], Command]:
     parameter = field.name
     if name == "plain-http":
         # A flag for all registries of the command, as in Helm; the setting can name single ones.
-        return click.option(flag, parameter, flag_value="*", default=None, help="Speak HTTP without TLS.")
+        return click.option(flag, parameter, flag_value="*", default=None, help=_PLAIN_HTTP)
     if bare is bool or bool in get_args(bare):
         return click.option(
             f"{flag}/--no-{flag[2:]}", parameter, default=None, help=help_text, show_default=False
@@ -73,6 +79,18 @@ def _parts(kind: Any) -> tuple[Any, str]:  # noqa: ANN401
     return kind, ""
 
 
+def _refuse_host(options: Mapping[str, Any]) -> None:
+    """Raise ConfigError for ``--plain-http HOST``: the flag takes no value, and HOST would pass for a chart."""
+    paths = options.get("paths") or () if options.get("plain_http") else ()
+    host = next((path for path in paths if _HOST.fullmatch(path) and not Path(path).exists()), None)
+    if host is not None:
+        raise ConfigError(
+            f"--plain-http takes no value, and there is no chart {host!r}",
+            hint="it is for all registries of the command; to name single ones: "
+            f"{variable('plain-http')}={host}, or plain-http in the settings file",
+        )
+
+
 def open_project(
     environment: Mapping[str, str],
     options: Mapping[str, Any],
@@ -83,6 +101,7 @@ def open_project(
 ) -> Project:
     """Open the project of a command: where it was started, with its options; PATHs are the setting ``charts``."""
     paths = {"charts": options["paths"]} if "paths" in options else {}
+    _refuse_host(options)
     return project.open_project(
         Path.cwd(),
         given({**options, **paths}),

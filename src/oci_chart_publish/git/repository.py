@@ -33,6 +33,8 @@ GITHUB = "https://github.com"
 _TAGS = "%(refname:strip=2)%00%(objecttype)%00%(objectname)%00%(*objecttype)%00%(*objectname)"
 _ALL_TAGS = "+refs/tags/*:refs/tags/*"
 _SHA = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
+# As git-check-ref-format has it, as far as a refspec would be another one.
+_BRANCH = re.compile(r"(?!.*(?:\.\.|@\{|//))[^-/\x00-\x20\x7f~^:?*\[\\][^\x00-\x20\x7f~^:?*\[\\]*(?<![/.])")
 _QUIET = ("--quiet", "--no-recurse-submodules", "--no-prune", "--no-auto-maintenance")
 _PLAIN_DIFF = (
     "--no-ext-diff",
@@ -207,13 +209,15 @@ class GitRepository:
 
     def merge_base(self, one: str, other: str) -> str | None:
         """Return the best common ancestor, or None where the histories do not meet (in this clone)."""
-        done = self._git.run("merge-base", self.require(one), self.require(other))
+        done = self._git.run("merge-base", "--end-of-options", self.require(one), self.require(other))
         return done.stdout.decode().strip() or None if done.returncode == 0 else None
 
     def is_ancestor(self, one: str, other: str) -> bool:
         """Tell whether a commit is an ancestor of another, or the same (as far as this clone knows)."""
         return (
-            self._git.run("merge-base", "--is-ancestor", self.require(one), self.require(other)).returncode
+            self._git.run(
+                "merge-base", "--is-ancestor", "--end-of-options", self.require(one), self.require(other)
+            ).returncode
             == 0
         )
 
@@ -269,7 +273,7 @@ class GitRepository:
         """
         revs = [self.require(rev) for rev in (base, head) if rev is not None]
         kinds = ("--diff-filter=D",) if gone else ()
-        out = self._git.output("diff", *_PLAIN_DIFF, *kinds, *revs, "--")
+        out = self._git.output("diff", *_PLAIN_DIFF, *kinds, "--end-of-options", *revs, "--")
         return tuple(os.fsdecode(name) for name in out.split(b"\0") if name)
 
     # -- tags
@@ -368,6 +372,8 @@ class GitRepository:
         overwritten. ConfigError, with what to change, where that fails.
         """
         depth = ("--unshallow",) if self.is_shallow() else ()
+        if branch and not _BRANCH.fullmatch(branch):
+            raise ConfigError(f"{branch!r} is no name of a branch")
         # Without a branch, the default one: where there are no tags yet, git fetches nothing and fails.
         refspec = (f"+refs/heads/{branch}:refs/remotes/origin/{branch}",) if branch else ("HEAD",)
         self._fetch(*depth, "--end-of-options", "origin", _ALL_TAGS, *refspec)

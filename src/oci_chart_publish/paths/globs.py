@@ -15,11 +15,18 @@ import re
 import string
 from collections.abc import Callable, Iterable, Iterator
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec.structs import replace
 
 from oci_chart_publish.errors import ConfigError
+from oci_chart_publish.lazy import lazy
+
+if TYPE_CHECKING:
+    from pathspec.patterns.gitignore import spec
+else:
+    spec = lazy("pathspec.patterns.gitignore.spec")
 
 MAGIC = re.compile(r"[*?\[\\]")
 """What makes a glob of a name."""
@@ -122,9 +129,7 @@ def _expression(text: str) -> re.Pattern[str]:
         anywhere = "" if "/" in text.rstrip("/") else "(?:.+/)?"
         end = "/" if text.endswith("/") else "/?"
         return re.compile(anywhere + re.escape(text.strip("/")) + end, re.DOTALL)
-    from pathspec.patterns.gitignore.spec import GitIgnoreSpecPattern  # noqa: PLC0415  (only where there is a glob)
-
-    expression = GitIgnoreSpecPattern.pattern_to_regex(_canonical(text))[0] or "(?!)"
+    expression = spec.GitIgnoreSpecPattern.pattern_to_regex(_canonical(text))[0] or "(?!)"
     # The library looks for a place from which on all is covered; here a glob has to reach the end.
     return re.compile(
         expression if expression.startswith("^") else f".+{expression.removeprefix('.')}", re.DOTALL

@@ -34,10 +34,10 @@ from oci_chart_publish.run.graph import ChartReader
 from oci_chart_publish.run.output_files import check_writable
 from oci_chart_publish.run.policy import PublishOptions, Run, RunListener
 from oci_chart_publish.run.pushed_changes import Changes, Touched
-from oci_chart_publish.run.setting_sources import Origin, from_environment, from_file, resolve
+from oci_chart_publish.run.setting_sources import Origin, from_environment, from_file, from_top, resolve
 from oci_chart_publish.run.settings_policy import SettingsPolicy
 from oci_chart_publish.run.stores import Stores, keep_apart
-from oci_chart_publish.settings import Settings
+from oci_chart_publish.settings import Settings, variable
 from oci_chart_publish.singleflight import locked_cached_property
 from oci_chart_publish.tree.tree import ChartSource
 from oci_chart_publish.tree.worktree import WorkTreeFiles
@@ -71,19 +71,22 @@ def open_project(
 ) -> Project:
     """Resolve the settings of a project and look at its surroundings; nothing is written and no request is made yet.
 
-    ``folder`` is where paths in the settings begin. ``settings`` go before the variables of the ``environment``, and
-    those before the settings file (``config``, else the one in the repository); a mapping has the names and values of
-    that file. ``on_secret`` is told of every secret that arises, before anything with it could be printed.
+    ``folder`` is where paths begin, but for those of the settings file: they begin at the top of the repository.
+    ``settings`` go before the variables of the ``environment``, and those before the settings file (``config``, else
+    the one in the repository); a mapping has the names and values of that file. ``on_secret`` is told of every secret
+    that arises, before anything with it could be printed.
     ConfigError for settings that are unknown or do not go together. The project is to be closed.
     """
     folder = Path(folder)
     options = settings if isinstance(settings, Origin) else _given(settings)
     # The charts that were named decide which repository it is, wherever the command was started.
-    charts = options.values.get("charts") or ()
+    charts = options.values.get("charts") or environment.get(variable("charts")) or ()
     charts = charts.splitlines() if isinstance(charts, str) else charts  # an input is one text
     repository = GitRepository.open(find.home(charts, folder), environment)
     root = repository.root if repository else folder
-    resolved = resolve([options, from_environment(environment), from_file(root, config)])
+    resolved = resolve(
+        [options, from_environment(environment), from_top(from_file(root, config), root, folder)]
+    )
     keep_apart(resolved)
     check_writable(resolved.report, resolved.markdown)
     if repository:

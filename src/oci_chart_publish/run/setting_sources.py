@@ -7,6 +7,8 @@ value comes from the option or input, else ``OCI_CHART_PUBLISH_*``, else ``.oci-
 from __future__ import annotations
 
 import difflib
+import glob
+import os
 import posixpath
 import re
 import types
@@ -20,7 +22,7 @@ from msgspec.structs import replace
 
 from oci_chart_publish.errors import ConfigError
 from oci_chart_publish.lazy import lazy
-from oci_chart_publish.paths.globs import Globs, Patterns
+from oci_chart_publish.paths.globs import MAGIC, Globs, Patterns
 from oci_chart_publish.settings import ENVIRONMENT_PREFIX, ChartSettings, Settings, fields, variable
 
 if TYPE_CHECKING:
@@ -143,6 +145,38 @@ def from_file(root: Path, explicit: str = "") -> Origin:
     if explicit:
         raise ConfigError(f"there is no settings file {explicit}")
     return Origin("settings file", {})
+
+
+PATHS = ("layout", "report", "markdown", "from-plan", "ca-file")
+"""Settings that are paths of files or folders."""
+
+
+def from_top(origin: Origin, top: Path, folder: Path) -> Origin:
+    """Return the settings of a file, whose paths begin at the top of the repository, as seen from another folder."""
+    if top == folder:
+        return origin
+    values = dict(origin.values)
+    for key in PATHS:
+        if isinstance(path := values.get(key), str) and path:
+            values[key] = str(top / path)
+    lines = values.get("charts") or ()
+    lines = lines.splitlines() if isinstance(lines, str) else lines
+    if isinstance(lines, list) and all(isinstance(line, str) for line in lines):
+        way = os.path.relpath(top, folder).replace(os.sep, "/")
+        values["charts"] = [_seen_from(way, line.strip()) for line in lines]
+    return Origin(origin.title, values)
+
+
+def _seen_from(way: str, line: str) -> str:
+    """Return a pattern of ``charts`` behind the way to where it begins; a bare name to leave out fits anywhere."""
+    negated = line.startswith("!")
+    pattern = line.removeprefix("!").strip()
+    if not pattern:
+        return line
+    if MAGIC.search(pattern) or negated:
+        way = glob.escape(way)
+    middle = "**/" if negated and "/" not in pattern.rstrip("/") else ""
+    return f"{'!' if negated else ''}{way}/{middle}{pattern}" if not pattern.startswith("/") else line
 
 
 def _document(text: bytes, path: Path) -> Mapping[str, Any]:
