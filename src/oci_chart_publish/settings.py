@@ -85,6 +85,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbid
         bool | None, _about("Bump charts whose in-repository dependency changes. Default: with bump auto.")
     ] = None
     tag_template: Annotated[str, _about("Git tag of a release.")] = "{name}-{version}"
+    app_version: Annotated[
+        str,
+        _about(
+            "appVersion of what is released: {tag} and {version} of the chart. Default: Chart.yaml has it."
+        ),
+    ] = ""
     commit_types: Annotated[
         dict[str, Level], _about("Patterns of commit subjects and the level each one asks for.")
     ] = {}

@@ -69,6 +69,9 @@ class LayoutPolicy(msgspec.Struct, frozen=True, kw_only=True):
     def ignored_changes(self, chart: str) -> Callable[[str], bool] | None:  # noqa: ARG002  (none is exempt)
         return None
 
+    def app_version(self, chart: str, version: str) -> str:  # noqa: ARG002  (Chart.yaml has it)
+        return ""
+
     def check_names(self, charts: Sequence[str]) -> None:
         """Nothing is tagged, so no tags collide."""
 

@@ -25,17 +25,24 @@ _LOCKS = {"Chart.yaml": "Chart.lock", "requirements.yaml": "requirements.lock"}
 
 
 def stamped_files(
-    tree: Tree, version: str, moved: Mapping[str, str], aliases: Mapping[str, str] | None = None
+    tree: Tree,
+    version: str,
+    moved: Mapping[str, str],
+    aliases: Mapping[str, str] | None = None,
+    app_version: str = "",
 ) -> dict[str, bytes]:
     """Return the files that change, by path below the chart, with their new bytes.
 
     ``version`` is the chart's own; ``moved`` are the new versions of its dependencies in this repository, by name;
-    ``aliases`` are URLs of repositories by the names that Chart.yaml may use for them, which locks hold the digest of.
+    ``app_version``, where it is given, is that of the application; ``aliases`` are URLs of repositories by the names
+    that Chart.yaml may use for them: locks hold the digest of the URLs.
     ChartError where a scalar cannot be edited safely.
     """
     present = {entry.name for entry in tree.entries("") if not entry.is_dir}
     metadata = decode_metadata(tree.read("Chart.yaml"))
     changes = {"Chart.yaml": {"version": version} if version != metadata.version else {}}
+    if app_version:
+        changes["Chart.yaml"]["appVersion"] = app_version
     declared = "requirements.yaml" if "requirements.yaml" in present else "Chart.yaml"
     if declared != "Chart.yaml":
         metadata = decode_metadata(tree.read("Chart.yaml"), requirements=tree.read(declared))

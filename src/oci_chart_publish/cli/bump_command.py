@@ -43,6 +43,7 @@ HEAD = ("CHART", "NOW", "NEXT", "LEVEL", "WHY")
 @setting_options(
     "bump",
     "tag-template",
+    "app-version",
     "bump-dependents",
     "ignore-changes",
     "squash",

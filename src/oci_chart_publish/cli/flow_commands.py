@@ -30,6 +30,7 @@ BUILD = (
     "ignore-changes",
     "conflicts",
     "tag-template",
+    "app-version",
     "channel",
     "annotations",
     "source",

@@ -53,13 +53,20 @@ def build_at(
 def tree_at(node: ChartNode, version: str, moved: Mapping[str, str], run: Run) -> Tree:
     """Return the files of a chart at a version, as they are packed."""
     tree, aliases = node.source.tree, run.policy.dependencies.aliases
-    if version != node.metadata.version or moved:
-        tree = OverlayTree(tree, stamp.stamped_files(tree, version, moved, aliases))
+    app_version = app_version_of(node, version, run)
+    if version != node.metadata.version or moved or app_version:
+        tree = OverlayTree(tree, stamp.stamped_files(tree, version, moved, aliases, app_version))
     url = run.options.rewrite_dependencies
     if url and node.metadata.dependencies:
         names = {node.metadata.dependencies[number].name for number in node.links}
         tree = OverlayTree(tree, stamp.redirected_files(tree, {*names, *node.dependencies}, url, aliases))
     return tree
+
+
+def app_version_of(node: ChartNode, version: str, run: Run) -> str:
+    """Return the appVersion that a chart gets at a version, empty where it keeps its own; who has none gets none."""
+    wanted = run.policy.app_version(node.metadata.name, version) if node.metadata.app_version else ""
+    return "" if wanted == node.metadata.app_version else wanted
 
 
 def destinations_of(chart: str, version: str, run: Run) -> list[Destination]:

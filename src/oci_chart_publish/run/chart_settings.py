@@ -9,6 +9,7 @@ from typing import TypeVar
 import msgspec
 from msgspec.structs import replace
 
+from oci_chart_publish.bump.app_version import app_version, check_template
 from oci_chart_publish.bump.history import matching
 from oci_chart_publish.bump.tag_template import SETTING, TagTemplate, refuse_collisions
 from oci_chart_publish.paths.globs import covers
@@ -44,9 +45,19 @@ class ChartSettingsResolver(msgspec.Struct, frozen=True, kw_only=True):
         own = settings.chart_settings[keys[-1]].tag_template or ""
         return TagTemplate.parse(own, several=False, origin=f"chart-settings: {keys[-1]}: {SETTING}")
 
+    def app_version(self, name: str, version: str) -> str:
+        """Return the appVersion that a chart gets at a version; empty where Chart.yaml has it."""
+        template = self.settings.app_version
+        return (
+            app_version(template, tag=self.template(name).tag(name, version), version=version)
+            if template
+            else ""
+        )
+
     def check_names(self, names: Sequence[str]) -> None:
         """Refuse charts (by name) of one run whose tags could be taken for each other's; ConfigError."""
         settings = self.settings
+        check_template(settings.app_version)
         if settings.bump == "chart" and settings.release == "off":
             return  # no tag is read or written
         several = any(one.tag_template for one in settings.chart_settings.values())

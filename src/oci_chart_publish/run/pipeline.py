@@ -25,6 +25,7 @@ from oci_chart_publish.model import Failure, VersionDecision
 from oci_chart_publish.push import publish as protocol
 from oci_chart_publish.push.reconcile import Plan, State
 from oci_chart_publish.report import compose, document
+from oci_chart_publish.run.assemble import app_version_of
 from oci_chart_publish.run.built_charts import BuiltCharts
 from oci_chart_publish.run.decide import decide_versions
 from oci_chart_publish.run.decisions import Decisions
@@ -165,24 +166,24 @@ def bump(sources: Iterable[ChartSource], run: Run) -> tuple[list[Bumped], list[P
                 built.check(node)
                 if decision is not None:
                     moved = built.decisions.moved(node)
-                    found.append(_bumped(node, decision, moved, run.policy.dependencies.aliases))
+                    found.append(_bumped(node, decision, moved, run))
             except PublishError as error:
                 errors.append(failure(node, error).error)
     return found, errors
 
 
-def _bumped(
-    node: ChartNode, decision: VersionDecision, moved: Mapping[str, str], aliases: Mapping[str, str]
-) -> Bumped:
+def _bumped(node: ChartNode, decision: VersionDecision, moved: Mapping[str, str], run: Run) -> Bumped:
 
     changes = decision.stamped or bool(moved)
+    aliases, version = run.policy.dependencies.aliases, decision.version
+    app_version = app_version_of(node, version, run) if changes else ""
     return Bumped(
         name=node.metadata.name,
         path=node.source.path,
         version=node.metadata.version,
         decision=decision,
         dependencies=node.dependencies,
-        files=stamp.stamped_files(node.source.tree, decision.version, moved, aliases) if changes else {},
+        files=stamp.stamped_files(node.source.tree, version, moved, aliases, app_version) if changes else {},
     )
 
 

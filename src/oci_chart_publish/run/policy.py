@@ -148,6 +148,9 @@ class ProjectPolicy(Protocol):
     def ignored_changes(self, chart: str) -> Callable[[str], bool] | None:
         """Return a predicate over a chart's paths: those that may change without a new version; None if none may."""
 
+    def app_version(self, chart: str, version: str) -> str:
+        """Return the appVersion that a chart gets at a version; empty: what Chart.yaml says."""
+
     def check_names(self, charts: Sequence[str]) -> None:
         """Raise ConfigError where the git tags of two charts of the run could be taken for each other's."""
 

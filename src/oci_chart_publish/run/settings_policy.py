@@ -62,6 +62,10 @@ class SettingsPolicy(msgspec.Struct, frozen=True, kw_only=True):
         """Return a predicate over a chart's paths: those that may change without a new version; None if none may."""
         return self.charts.ignored_changes(chart)
 
+    def app_version(self, chart: str, version: str) -> str:
+        """Return the appVersion that a chart gets at a version; empty: what Chart.yaml says."""
+        return self.charts.app_version(chart, version)
+
     def check_names(self, charts: Sequence[str]) -> None:
         """Raise ConfigError where the git tags of two charts could be taken for each other's."""
         self.charts.check_names(charts)
@@ -80,3 +84,7 @@ class PreviewPolicy(SettingsPolicy, frozen=True, kw_only=True):
     def destinations(self, chart: str) -> tuple[str, ...]:  # noqa: ARG002  (no chart has another place)
         """Return the registry of previews, wherever releases of the chart go."""
         return (self.registry,)
+
+    def app_version(self, chart: str, version: str) -> str:  # noqa: ARG002  (of no version)
+        """Return none: there is no application of a preview's version."""
+        return ""
