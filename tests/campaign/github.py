@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import hashlib
 import sys
+import threading
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -27,6 +28,7 @@ from tests.fakes.git import ENV, GitRepo, chart_yaml
 from tests.fakes.github import Effect, FakeGitHub
 from tests.fakes.github_refusals import Refusal, refusals
 from tests.fakes.github_state import Run
+from tests.fakes.published import AllChanged, NamedCharts, Pushed
 
 from oci_chart_publish.git.repository import GitRepository
 from oci_chart_publish.github import GitHub
@@ -36,7 +38,6 @@ from oci_chart_publish.notify.chart_releases import REPORT, SUMS, Releaser
 from oci_chart_publish.notify.comment import Commenter
 from oci_chart_publish.notify.unfinished import Unfinished
 from oci_chart_publish.oci.descriptor import Descriptor
-from oci_chart_publish.paths.ownership import Belonging
 from oci_chart_publish.report import document
 
 NAMES = ("alpha", "beta", "gamma", "delta", "epsilon", "zeta")
@@ -179,17 +180,15 @@ def _releaser(host: GitHub, event: Event, repository: Repository) -> Releaser:
         backfill=False,
         latest=False,
         dry_run=False,
-        blob=lambda chart, _: _archive(chart.name),
-        tag_name=lambda chart: f"{chart.name}-{chart.version}",
-        versions=lambda *_: (),
-        subjects=lambda _: (),
-        begun=Unfinished(
-            github=host,
-            event=event,
-            repository=repository.git,
-            revision=repository.head,
-            touched=lambda _: event.name == "push",
-            belonging=lambda name, folder: Belonging(folder=folder),  # noqa: ARG005
+        stopping=threading.Event(),
+        charts=NamedCharts(
+            unfinished=Unfinished(
+                github=host,
+                event=event,
+                repository=repository.git,
+                revision=repository.head,
+                changed=AllChanged(event.name == "push"),
+            )
         ),
     )
 
@@ -202,8 +201,7 @@ def _commenter(host: GitHub, event: Event) -> Commenter:
         key="charts",
         publish_refs=(),
         dry_run=False,
-        pushed=lambda: frozenset(event.pushed),
-        touched=lambda _: True,
+        pushed=Pushed(event.pushed),
     )
 
 

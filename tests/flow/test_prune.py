@@ -16,7 +16,7 @@ from tests.flow.charts import chart
 from tests.flow.command import Command, Done, credentials
 from tests.real.registries import Registry
 
-from oci_chart_publish.cli.prune_command import Pruning
+from oci_chart_publish.cli.prune_command import ClosedPullRequests, Pruning
 from oci_chart_publish.commands.prune import PackageVersions, Preview
 from oci_chart_publish.errors import ForgeError
 from oci_chart_publish.github import GitHub
@@ -226,7 +226,9 @@ def test_chart_is_named_where_the_registry_lists_nothing(tmp_path: Path, olareg:
 def pruning(github: FakeGitHub, tmp_path: Path, preview: str) -> Pruning:
     chart(tmp_path / "repo", "web", "1.0.0")
     project = open_project(tmp_path / "repo", {"preview": preview}, hosted(github, tmp_path))
-    return Pruning(project=project, github=project.github(), is_closed=lambda _: True)
+    return Pruning(
+        project=project, github=project.github(), closed=ClosedPullRequests(numbers=(7,), github=None)
+    )
 
 
 def test_code_host_lists_the_charts_on_ghcr(tmp_path: Path, github: FakeGitHub) -> None:

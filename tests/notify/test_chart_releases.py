@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+import threading
 from typing import Literal
 
 import pytest
 from tests.fakes.github import FakeGitHub
+from tests.fakes.published import NamedCharts
 
 from oci_chart_publish.github import GitHub
 from oci_chart_publish.github.api import Clock, Options
@@ -30,11 +32,8 @@ def released(github: FakeGitHub, kind: Literal["release", "tag"]) -> document.Re
             backfill=False,
             latest=False,
             dry_run=False,
-            blob=lambda *_: b"",
-            tag_name=lambda chart: f"{chart.name}-{chart.version}",
-            versions=lambda *_: (),
-            subjects=lambda _: (),
-            begun=lambda _: False,
+            charts=NamedCharts(),
+            stopping=threading.Event(),
         ).releases(report)
 
 

@@ -6,6 +6,7 @@ from typing import Literal
 
 import pytest
 from tests.fakes.github import FakeGitHub, Token
+from tests.fakes.published import Pushed
 
 from oci_chart_publish.github import GitHub
 from oci_chart_publish.github.api import Clock, Options
@@ -45,8 +46,7 @@ def commented(
             key="charts",
             publish_refs=(),
             dry_run=False,
-            pushed=lambda: frozenset(event.pushed),
-            touched=lambda _: True,
+            pushed=Pushed(event.pushed),
         ).comment(report, expected=expected)
 
 

@@ -3,11 +3,12 @@ from __future__ import annotations
 import pytest
 
 from oci_chart_publish.github.event import Event
+from oci_chart_publish.progress import Silent
 from oci_chart_publish.run.code_host import CodeHost
 
 
 def host(token: str = "t0ken", *, repository: str = "acme/charts", api_url: str = "") -> CodeHost:
-    return CodeHost(token=token, event=Event(repository=repository, api_url=api_url), say=lambda _: None)
+    return CodeHost(token=token, event=Event(repository=repository, api_url=api_url), progress=Silent())
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from contextlib import closing
-from functools import cache, cached_property
+from functools import cached_property
 from typing import Any
 
 import click
@@ -15,7 +15,13 @@ from msgspec.structs import replace
 from oci_chart_publish.cli.flow_commands import PATHS, REGISTRY, common
 from oci_chart_publish.cli.main import show
 from oci_chart_publish.cli.options import open_project, setting_options
-from oci_chart_publish.commands.prune import PackageVersions, Preview, is_of, remove, stale
+from oci_chart_publish.commands.prune import (
+    PackageVersions,
+    Preview,
+    is_of,
+    remove,
+    stale,
+)
 from oci_chart_publish.errors import ConfigError, ForgeError, PublishError, worst
 from oci_chart_publish.github import GitHub
 from oci_chart_publish.oci.reference import Repository
@@ -63,7 +69,7 @@ def prune(
     project = project.with_settings(replace(project.settings, registries=(project.settings.preview,)))
     with closing(project):
         github = project.github()
-        pruning = Pruning(project=project, github=github, is_closed=_closed(closed, github))
+        pruning = Pruning(project=project, github=github, closed=ClosedPullRequests.of(closed, github))
         here = _names(project) if paths or not named else []
         for name in dict.fromkeys([*here, *named]):
             pruning.prune(name)
@@ -73,12 +79,48 @@ def prune(
     return int(worst(error.exit_code for error in pruning.errors))
 
 
+class ClosedPullRequests(msgspec.Struct, frozen=True, kw_only=True):
+    """Predicate over the numbers of pull requests: whether one is closed. Each is asked for once."""
+
+    numbers: tuple[int, ...]
+    """Those that are taken for closed without asking; where there are any, no other one is."""
+    github: GitHub | None
+    _asked: dict[int, bool] = msgspec.field(default_factory=dict)
+
+    @classmethod
+    def of(cls, numbers: tuple[int, ...], github: GitHub | None) -> ClosedPullRequests:
+        """Return who knows; ConfigError where nobody does."""
+        if not numbers and github is None:
+            raise ConfigError(
+                "prune: it is not known which pull requests are closed",
+                hint="give --github-token, or --closed N",
+            )
+        return cls(numbers=numbers, github=github)
+
+    def __call__(self, number: int) -> bool:
+        """Tell whether a pull request is closed; of one that is not known the previews stay."""
+        if self.numbers or self.github is None:
+            return number in self.numbers
+        if number not in self._asked:
+            self._asked[number] = self._ask(self.github, number)
+        return self._asked[number]
+
+    def _ask(self, github: GitHub, number: int) -> bool:
+        try:
+            return not github.pulls.get(number).open
+        except ForgeError as error:
+            if error.status != 404:
+                raise
+            print(f"pull request {number} is not known: its previews stay", file=sys.stderr)
+            return False
+
+
 class Pruning(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """One run: where the previews are, who says which are closed, and what could not be deleted."""
 
     project: Project
     github: GitHub | None
-    is_closed: Callable[[int], bool]
+    closed: ClosedPullRequests
     errors: list[PublishError] = msgspec.field(default_factory=list)
 
     @cached_property
@@ -129,7 +171,7 @@ class Pruning(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         repository = self.place.child(name)
         store = self.project.store(repository)
         settings = self.project.settings
-        for preview in list(stale(repository, store, settings.preview_template, self.is_closed)):
+        for preview in list(stale(repository, store, settings.preview_template, self.closed)):
             where = f"{repository}:{preview.tag}"
             if check and not is_of(preview, store, self.project.source_url()):
                 print(
@@ -155,24 +197,3 @@ def _names(project: Project) -> list[str]:
     graph = survey(project.sources(), project.dependencies)
     broken = [failure.name for failure in graph.failures if failure.name]
     return [node.metadata.name for node in graph.charts] + broken
-
-
-def _closed(numbers: tuple[int, ...], github: GitHub | None) -> Callable[[int], bool]:
-    if numbers:
-        return lambda number: number in numbers
-    if github is None:
-        raise ConfigError(
-            "prune: it is not known which pull requests are closed", hint="give --github-token, or --closed N"
-        )
-
-    @cache
-    def closed(number: int) -> bool:
-        try:
-            return not github.pulls.get(number).open
-        except ForgeError as error:
-            if error.status != 404:
-                raise
-            print(f"pull request {number} is not known: its previews stay", file=sys.stderr)
-            return False
-
-    return closed

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
-from functools import partial
+from collections.abc import Iterable, Sequence
 from itertools import chain
 from typing import TYPE_CHECKING
 
+import msgspec
 from msgspec.structs import replace as replace_struct
 
+from oci_chart_publish.chart.version import ChartVersion
 from oci_chart_publish.errors import NotFoundError, PublishError, VerificationError
 from oci_chart_publish.lazy import lazy
 from oci_chart_publish.oci.descriptor import Descriptor
@@ -16,12 +18,16 @@ from oci_chart_publish.oci.reference import Repository, parse_reference
 from oci_chart_publish.registry.connect import PULL
 from oci_chart_publish.report import document
 from oci_chart_publish.report.foreign import GONE
+from oci_chart_publish.run.chart_settings import ChartSettingsResolver
 from oci_chart_publish.run.project import Project
+from oci_chart_publish.run.pushed_changes import Touched
 
 if TYPE_CHECKING:
     from oci_chart_publish.github import GitHub
     from oci_chart_publish.notify import chart_releases, comment, unfinished
     from oci_chart_publish.notify.comment import Commenter
+    from oci_chart_publish.notify.unfinished import Unfinished
+    from oci_chart_publish.run.versions import Versions
 else:
     chart_releases = lazy("oci_chart_publish.notify.chart_releases")
     comment = lazy("oci_chart_publish.notify.comment")
@@ -101,9 +107,7 @@ def _untold(project: Project, report: document.Report) -> document.Report:
 def _releaser(
     project: Project, github: GitHub, report: document.Report, stopping: threading.Event
 ) -> chart_releases.Releaser:
-
     charts = project.chart_settings(chart.path for chart in report.charts)
-    versions = project.versions(charts)
     settings = project.settings
     return chart_releases.Releaser(
         github=github,
@@ -112,20 +116,49 @@ def _releaser(
         backfill=settings.backfill,
         latest=settings.latest,
         dry_run=settings.dry_run,
-        blob=partial(_blob, project),
-        tag_name=lambda chart: charts.template(chart.name).tag(chart.name, chart.version),
-        versions=lambda chart, tags: charts.template(chart.name).versions(chart.name, tags),
-        subjects=lambda chart: versions.subjects(chart.name, chart.path, chart.version),
-        stopping=stopping.is_set,
-        begun=unfinished.Unfinished(
-            github=github,
-            event=project.event,
-            repository=project.repository,
-            revision=project.revision,
-            touched=project.touched(report.charts),
-            belonging=charts.packed,
+        stopping=stopping,
+        charts=_PublishedCharts(
+            project=project,
+            settings=charts,
+            history=project.versions(charts),
+            unfinished=unfinished.Unfinished(
+                github=github,
+                event=project.event,
+                repository=project.repository,
+                revision=project.revision,
+                changed=project.touched(report.charts),
+            ),
         ),
     )
+
+
+class _PublishedCharts(msgspec.Struct, frozen=True, kw_only=True):
+    """What a project knows of the charts of its report."""
+
+    project: Project
+    settings: ChartSettingsResolver
+    history: Versions
+    unfinished: Unfinished
+
+    def blob(self, chart: document.Chart, blob: Descriptor) -> bytes:
+        """Return a part of what is published of a chart."""
+        return _blob(self.project, chart, blob)
+
+    def tag_name(self, chart: document.Chart) -> str:
+        """Return the git tag of a chart at its version."""
+        return self.settings.template(chart.name).tag(chart.name, chart.version)
+
+    def versions(self, chart: document.Chart, tags: Iterable[str]) -> Iterable[ChartVersion]:
+        """Return the versions of a chart that git tags are of."""
+        return self.settings.template(chart.name).versions(chart.name, tags)
+
+    def subjects(self, chart: document.Chart) -> Sequence[str]:
+        """Return the subjects of the commits of a chart since the version before."""
+        return self.history.subjects(chart.name, chart.path, chart.version)
+
+    def may_be_unfinished(self, chart: document.Chart) -> bool:
+        """Tell whether an earlier run may have published a chart and ended before its release."""
+        return self.unfinished(chart)
 
 
 def _blob(project: Project, chart: document.Chart, blob: Descriptor) -> bytes:
@@ -149,8 +182,6 @@ def _blob(project: Project, chart: document.Chart, blob: Descriptor) -> bytes:
 
 
 def _commenter(project: Project, github: GitHub, report: document.Report, source: str = "") -> Commenter:
-
-    touched = project.touched(report.charts)
     settings = project.settings
     return comment.Commenter(
         github=github,
@@ -160,9 +191,23 @@ def _commenter(project: Project, github: GitHub, report: document.Report, source
         publish_refs=settings.publish_refs,
         dry_run=settings.dry_run,
         source=source,
-        pushed=partial(_pushed, project),
-        touched=lambda chart: project.changes.paths is not None and touched(chart),
+        pushed=_PushedCommits(project=project, changed=project.touched(report.charts)),
     )
+
+
+class _PushedCommits(msgspec.Struct, frozen=True, kw_only=True):
+    """The commits of the event of a project."""
+
+    project: Project
+    changed: Touched
+
+    def commits(self) -> frozenset[str]:
+        """Return the shas of the commits of a push."""
+        return _pushed(self.project)
+
+    def touched(self, chart: document.Chart) -> bool:
+        """Tell whether they are known to have changed a chart."""
+        return self.project.changes.paths is not None and self.changed(chart)
 
 
 def _pushed(project: Project) -> frozenset[str]:

@@ -14,8 +14,9 @@ every chart.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Literal
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal, Protocol
 
 import msgspec
 from msgspec.structs import replace
@@ -47,10 +48,24 @@ _MEDIA_TYPES = {".tgz": "application/gzip", "prov": "text/plain"}
 LISTED = 10
 """Tags named where a token may make none of them."""
 
-TagName = Callable[[document.Chart], str]
-Versions = Callable[[document.Chart, Iterable[str]], Iterable[ChartVersion]]
-Subjects = Callable[[document.Chart], Sequence[str]]
-ReadBlob = Callable[[document.Chart, Descriptor], bytes]
+
+class PublishedCharts(Protocol):
+    """What git, settings and registries know of the charts of a report."""
+
+    def blob(self, chart: document.Chart, blob: Descriptor) -> bytes:
+        """Return a part of what is published of a chart; PublishError where nobody has it."""
+
+    def tag_name(self, chart: document.Chart) -> str:
+        """Return the git tag of a chart at its version."""
+
+    def versions(self, chart: document.Chart, tags: Iterable[str]) -> Iterable[ChartVersion]:
+        """Return the versions of a chart that git tags are of."""
+
+    def subjects(self, chart: document.Chart) -> Sequence[str]:
+        """Return the subjects of the commits of a chart since the version before, newest first."""
+
+    def may_be_unfinished(self, chart: document.Chart) -> bool:
+        """Tell whether an earlier run may have published a chart and ended before its release."""
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True, dict=True):
@@ -64,9 +79,6 @@ class Releaser(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """Makes tags, or releases, as ``kind`` says (off: neither); ``backfill`` also those of older versions.
 
     ``latest`` lets a release become the repository's latest; with ``dry_run`` the report says what would be made.
-    ``tag_name`` gives a chart's git tag, ``versions`` those that git tags are of, ``subjects`` its commits since the
-    version before, ``blob`` a part of what is published; ``begun`` tells whether an earlier attempt of this run may
-    have published the chart.
     """
 
     github: GitHub
@@ -75,12 +87,9 @@ class Releaser(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     backfill: bool
     latest: bool
     dry_run: bool
-    blob: ReadBlob
-    tag_name: TagName
-    versions: Versions
-    subjects: Subjects
-    begun: Callable[[document.Chart], bool]
-    stopping: Callable[[], bool] = lambda: False
+    charts: PublishedCharts
+    stopping: threading.Event
+    """Nothing more is begun once it is set."""
 
     def releases(self, report: document.Report) -> document.Report:
         """Tag and release what was published, and what an earlier attempt published and could not release."""
@@ -104,20 +113,20 @@ class Releaser(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             done = chart
             try:
                 if refused and self._due(chart, known):
-                    denied.append(self.tag_name(chart))
-                elif not self.stopping():
+                    denied.append(self.charts.tag_name(chart))
+                elif not self.stopping.is_set():
                     done = self._release(chart, report, known)
             except PublishError as error:
                 if isinstance(error, ForgeError) and _ends(error, problems):
                     refused = error
-                    denied.append(self.tag_name(chart))
+                    denied.append(self.charts.tag_name(chart))
                 else:
                     problems.append(error)
             charts.append(done)
         if refused:
             problems.append(self._refused(refused, denied) if denied else refused)
         left = sum(1 for chart in charts if chart.status == "published" and not chart.git_tag)
-        if left and self.stopping():
+        if left and self.stopping.is_set():
             what = "tag" if self.kind == "tag" else "release"
             lack = f"{counted(left, 'chart')} {'has' if left == 1 else 'have'} no {what} yet"
             note = f"{lack}: the run was interrupted, run it again"
@@ -142,7 +151,7 @@ class Releaser(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         )
 
     def _would(self, report: document.Report) -> document.Report:
-        tags = [self.tag_name(chart) for chart in report.charts if chart.status == "would-publish"]
+        tags = [self.charts.tag_name(chart) for chart in report.charts if chart.status == "would-publish"]
         what = "tag" if self.kind == "tag" else "release"
         note = f"dry run: would {what} {', '.join(tags)}"
         return replace(report, notes=(*report.notes, note)) if tags else report
@@ -150,7 +159,9 @@ class Releaser(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def _known(self, report: document.Report) -> Known | None:
         """Return what there is already, None where nothing needs it: one request, and one for each hundred tags."""
         tags = {
-            self.tag_name(chart) for chart in report.charts if chart.status == "unchanged" and _ours(chart)
+            self.charts.tag_name(chart)
+            for chart in report.charts
+            if chart.status == "unchanged" and _ours(chart)
         }
         if not tags:
             return None
@@ -160,12 +171,14 @@ class Releaser(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             by_tag[release.tag] = release
         tagged = {tag for tag, release in by_tag.items() if not release.draft}
         if tags - tagged:
-            unchanged = {self.tag_name(chart) for chart in report.charts if chart.status == "unchanged"}
+            unchanged = {
+                self.charts.tag_name(chart) for chart in report.charts if chart.status == "unchanged"
+            }
             tagged |= self.github.tags.existing(unchanged - tagged)
         return Known(tags=frozenset(tagged), releases=by_tag)
 
     def _release(self, chart: document.Chart, report: document.Report, known: Known | None) -> document.Chart:
-        tag = self.tag_name(chart)
+        tag = self.charts.tag_name(chart)
         if not self._due(chart, known):
             if known is None or tag not in known.tags:
                 return chart
@@ -181,13 +194,13 @@ class Releaser(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             return chart.status == "published"
         if self.backfill and chart.targets:
             return True
-        return known is not None and self._unfinished(chart, self.tag_name(chart), known)
+        return known is not None and self._unfinished(chart, self.charts.tag_name(chart), known)
 
     def _unfinished(self, chart: document.Chart, tag: str, known: Known) -> bool:
         release = known.releases.get(tag)
         if release is not None:
             return sections.is_ours(release.body) and (release.draft or _incomplete(release, chart))
-        return tag not in known.tags and _ours(chart) and self.begun(chart)
+        return tag not in known.tags and _ours(chart) and self.charts.may_be_unfinished(chart)
 
     def _commit(self, report: document.Report) -> str:
         """Return the commit that was built, which a saved plan or a checkout of its own may have chosen."""
@@ -224,7 +237,7 @@ class Releaser(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         )
 
     def _notes(self, chart: document.Chart, report: document.Report) -> str:
-        return notes(chart, self.subjects(chart), embedded(report).get(chart.name, ()))
+        return notes(chart, self.charts.subjects(chart), embedded(report).get(chart.name, ()))
 
     def _is_latest(self, chart: document.Chart) -> bool:
         """Whether a release is to become the repository's latest: where that is wanted and no later version is there.
@@ -234,7 +247,7 @@ class Releaser(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         if not self.latest:
             return False
         version = ChartVersion.parse(chart.version)
-        released = self.versions(chart, self.github.releases.published_tags())
+        released = self.charts.versions(chart, self.github.releases.published_tags())
         later = [ChartVersion.parse(chart.later_version)] if chart.later_version else []
         return not any(one > version and not one.prerelease for one in (*released, *later))
 
@@ -258,7 +271,7 @@ class Releaser(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         alone = replace(report, charts=(chart,), totals=document.count((chart,)), notes=())
         return (
             *(
-                AssetFile(name=name, data=self.blob(chart, blob), media_type=_MEDIA_TYPES[name[-4:]])
+                AssetFile(name=name, data=self.charts.blob(chart, blob), media_type=_MEDIA_TYPES[name[-4:]])
                 for name, blob in files.items()
             ),
             AssetFile(name=SUMS, data=sums.encode(), media_type="text/plain"),

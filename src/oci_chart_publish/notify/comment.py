@@ -5,8 +5,8 @@ A comment that exists is kept up to date whatever the setting says; one that a p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Literal, Protocol
 
 import msgspec
 from msgspec.structs import replace
@@ -43,11 +43,20 @@ class Place(msgspec.Struct, frozen=True, kw_only=True):
     publishes: bool = False
 
 
+class PushedCommits(Protocol):
+    """The commits of the event."""
+
+    def commits(self) -> frozenset[str]:
+        """Return the shas of the commits of a push."""
+
+    def touched(self, chart: document.Chart) -> bool:
+        """Tell whether they are known to have changed a chart."""
+
+
 class Commenter(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """Writes the comment called ``key``; ``when`` says in which cases a new one. With ``dry_run`` it only says where.
 
     ``source`` is the repository that made the report, where that is another one.
-    ``pushed`` gives the commits of a push, ``touched`` tells which charts they changed.
     """
 
     github: GitHub
@@ -57,8 +66,7 @@ class Commenter(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     publish_refs: tuple[str, ...]
     dry_run: bool
     source: str = ""
-    pushed: Callable[[], frozenset[str]]
-    touched: Callable[[document.Chart], bool]
+    pushed: PushedCommits
 
     def comment(self, report: document.Report, *, expected: bool = False) -> document.Report:
         """Write the comment on the pull request; on a push, the final state on those that it brought.
@@ -141,7 +149,9 @@ class Commenter(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def _with_earlier(self, report: document.Report) -> document.Report:
         """Return the report of another attempt with what the push brought and earlier ones published marked."""
         charts = (
-            replace(chart, touched=True) if chart.status == "unchanged" and self.touched(chart) else chart
+            replace(chart, touched=True)
+            if chart.status == "unchanged" and self.pushed.touched(chart)
+            else chart
             for chart in report.charts
         )
         return replace(report, charts=tuple(charts))
@@ -192,7 +202,7 @@ class Commenter(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """
         run = self.event.workflow_run
         last = [str(run.get("head_sha") or ""), report.revision or ""] if run else [self.event.revision]
-        commits = self.pushed() or frozenset(filter(None, last))
+        commits = self.pushed.commits() or frozenset(filter(None, last))
         found = self.github.pulls.merged_with(sorted(commits), named=self.event.named).values()
         brought = {pull.number: pull for pull in found if pull.merge_commit in commits}
         return [brought[number] for number in sorted(brought)]

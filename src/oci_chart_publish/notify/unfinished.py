@@ -8,7 +8,8 @@ again releases what it touched itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import Protocol
 
 import msgspec
 
@@ -24,10 +25,19 @@ from oci_chart_publish.singleflight import locked_cached_property
 BRANCHES = "refs/heads/"
 
 
+class ChangedCharts(Protocol):
+    """Which charts the commits of the event changed."""
+
+    def __call__(self, chart: Chart) -> bool:
+        """Tell whether they changed a chart."""
+
+    def files(self, chart: Chart) -> Belonging:
+        """Return which paths are a chart's."""
+
+
 class Unfinished(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """Predicate over charts: whether a run that touched one may have ended before it made the release.
 
-    ``touched`` tells it of the commits of this event, ``belonging`` which paths are a chart's (by name and folder);
     ``revision`` is what is published.
     """
 
@@ -35,14 +45,13 @@ class Unfinished(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     event: Event
     repository: GitRepository | None
     revision: str
-    touched: Callable[[Chart], bool]
-    belonging: Callable[[str, str], Belonging]
+    changed: ChangedCharts
 
     def __call__(self, chart: Chart) -> bool:
         """Tell whether a release of this chart may have been begun. Asks GitHub once, where the event does not tell."""
-        if self.event.name == "push" and self.touched(chart):
+        if self.event.name == "push" and self.changed(chart):
             return True
-        return self._everything or self.belonging(chart.name, chart.path).changed_by(self._paths)
+        return self._everything or self.changed.files(chart).changed_by(self._paths)
 
     @property
     def _paths(self) -> frozenset[str]:

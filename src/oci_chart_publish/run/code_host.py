@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from oci_chart_publish.github.event import Event
 from oci_chart_publish.lazy import lazy
+from oci_chart_publish.progress import Progress
 
 if TYPE_CHECKING:
     from oci_chart_publish import github
@@ -24,7 +24,7 @@ class CodeHost(msgspec.Struct, frozen=True, kw_only=True):
     token: str
     """Empty: nobody is asked."""
     event: Event
-    say: Callable[[str], None]
+    progress: Progress
     """Told of waits."""
 
     @property
@@ -45,4 +45,4 @@ class CodeHost(msgspec.Struct, frozen=True, kw_only=True):
             return None
 
         options = api.Options(token=self.token, api_url=self.event.api_url or api.API_URL)
-        return github.GitHub(self.event.repository, options, say=self.say)
+        return github.GitHub(self.event.repository, options, say=self.progress.say)

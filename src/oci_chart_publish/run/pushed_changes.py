@@ -11,6 +11,7 @@ from oci_chart_publish.errors import ChartError, PublishError
 from oci_chart_publish.git.log import Commit
 from oci_chart_publish.git.repository import GitRepository
 from oci_chart_publish.github.event import Event, PullRequestEvent
+from oci_chart_publish.paths.ownership import Belonging
 from oci_chart_publish.progress import Progress
 from oci_chart_publish.report.document import Chart
 from oci_chart_publish.run.changed_since import packed_with_related
@@ -192,3 +193,7 @@ class Touched(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         return changed is None or packed_with_related(chart.path, self.reader, self.charts).changed_by(
             changed
         )
+
+    def files(self, chart: Chart) -> Belonging:
+        """Return which paths are a chart's."""
+        return self.charts.packed(chart.name, chart.path)
