@@ -198,7 +198,8 @@ def test_what_one_attempt_published_and_the_next_released_is_shown_whole(
         chart, tag = charts(step)[name], f"{name}-1.1.0"
         link = f"https://github.com/acme/charts/releases/tag/{tag}"
         digest = chart["digest"].removeprefix("sha256:")[:12]
-        row = f"| **{name}** | [1.1.0]({link}) | {label} | {chart['size']} B | `{digest}` |"
+        folder = f"https://github.com/acme/charts/tree/{project.head}/charts/{name}"
+        row = f"| [**{name}**]({folder}) | [1.1.0]({link}) | {label} | {chart['size']} B | `{digest}` |"
         assert row in said.splitlines()
         assert f"{'Release' if release == 'release' else 'Tag'} [{tag}]({link})" in said
         assert f"Digest `{chart['digest']}`" in said
@@ -229,9 +230,10 @@ def test_comment_that_could_not_be_written_shows_in_the_next_attempt_what_was_pu
     assert step.code == 0, step.errors + step.log
     lines = project.comment(7).splitlines()
     assert lines[1] == "### Helm charts: 2 unchanged"
-    (row,) = [line for line in lines if line.startswith("| **")]
+    (row,) = [line for line in lines if line.startswith("| [**")]
     digest = charts(step)["web"]["digest"]
-    assert row.startswith("| **web** | 1.1.0 | unchanged | ")
+    folder = f"https://github.com/acme/charts/tree/{project.head}/charts/web"
+    assert row.startswith(f"| [**web**]({folder}) | 1.1.0 | unchanged | ")
     assert row.endswith(f" | `{digest.removeprefix('sha256:')[:12]}` |")
     assert "Unchanged: api 1.0.0" in lines
 

@@ -320,3 +320,77 @@ def test_each_note_is_a_paragraph_of_its_own() -> None:
     html = MarkdownIt("gfm-like").render(render(report(WEB, notes=("one", "two"))))
     assert "<p>one</p>" in html
     assert "<p>two</p>" in html
+
+
+HOME = "https://github.com/acme/charts"
+
+
+def test_charts_are_linked_to_their_folders_and_places_to_their_lines() -> None:
+    head, merge = "a" * 40, "b" * 40
+    found = report(WEB, BROKEN, revision=merge)
+    text = render(found, home=HOME)
+    assert f"| [**web**]({HOME}/tree/{merge}/charts/web) |" in text
+    assert (
+        f"- **bad** ([`charts/bad/Chart.yaml:3`]({HOME}/blob/{merge}/charts/bad/Chart.yaml#L3)): found"
+        in text
+    )
+    # What was tested of a pull request is gone once it is closed; its head stays.
+    pull_request = document.PullRequest(number=1, head=head, head_repository="acme/charts")
+    assert f"({HOME}/tree/{head}/charts/web)" in render(replace(found, pull_request=pull_request), home=HOME)
+    odd = replace(WEB, path="charts/a b)](x")
+    assert f"({HOME}/tree/{merge}/charts/a%20b%29%5D%28x)" in render(report(odd, revision=merge), home=HOME)
+    assert "](" not in render(found)
+    assert "](" not in render(found, home=HOME, source="mallory/charts")
+
+
+@pytest.mark.parametrize(("number", "outer"), [(7, 0), (8, 1), (40, 1)])
+def test_details_of_many_charts_are_folded_once(number: int, outer: int) -> None:
+    text = render(many(number), limit=1_000_000)
+    assert text.count(f"<details><summary>Details of {number} charts</summary>") == outer
+    assert text.count("<details>") == text.count("</details>") == number + outer
+    html = MarkdownIt("gfm-like", {"linkify": False}).render(text)
+    assert html.count("<table>") == 1
+
+
+def test_a_summary_is_counted_in_bytes_and_keeps_what_fits() -> None:
+    found = many(600)
+    text = render(found, limit=900 * 1024, unit="utf-8")
+    assert len(text.encode()) <= 900 * 1024
+    assert text.count("Files:") == 600
+    assert "Left out" not in text
+    tight = render(found, limit=300 * 1024, unit="utf-8")
+    assert 250 * 1024 < len(tight.encode()) <= 300 * 1024
+    assert "Left out for its length: the details of " in tight
+
+
+def test_the_same_problem_of_many_charts_is_told_once() -> None:
+    problem = document.Problem(kind="registry", message="GET https://x/v2/: no such host", hint="check it")
+    failed = [replace(chart, status="failed", error=problem) for chart in many(44).charts]
+    text = render(report(*failed))
+    assert text.count("no such host") == 1
+    assert "- **chart-0**, **chart-1**, **chart-10** and 41 more: GET https" in text
+    (annotation,) = annotations_of(report(*failed))
+    assert (annotation.level, annotation.title, annotation.file) == ("error", "44 charts", "")
+
+
+@pytest.mark.parametrize(
+    ("found", "sentence"),
+    [
+        (report(WEB), "This publishes 1 chart to `ghcr.io/acme/charts`."),
+        (
+            report(WEB, WEB, pull_request=document.PullRequest(number=1)),
+            "Merging publishes 2 charts to `ghcr.io/acme/charts`.",
+        ),
+        (replace(report(replace(WEB, status="published")), command="publish"), "Published 1 chart to `ghcr"),
+        (
+            replace(report(*QUIET, pull_request=document.PullRequest(number=1)), dry_run=True),
+            "Merging publishes nothing: no chart has a new version.",
+        ),
+        (
+            replace(report(replace(WEB, status="saved", targets=())), command="publish"),
+            "⚠️ No registry is set: 1 chart was saved in the layout and published nowhere.",
+        ),
+    ],
+)
+def test_a_sentence_says_what_it_comes_to(found: document.Report, sentence: str) -> None:
+    assert f"\n\n{sentence}" in render(found)

@@ -1,9 +1,12 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 from markdown_it import MarkdownIt
 
 from oci_chart_publish.report import text
+from oci_chart_publish.report.text import escaped, markup
 
 
 @pytest.mark.parametrize(
@@ -85,3 +88,22 @@ def test_bar_stays_a_bar_outside_of_tables() -> None:
 def test_invisible_characters_vanish_and_length_is_limited() -> None:
     assert text.plain("a\u202eb\x1b[31mc\x00d\u200be") == "ab[31mcde"
     assert text.plain("x" * 500, 10) == "x" * 9 + "…"
+
+
+@pytest.mark.parametrize("written", [":tada: x", "a :+1: b", ":white_check_mark:"])
+def test_emoji_of_strangers_stay_text(written: str) -> None:
+    for shown in (escaped(written), markup(written)):
+        assert not re.search(r":[a-z0-9_+\\-]+:", shown)
+        assert shown.replace("\u2060", "").replace("\\", "") == written
+
+
+@pytest.mark.parametrize("sha", ["0123abc", "0" * 39 + "a"])
+def test_ids_of_commits_of_strangers_are_no_links(sha: str) -> None:
+    for shown in (escaped(f"see {sha}."), markup(f"see {sha}.")):
+        assert sha not in shown
+        assert shown.replace("\u2060", "").replace("\\", "") == f"see {sha}."
+
+
+def test_digests_and_short_numbers_are_left_as_they_are() -> None:
+    digest = "sha256:" + "a" * 64
+    assert escaped(f"{digest} 123456 facade") == f"{digest} 123456 facade"

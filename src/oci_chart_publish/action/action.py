@@ -188,7 +188,7 @@ def publish_report(report: document.Report, project: Project, environment: Mappi
     keep(project, report)
     written = _files(report, project, folder)
     try:
-        summary = render(report, limit=SUMMARY_LIMIT // 3, home=project.event.url)
+        summary = render(report, limit=SUMMARY_LIMIT, unit="utf-8", home=project.event.url)
         append(environment.get("GITHUB_STEP_SUMMARY", ""), summary)
         write_outputs(environment.get("GITHUB_OUTPUT", ""), {**outputs(report), **written})
         append(environment.get("GITHUB_ARTIFACTS", ""), artifacts(report))

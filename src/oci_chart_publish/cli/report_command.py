@@ -48,7 +48,7 @@ def report(environment: Mapping[str, str], /, file: Path, *, as_json: bool, **op
     home = project.event.url
     append(
         environment.get("GITHUB_STEP_SUMMARY", ""),
-        render(saved, limit=SUMMARY_LIMIT // 3, home=home, source=source),
+        render(saved, limit=SUMMARY_LIMIT, unit="utf-8", home=home, source=source),
     )
     write(project.settings.markdown, render(saved, home=home, source=source).encode())
     if as_json:

@@ -30,17 +30,35 @@ _LISTED = 20
 class Page(msgspec.Struct, frozen=True, kw_only=True):
     """What a chart is shown on: ``home`` is the page of its repository, "" where there is none to link to.
 
+    ``revision`` is the commit that is reported, below which folders and files are linked to.
+
     ``embedded`` has by a chart's name what ``embedded`` returns.
     """
 
     home: str = ""
+    revision: str = ""
     pull_request: bool = False
     embedded: Mapping[str, Sequence[str]] = msgspec.field(default_factory=dict)
 
     @classmethod
     def of(cls, report: Report, home: str) -> Page:
         """Return the page of a report."""
-        return cls(home=home, pull_request=report.pull_request is not None, embedded=embedded(report))
+        # The head of a pull request stays; the merge that was tested is gone once it is closed.
+        head = report.pull_request.head if report.pull_request else ""
+        return cls(
+            home=home,
+            revision=(head or report.revision or "") if home else "",
+            pull_request=report.pull_request is not None,
+            embedded=embedded(report),
+        )
+
+    def link(self, text: str, path: str, line: int | None = None) -> str:
+        """Return text (Markdown) as a link to a folder, or the line of a file, of the commit that is reported."""
+        if not self.revision:
+            return text
+        kind, place = ("tree", "") if line is None else ("blob", f"#L{line}")
+        below = f"/{quote(path, safe='/', errors='surrogateescape')}" if path else ""
+        return f"[{text}]({self.home}/{kind}/{self.revision}{below}{place})"
 
 
 def embedded(report: Report) -> dict[str, tuple[str, ...]]:
@@ -79,7 +97,7 @@ def _folders(
 def row(chart: Chart, page: Page) -> str:
     """Return the row of the table: name, version, status, size, digest."""
     cells = (
-        f"**{escaped(chart.name)}**",
+        page.link(f"**{escaped(chart.name)}**", chart.path),
         _version(chart, page),
         _label(chart) + (" ⚠️" if chart.warnings else ""),
         " ".join(part for part in (size(chart.size), _size_change(chart)) if part),
@@ -118,20 +136,24 @@ def _size_change(chart: Chart) -> str:
     return f"({delta})" if delta else ""
 
 
-def problems(charts: Sequence[Chart]) -> list[str]:
+def problems(charts: Sequence[Chart], page: Page) -> list[str]:
     """Return what went wrong with charts, as items of a list: what is the same for several once."""
-    return [_problem_item(group) for group in grouped(chart for chart in charts if chart.status in PROBLEMS)]
+    return [
+        _problem_item(group, page) for group in grouped(chart for chart in charts if chart.status in PROBLEMS)
+    ]
 
 
-def _problem_item(group: Grouped) -> str:
+def _problem_item(group: Grouped, page: Page) -> str:
     names = ", ".join(f"**{escaped(chart.name)}**" for chart in group.charts[:_NAMED])
     more = f" and {len(group.charts) - _NAMED} more" if len(group.charts) > _NAMED else ""
-    return f"- {problem_text(group.problem, names + more)}"
+    return f"- {problem_text(group.problem, names + more, page)}"
 
 
-def problem_text(error: Problem, name: str = "") -> str:
+def problem_text(error: Problem, name: str = "", page: Page | None = None) -> str:
     """Return an error in a line: ``name`` (Markdown) where there is one, the place, what happened, what to do."""
     place = code(error.path + (f":{error.line}" if error.line else ""), 1000)
+    if page is not None and error.path and error.line:
+        place = page.link(place, error.path, error.line)
     where = name + (f" ({place})" if place else "") if name else place
     hint = f"<br>→ {escaped(error.hint, 1000)}" if error.hint else ""
     return (f"{where}: " if where else "") + f"{escaped(error.message, 1000)}{hint}"

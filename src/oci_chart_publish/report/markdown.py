@@ -25,7 +25,7 @@ from oci_chart_publish.report.detail import (
 from oci_chart_publish.report.document import Chart, Problem, Report
 from oci_chart_publish.report.sizes import worth_drawing
 from oci_chart_publish.report.status import ordered, shown, tally
-from oci_chart_publish.report.text import code, counted, escaped, units
+from oci_chart_publish.report.text import Unit, code, counted, escaped, length
 
 IN_REPORT = "the JSON report has everything"
 IN_SUMMARY = "the step summary of the run has more, and the JSON report everything"
@@ -34,31 +34,34 @@ ERRORS = 100
 """Errors that are listed where there is no report."""
 
 _HEAD = "| chart | version | status | size | digest |\n|:--|:--|:--|--:|:--|"
-_SPARE = 500
-"""UTF-16 units for saying what was left out."""
+_SPARE = 600
+"""Units for saying what was left out, and for what stands around all details."""
+FOLDED = 8
+"""Charts from which on their details are folded together."""
 
 
 def render(
     report: Report,
     *,
     limit: int = 60_000,
+    unit: Unit = "utf-16",
     footer: str = "",
     home: str = "",
     elsewhere: str = IN_REPORT,
     source: str = "",
 ) -> str:
-    """Return the report as Markdown of at most ``limit`` UTF-16 units (how GitHub counts).
+    """Return the report as Markdown of at most ``limit`` units: UTF-16 for a comment, bytes for a file.
 
     ``home`` is the page of the repository, below which releases are linked to, and ``elsewhere`` says where all of
     what had to be left out is. ``source`` is the repository that made the report, where that is another one.
     """
-    parts = _Parts.of(report, Page.of(report, home), footer, source)
+    parts = _Parts.of(report, Page.of(report, "" if source else home), footer, source)
     drawn = frozenset(map(id, worth_drawing(parts.moved)))
     for diagrams in (drawn, frozenset[int]()) if drawn else (drawn,):
-        text = _joined(_whole(parts, diagrams), limit)
+        text = _joined(_whole(parts, diagrams, limit), limit, unit)
         if text is not None:
             return text
-    return _fitted(parts, limit, elsewhere)
+    return _fitted(parts, _Room(limit, unit), elsewhere)
 
 
 class _Parts(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,8 +97,8 @@ class _Parts(msgspec.Struct, frozen=True, kw_only=True):
             page=page,
             moved=moved,
             foreign=foreign,
-            wrong=problems(moved),
-            drift=problems(foreign),
+            wrong=problems(moved, page),
+            drift=problems(foreign, page),
             notes=[f"> {escaped(note, 1000)}\n" for note in (*failed, *others)],
             failed=len(failed),
             footer=footer,
@@ -132,20 +135,20 @@ def _is_quiet(chart: Chart) -> bool:
     return shown(chart) == "unchanged" and chart.touched is not True
 
 
-def _joined(blocks: Iterable[str], limit: int) -> str | None:
+def _joined(blocks: Iterable[str], limit: int, unit: Unit) -> str | None:
     """Return the blocks, blank lines between them, or None as soon as that is too long."""
     parts: list[str] = []
     total = 0
     for block in blocks:
         if block:
             parts.append(block)
-            total += units(block) + 2
+            total += length(block, unit) + 2
         if total - 1 > limit:
             return None
     return "\n\n".join(parts) + "\n"
 
 
-def _whole(parts: _Parts, drawn: frozenset[int]) -> Iterator[str]:
+def _whole(parts: _Parts, drawn: frozenset[int], limit: int) -> Iterator[str]:
     yield _headline(parts.report, parts.source)
     first, later = parts.placed(parts.notes)
     yield "\n".join(parts.wrong)
@@ -154,10 +157,22 @@ def _whole(parts: _Parts, drawn: frozenset[int]) -> Iterator[str]:
     yield _table([row(chart, parts.page) for chart in parts.moved])
     yield _unchanged(parts.report)
     yield later
+    details: list[str] = []
+    size = 0
     for chart in parts.moved:
-        yield detail(chart, parts.page, drawn=id(chart) in drawn)
+        details.append(detail(chart, parts.page, drawn=id(chart) in drawn))
+        size += len(details[-1])
+        if size > limit:  # in whatever unit
+            break
+    yield _detail_blocks([text for text in details if text])
     yield _foreign(parts, parts.drift)
     yield parts.footer
+
+
+def _detail_blocks(details: Sequence[str]) -> str:
+    """Return the details of charts below each other; of many in one block that opens with a click."""
+    text = "\n\n".join(details)
+    return folded(f"Details of {counted(len(details), 'chart')}", text) if len(details) >= FOLDED else text
 
 
 def _table(rows: Sequence[str]) -> str:
@@ -228,19 +243,24 @@ def _foreign(parts: _Parts, lines: Sequence[str]) -> str:
 
 
 class _Room(msgspec.Struct):
-    """UTF-16 units that are left."""
+    """What is left of a limit."""
 
     left: int
+    unit: Unit
+
+    def needs(self, text: str) -> int:
+        """Return how much of the room a text takes."""
+        return length(text, self.unit)
 
     def take(self, texts: Iterable[str], most: int, around: int = 2) -> list[str]:
-        """Return the first texts that fit on lines of their own, within ``most`` units.
+        """Return the first texts that fit on lines of their own, within ``most``.
 
         ``around`` of them are for what stands around all.
         """
         found: list[str] = []
         used = around
         for text in texts:
-            needed = units(text) + 1
+            needed = self.needs(text) + 1
             if used + needed > min(most, self.left):
                 break
             used += needed
@@ -250,18 +270,19 @@ class _Room(msgspec.Struct):
         return found
 
 
-def _fitted(parts: _Parts, limit: int, elsewhere: str) -> str:
+def _fitted(parts: _Parts, room: _Room, elsewhere: str) -> str:
     """Return what fits: problems, notes and rows before the details of one chart."""
     headline = _headline(parts.report, parts.source)
-    if units(headline) + 1 > limit:
+    limit = room.left
+    if room.needs(headline) + 1 > limit:
         return headline.removeprefix("### ")[:limit]  # plain words of ours
-    room = _Room(limit - units(headline) - 1 - _SPARE)
+    room.left -= room.needs(headline) + 1 + _SPARE
     ending = room.take([parts.footer], limit // 4)
     ruling = room.take([verdict(parts.report, parts.source)], room.left // 4)
     wrong = room.take(parts.wrong, room.left // 3)
     notes = room.take(parts.notes, room.left // 4)
-    rows = room.take((row(chart, parts.page) for chart in parts.moved), room.left, units(_HEAD) + 3)
-    drift = room.take(parts.drift, room.left // 4, units(_foreign(parts, [""])) + 2)
+    rows = room.take((row(chart, parts.page) for chart in parts.moved), room.left, room.needs(_HEAD) + 3)
+    drift = room.take(parts.drift, room.left // 4, room.needs(_foreign(parts, [""])) + 2)
     unchanged = room.take([_unchanged(parts.report)], room.left // 4)
     moved = parts.moved
     details, digests = _detailed(moved[: len(rows)], parts.page, room)
@@ -270,8 +291,8 @@ def _fitted(parts: _Parts, limit: int, elsewhere: str) -> str:
     left_out = [
         *_counted("", len(parts.wrong) - len(wrong), f" of {len(parts.wrong)} problems"),
         *_counted("", len(moved) - len(rows), f" of {len(moved)} rows"),
-        *_counted("the details of ", len(moved) - len(details), " charts"),
-        *_counted("the digests of ", with_digest - known, " charts"),
+        *_of_charts("details", len(moved) - len(details)),
+        *_of_charts("digests", with_digest - known),
         *_counted("", len(parts.drift) - len(drift), f" of {len(parts.drift)} that drifted"),
         *_counted("", len(parts.notes) - len(notes), f" of {len(parts.notes)} notes"),
     ]
@@ -287,16 +308,20 @@ def _fitted(parts: _Parts, limit: int, elsewhere: str) -> str:
         else "",
         *unchanged,
         later,
-        *details,
+        _detail_blocks(details),
         _digests(moved[len(details) :], digests),
         _foreign(parts, drift),
         *ending,
     ]
-    return _joined(blocks, limit) or f"{headline}\n"
+    return _joined(blocks, limit, room.unit) or f"{headline}\n"
 
 
 def _counted(before: str, number: int, after: str) -> list[str]:
     return [f"{before}{number}{after}"] if number > 0 else []
+
+
+def _of_charts(what: str, number: int) -> list[str]:
+    return [f"the {what} of {counted(number, 'chart')}"] if number > 0 else []
 
 
 def _detailed(charts: Sequence[Chart], page: Page, room: _Room) -> tuple[list[str], list[str]]:
@@ -305,8 +330,8 @@ def _detailed(charts: Sequence[Chart], page: Page, room: _Room) -> tuple[list[st
     All digests come before the details of more charts; where not even they fit, both have half of the room.
     """
     listed = [digest_item(chart) for chart in charts]
-    needed = [units(line) + 1 for line in listed]
-    title = units(_digests(charts, [""])) + 2
+    needed = [room.needs(line) + 1 for line in listed]
+    title = room.needs(_digests(charts, [""])) + 2
     reserved = sum(needed) + title
     most = room.left - reserved if reserved <= room.left else room.left // 2
     details: list[str] = []
@@ -315,9 +340,9 @@ def _detailed(charts: Sequence[Chart], page: Page, room: _Room) -> tuple[list[st
         text = detail(chart, page)
         # Who has details needs no line with the digest.
         most += saved if reserved <= room.left else 0
-        used += units(text) + 2
+        used += room.needs(text) + 2
         if used > most:
-            used -= units(text) + 2
+            used -= room.needs(text) + 2
             break
         details.append(text)
     room.left -= used

@@ -100,7 +100,7 @@ def listing(title: str, names: Iterable[str], width: int, more: str = "") -> str
 
 def summary(report: Report) -> str:
     """Return one line that counts the charts by what became of them."""
-    parts = [f"{number:,} {OUTCOMES[word].counted}" for word, number in tally(report).items()]
+    parts = [f"{number} {OUTCOMES[word].counted}" for word, number in tally(report).items()]
     moved = f" ({size(report.totals.size)})" if report.totals.size else ""
     return f"{counted(len(report.charts), 'chart')}: {', '.join(parts) or 'nothing'}{moved}"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import re
 import unicodedata
+from typing import Literal
 
 _UNITS = ("B", "KiB", "MiB", "GiB")
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>()#!|~&$^@])")
@@ -12,8 +13,8 @@ _INVISIBLE = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"}
 
 
 def counted(number: int, noun: str) -> str:
-    """Return a number with its noun: ``1 chart``, ``2 charts``, ``1,200 charts``."""
-    return f"{number:,} {noun}" + ("" if number == 1 else "s")
+    """Return a number with its noun: ``1 chart``, ``2 charts``."""
+    return f"{number} {noun}" + ("" if number == 1 else "s")
 
 
 def size(count: int | None) -> str:
@@ -45,6 +46,15 @@ def units(text: str) -> int:
     return len(text.encode("utf-16-le", "surrogatepass")) // 2
 
 
+Unit = Literal["utf-16", "utf-8"]
+"""How a text is counted: UTF-16 code units, or bytes of UTF-8."""
+
+
+def length(text: str, unit: Unit) -> int:
+    """Return how long a text is for whoever limits it."""
+    return units(text) if unit == "utf-16" else len(text.encode("utf-8", "surrogatepass"))
+
+
 def plain(text: str, limit: int = 400) -> str:
     """Return untrusted text on one line: no control, format or bidirectional characters, at most ``limit`` long."""
     known = text[: 20 * limit]
@@ -71,7 +81,9 @@ def markup(text: str, limit: int = 400) -> str:
 
 
 def _unlinked(line: str) -> str:
-    """Break what GitHub links by itself: addresses, and issues written as ``GH-1``."""
+    """Break what GitHub makes something of by itself: addresses, issues (``GH-1``), ids of commits, emoji."""
+    line = re.sub(r"\b[0-9a-f](?=[0-9a-f]{6,39}\b)", "\\g<0>\u2060", line)
+    line = re.sub(r":(?=[0-9A-Za-z_+\\-]+:)", ":\u2060", line)
     line = re.sub(r"(?i)\b(GH)(?=-[0-9])", "\\1\u2060", line)
     line = re.sub(r"(?i)\b(https?|ftp):", "\\1\u2060:", line)
     return re.sub(r"(?i)\bwww\.", "www\u2060.", line)
