@@ -35,7 +35,7 @@ def report(environment: Mapping[str, str], /, file: Path, *, as_json: bool, **op
     come from a job that ran the code of a stranger. Exits with the code of the reported run.
     """
     saved = read_report(file)
-    known = saved.notes  # and shown by the job that made it
+    known = frozenset(saved.notes)  # and shown by the job that made it
     project = open_project(environment, options)
     source = source_of(project, saved)
     if source:

@@ -167,7 +167,8 @@ def detail(chart: Chart, page: Page, *, drawn: bool = False) -> str:
         *_files(chart),
         *_values(chart),
         *([diagram(chart)] if drawn else []),
-        *(f"⚠️ {escaped(warning, 1000)}" for warning in chart.warnings),
+        *(f"⚠️ {escaped(warning, 1000)}" for warning in chart.warnings[:_LISTED]),
+        *([f"⚠️ … and {len(chart.warnings) - _LISTED} more"] if len(chart.warnings) > _LISTED else []),
     ]
     return folded(f"{markup(chart.name)} {markup(chart.version)}", "\n\n".join(inside)) if inside else ""
 

@@ -33,6 +33,9 @@ IN_SUMMARY = "the step summary of the run has more, and the JSON report everythi
 ERRORS = 100
 """Errors that are listed where there is no report."""
 
+NOTES = 2000
+"""Notes that are looked at: a run has a few, and what a stranger writes takes no longer to show."""
+
 _HEAD = "| chart | version | status | size | digest |\n|:--|:--|:--|--:|:--|"
 _SPARE = 600
 """Units for saying what was left out, and for what stands around all details."""
@@ -57,7 +60,7 @@ def render(
     """
     parts = _Parts.of(report, Page.of(report, "" if source else home), footer, source)
     drawn = frozenset(map(id, worth_drawing(parts.moved)))
-    for diagrams in (drawn, frozenset[int]()) if drawn else (drawn,):
+    for diagrams in () if parts.more_notes else dict.fromkeys((drawn, frozenset[int]())):
         text = _joined(_whole(parts, diagrams, limit), limit, unit)
         if text is not None:
             return text
@@ -79,6 +82,7 @@ class _Parts(msgspec.Struct, frozen=True, kw_only=True):
     wrong: Sequence[str]
     drift: Sequence[str]
     notes: Sequence[str]
+    more_notes: int
     failed: int
     footer: str
     source: str
@@ -99,7 +103,8 @@ class _Parts(msgspec.Struct, frozen=True, kw_only=True):
             foreign=foreign,
             wrong=problems(moved, page),
             drift=problems(foreign, page),
-            notes=[f"> {escaped(note, 1000)}\n" for note in (*failed, *others)],
+            notes=[f"> {escaped(note, 1000)}\n" for note in (*failed, *others)[:NOTES]],
+            more_notes=max(0, len(report.notes) - NOTES),
             failed=len(failed),
             footer=footer,
             source=source,
@@ -272,7 +277,8 @@ class _Room(msgspec.Struct):
 
 def _fitted(parts: _Parts, room: _Room, elsewhere: str) -> str:
     """Return what fits: problems, notes and rows before the details of one chart."""
-    headline = _headline(parts.report, parts.source)
+    report = parts.report
+    headline = _headline(report, parts.source)
     limit = room.left
     if room.needs(headline) + 1 > limit:
         return headline.removeprefix("### ")[:limit]  # plain words of ours
@@ -294,7 +300,7 @@ def _fitted(parts: _Parts, room: _Room, elsewhere: str) -> str:
         *_of_charts("details", len(moved) - len(details)),
         *_of_charts("digests", with_digest - known),
         *_counted("", len(parts.drift) - len(drift), f" of {len(parts.drift)} that drifted"),
-        *_counted("", len(parts.notes) - len(notes), f" of {len(parts.notes)} notes"),
+        *_counted("", len(report.notes) - len(notes), f" of {len(report.notes)} notes"),
     ]
     first, later = parts.placed(notes)
     blocks = [

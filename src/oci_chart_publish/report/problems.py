@@ -62,8 +62,6 @@ def grouped_warnings(charts: Iterable[Chart]) -> Iterator[tuple[str, tuple[Chart
 
 def unnamed(text: str, chart: Chart) -> str:
     """Return a text about a chart without what names that chart: reference, path, file, name and version."""
-    for target in chart.targets:
-        text = text.replace(target.reference, f"{target.registry}/*")
     name, version = chart.name, chart.version
     if not name or name not in text:
         return text
