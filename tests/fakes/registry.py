@@ -37,6 +37,9 @@ class Quirks:
     """The number of uploads that are gone when their PUT comes."""
     gone_status: int = 404
     drop_posts: int = 0
+    most_at_once: int = 0
+    """The bytes of the largest body that is taken; 0 for any."""
+    chunk_min: int = 0
     mount: bool = True
     # manifests
     digest_header: bool = True
@@ -51,6 +54,11 @@ class Quirks:
     media_types: tuple[str, ...] = ()
     # lists
     page: int = 0
+    most_entries: int = 0
+    """The largest ``n`` that is not refused; 0 for any."""
+    head_status: int = 0
+    """The status of every HEAD of a manifest, whatever is there; 0 for the right one."""
+    ranges: bool = True
     referrers: bool = False
     subject_header: bool | None = None
     """Whether OCI-Subject is sent; None: as far as referrers are supported."""
@@ -104,6 +112,7 @@ class FakeRegistry:
         self.identity_tokens = tuple(identity_tokens)
         self.stores: dict[str, _Store] = {}
         self.uploads: dict[str, str] = {}
+        self.parts: dict[str, bytes] = {}
         self.tokens: dict[str, tuple[str, str, float]] = {}
         self.script: list[tuple[str, Reply]] = []
         self._counts: dict[str, int] = {}
@@ -212,7 +221,9 @@ class FakeRegistry:
             return True
         if self.quirks.new_needs_push and name not in self.stores and "push" not in actions:
             return False
-        return (bound == name or self.quirks.token_scope == "host") and needed in actions.split(",")
+        return (bound.split(" ")[0] == name or self.quirks.token_scope == "host") and needed in actions.split(
+            ","
+        )
 
     def _token(self, seen: Seen) -> Reply:
         query = parse_qs(urlsplit(seen.target).query)
@@ -226,7 +237,10 @@ class FakeRegistry:
         known = self._user(value) or (scheme == "Basic" and self._identity(value))
         if (scheme and not known) or scheme not in ("", "Basic"):
             return refusal(401, "UNAUTHORIZED", "wrong password")
-        if len(query.get("scope", [])) != 1 or " " in query["scope"][0]:
+        scopes = query.get("scope", [])
+        if len(scopes) == 2 and re.fullmatch(rf"repository:({_NAME}):pull", scopes[1]):
+            return self._issued(" ".join(scope.split(":")[1] for scope in scopes), scopes[0].split(":")[2])
+        if len(scopes) != 1 or " " in scopes[0]:
             return refusal(400, "UNSUPPORTED", "exactly one scope, please")
         found = re.fullmatch(rf"repository:({_NAME}):([a-z,]+)", query["scope"][0])
         name, actions = (found.group(1), found.group(2)) if found else ("", "pull")
@@ -255,14 +269,19 @@ class FakeRegistry:
     def _blob(self, seen: Seen, name: str, rest: str) -> Reply:
         if rest == "uploads/" and seen.method == "POST":
             return self._post(seen, name)
-        if rest.startswith("uploads/") and seen.method == "PUT":
-            return self._put(seen, name, rest.removeprefix("uploads/"))
+        if rest.startswith("uploads/") and seen.method in ("PUT", "PATCH", "DELETE"):
+            return self._upload(seen, name, rest.removeprefix("uploads/"))
         if seen.method not in ("GET", "HEAD"):
             return refusal(405, "UNSUPPORTED", "not allowed")
         data = self.stores.get(name, _Store()).blobs.get(rest)
         if data is None:
             return refusal(404, "BLOB_UNKNOWN", "blob unknown to registry")
         headers = (("Content-Type", "application/octet-stream"), ("Docker-Content-Digest", rest))
+        asked = re.fullmatch(r"bytes=([0-9]+)-", seen.headers.get("range", ""))
+        if asked and self.quirks.ranges:
+            start = int(asked.group(1))
+            whole = ("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
+            return Reply(status=206, headers=(*headers, whole), body=data[start:])
         return Reply(status=200, headers=headers, body=data, length=len(data))
 
     def _post(self, seen: Seen, name: str) -> Reply:
@@ -270,7 +289,9 @@ class FakeRegistry:
         store = self.stores.setdefault(name, _Store())
         if self._once("post", self.quirks.drop_posts):
             return Reply(drop=True)
-        if "mount" in query:
+        if 0 < self.quirks.most_at_once < len(seen.body):
+            return Reply(status=413, body=b"<html><title>Request Entity Too Large</title></html>")
+        if "mount" in query and self._may_read(seen, query.get("from", [""])[0]):
             digest, source = query["mount"][0], query.get("from", [""])[0]
             data = self.stores.get(source, _Store()).blobs.get(digest)
             if self.quirks.mount and data is not None:
@@ -283,6 +304,32 @@ class FakeRegistry:
         upload = secrets.token_hex(16)
         self.uploads[upload] = name
         path = f"/v2/{name}/blobs/uploads/{upload}?_state=a%7Eb%2Fc%2B%20d"
+        least = (("OCI-Chunk-Min-Length", str(self.quirks.chunk_min)),) if self.quirks.chunk_min else ()
+        return Reply(status=202, headers=(("Location", self.quirks.location(self.url, path)), *least))
+
+    def _may_read(self, seen: Seen, name: str) -> bool:
+        """Tell whether a token lets the registry read the repository that a blob is mounted from."""
+        if self.auth != "token" or self.quirks.token_scope == "host":
+            return True
+        bound, *_ = self.tokens.get(seen.headers.get("authorization", "").partition(" ")[2], ("", "", 0.0))
+        return name in bound.split(" ")
+
+    def _upload(self, seen: Seen, name: str, upload: str) -> Reply:
+        if 0 < self.quirks.most_at_once < len(seen.body):
+            return Reply(status=413, body=b"<html><title>Request Entity Too Large</title></html>")
+        if seen.method == "PUT":
+            return self._put(seen, name, upload)
+        known = upload.rpartition("/")[2]
+        if self.uploads.get(known) != name:
+            return refusal(404, "BLOB_UPLOAD_UNKNOWN", "blob upload unknown to registry")
+        if seen.method == "DELETE":
+            del self.uploads[known]
+            return Reply(status=204)
+        held = self.parts.get(known, b"")
+        if seen.headers.get("content-range") != f"{len(held)}-{len(held) + len(seen.body) - 1}":
+            return Reply(status=416, headers=(("Range", f"0-{len(held) - 1}"),))
+        self.parts[known] = held + seen.body
+        path = f"/v2/{name}/blobs/uploads/{known}?_state=a%7Eb%2Fc%2B%20d"
         return Reply(status=202, headers=(("Location", self.quirks.location(self.url, path)),))
 
     def _put(self, seen: Seen, name: str, upload: str) -> Reply:
@@ -294,9 +341,8 @@ class FakeRegistry:
         known = self.uploads.pop(upload.rpartition("/")[2], "") == name
         if not known or self._once("gone", self.quirks.forget_uploads):
             return refusal(self.quirks.gone_status, "BLOB_UPLOAD_UNKNOWN", "blob upload unknown to registry")
-        return self._store_blob(
-            name, unquote(query.rpartition("digest=")[2]), seen.body, self.quirks.put_status
-        )
+        data = self.parts.pop(upload.rpartition("/")[2], b"") + seen.body
+        return self._store_blob(name, unquote(query.rpartition("digest=")[2]), data, self.quirks.put_status)
 
     def _store_blob(self, name: str, digest: str, data: bytes, status: int) -> Reply:
         if not _DIGEST.fullmatch(digest) or not _matches(digest, data):
@@ -312,6 +358,8 @@ class FakeRegistry:
         if seen.method == "PUT":
             return self._put_manifest(seen, name, reference)
         store = self.stores.get(name)
+        if seen.method == "HEAD" and self.quirks.head_status:
+            return refusal(self.quirks.head_status, "MANIFEST_UNKNOWN", "manifest unknown")
         if store is None:
             return refusal(
                 self.quirks.missing_status, "NAME_UNKNOWN", "repository name not known to registry"
@@ -334,7 +382,8 @@ class FakeRegistry:
 
     def _put_manifest(self, seen: Seen, name: str, reference: str) -> Reply:
         store = self.stores.setdefault(name, _Store())
-        digest = f"sha256:{hashlib.sha256(seen.body).hexdigest()}"
+        algorithm = reference.partition(":")[0] if ":" in reference else "sha256"
+        digest = f"{algorithm}:{hashlib.new(algorithm, seen.body).hexdigest()}"
         media_type = seen.headers.get("content-type", "")
         if (problem := self._problem(store, seen.body, media_type)) is not None:
             return problem
@@ -391,6 +440,8 @@ class FakeRegistry:
                 self.quirks.missing_status, "NAME_UNKNOWN", "repository name not known to registry"
             )
         query = parse_qs(urlsplit(seen.target).query)
+        if 0 < self.quirks.most_entries < int(query.get("n", ["0"])[0]):
+            return refusal(400, "PAGINATION_NUMBER_INVALID", "invalid number of results requested")
         after = query.get("last", [""])[0]
         found = sorted(tag for tag in store.tags if tag > after)
         size = self.quirks.page or len(found)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import TypeVar
 
 from msgspec.structs import replace
@@ -34,8 +35,11 @@ Gather = Callable[[Sequence[Callable[[], T]]], Sequence[T]]
 FRESH = 2.0
 """Seconds for which a look-up counts as "just before": a later tag is read again before it is written, and after."""
 
-SOON = 0.5
-"""Seconds up to which another run's look-up can be waited out: a later tag is read before it is written, not after."""
+SOON = 0.25
+"""The same where many charts are published: waiting another run's look-up out would cost all of them that time."""
+
+FEW = 8
+"""Charts of a run that are not many."""
 
 _MARGIN = 1.5
 _LEAST = 0.05
@@ -83,23 +87,31 @@ def _put_manifest(plan: Plan, site: Destination) -> None:
         copy_attachments(plan.holder.store, site.store, plan.manifest)
 
 
-def put_tags(plan: Plan, gather: Gather[PublishError | None], *, overwrite: bool = False) -> Plan:
-    """Write the chart's tag at all sites that lack it. ``confirm_tags`` has to follow."""
+def put_tags(
+    plan: Plan, gather: Gather[PublishError | None], *, overwrite: bool = False, patience: float = FRESH
+) -> Plan:
+    """Write the chart's tag at all sites that lack it. ``confirm_tags`` has to follow.
+
+    ``patience``: seconds since the look-up up to which another run is waited out; a later tag is read before.
+    """
     if not plan.going:
         return plan
     found = {finding.site.reference: finding for finding in plan.findings}
     due: dict[str, float] = {}
-    steps = [
-        _step(lambda s=site: due.update(_tag(plan, s, found[s.reference], overwrite=overwrite)))  # type: ignore[misc]
-        for site in plan.missing
-    ]
+
+    def tag(site: Destination) -> None:
+        due.update(_tag(plan, site, found[site.reference], overwrite=overwrite, patience=patience))
+
+    steps = [_step(partial(tag, site)) for site in plan.missing]
     outcomes = gather(steps)
     done = tuple(s.reference for s, error in zip(plan.missing, outcomes, strict=True) if error is None)
     plan = replace(_with_failures(plan, plan.missing, outcomes), done=done)
     return replace(plan, unconfirmed=tuple((name, due[name]) for name in done if name in due))
 
 
-def _tag(plan: Plan, site: Destination, finding: Observation, *, overwrite: bool) -> dict[str, float]:
+def _tag(
+    plan: Plan, site: Destination, finding: Observation, *, overwrite: bool, patience: float
+) -> dict[str, float]:
     """Write a tag; return when it has to be read once more, by reference, or nothing where it need not be.
 
     Registries have no create-only write. Another run that looked the tag up before this write, and found nothing,
@@ -108,7 +120,7 @@ def _tag(plan: Plan, site: Destination, finding: Observation, *, overwrite: bool
     """
     age = time.monotonic() - finding.looked_up
     looked_up = finding.looked_up
-    if age > SOON and not overwrite:
+    if age > patience and not overwrite:
         if _holds(plan, site):
             return {}
         looked_up = time.monotonic()
@@ -123,9 +135,9 @@ def _tag(plan: Plan, site: Destination, finding: Observation, *, overwrite: bool
     if not site.registry or overwrite:
         return {}  # names in the layout move freely
     now = time.monotonic()
-    if SOON < age <= FRESH and now - started <= FRESH:
+    if patience < age <= FRESH and now - started <= FRESH:
         return {}
-    return {site.reference: now + min(_LEAST + _MARGIN * (now - looked_up), SOON * _MARGIN)}
+    return {site.reference: now + _LEAST + _MARGIN * min(now - looked_up, patience)}
 
 
 def confirm_tags(plan: Plan, gather: Gather[PublishError | None]) -> Plan:

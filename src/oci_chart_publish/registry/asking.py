@@ -10,7 +10,7 @@ from oci_chart_publish.http.tokens import Scope
 from oci_chart_publish.oci import descriptor as mediatype
 from oci_chart_publish.registry import profiles as hints
 from oci_chart_publish.registry import refusals as faults
-from oci_chart_publish.registry.classify import Known, Meaning, Question, classify, in_words
+from oci_chart_publish.registry.classify import Known, Meaning, Question, classify, in_words, is_own
 from oci_chart_publish.registry.host import SMALL, Call, Host
 
 ACCEPT = {"Accept": ", ".join(mediatype.MANIFESTS)}
@@ -35,6 +35,7 @@ class Asking:
         answer = self.host.request(call, self.auth)
         if in_words(answer):
             self.host.features.words = True
+            self.host.features.marks |= is_own(answer)
         return answer
 
     def ask(self, method: str, path: str, headers: dict[str, str], *, limit: int = 0) -> Answer:
@@ -52,7 +53,7 @@ class Asking:
     def meaning(self, question: Question, answer: Answer) -> Meaning:
         """Return what an answer means; where a bare 404 has nobody's signature, ``/v2/`` is asked who speaks."""
         features = self.host.features
-        known = Known(heads=features.heads is True, words=features.words)
+        known = Known(heads=features.heads is True, words=features.words, marks=features.marks)
         meaning = classify(question, answer, self.host.kind, known)
         if meaning is Meaning.UNPROVEN:
             return Meaning.NO if self.host.speaks() else Meaning.FOREIGN

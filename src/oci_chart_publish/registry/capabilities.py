@@ -8,8 +8,9 @@ import threading
 class Capabilities:
     """What has been learned of a host. None: not known yet.
 
-    ``heads``: a HEAD of a manifest says what a GET says. ``held``: it has shown a manifest. ``words``: it has said "not
-    there" as the specification has it. ``chunk``: the bytes of a part that it takes where it refuses a whole blob.
+    ``heads``: a HEAD of a manifest says what a GET says. ``held``: it has shown a manifest. ``words``: it has said
+    "not there" as the specification has it, ``marks`` with a header that only registries send. ``chunk``: the bytes of
+    a part that it takes where it refuses a whole blob.
     """
 
     def __init__(self) -> None:
@@ -19,6 +20,7 @@ class Capabilities:
         self.heads: bool | None = None
         self.held = False
         self.words = False
+        self.marks = False
         self.chunk = 0
         self._lock = threading.Lock()
         self._trying = False

@@ -70,10 +70,14 @@ class Shape(StrEnum):
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):
-    """What was learned of a host: whether its HEADs of manifests tell the truth, and how it says "not there"."""
+    """What was learned of a host: whether its HEADs of manifests tell the truth, and how it says "not there".
+
+    ``words``: as the specification has it; ``marks``: with a header that only registries send.
+    """
 
     heads: bool = False
     words: bool = False
+    marks: bool = False
 
 
 _HIDING = frozenset({401, 403})
@@ -140,7 +144,7 @@ def _absent(question: Question, answer: Answer, body: Shape, known: Known) -> Me
             # A blob that is uploaded again for nothing does no harm: a look at the host is enough.
             return Meaning.UNPROVEN
         # The headers alone: believed of a host that answers HEAD as it answers GET, and in the way that it does.
-        in_its_way = body is Shape.JSON or is_own(answer) or not known.words
+        in_its_way = is_own(answer) if known.marks else body is Shape.JSON or not known.words
         return Meaning.NO if known.heads and in_its_way else Meaning.ASK_AGAIN
     if body is Shape.WORDS:
         return Meaning.FOREIGN if _OTHER_WORDS & set(codes_of(answer)) else Meaning.NO

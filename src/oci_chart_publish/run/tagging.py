@@ -26,8 +26,11 @@ def tag_in_order(
     bad = {failure.name for failure in failures}
     so_far.update(by_name)
 
+    few = sum(plan.going for plan in plans) <= protocol.FEW
+    patience = protocol.FRESH if few else protocol.SOON
+
     def tag(name: str) -> Outcome:
-        outcome = so_far[name] = _tag(_unless_blocked(by_name[name], bad), run, workers)
+        outcome = so_far[name] = _tag(_unless_blocked(by_name[name], bad), run, workers, patience)
         # A dependency in conflict is published, if with other content: that must not hold up what depends on it.
         if _failed(outcome) and by_name[name].status not in {"conflict", "drift"}:
             bad.add(name)
@@ -56,12 +59,12 @@ def _unless_blocked(plan: Plan, bad: set[str]) -> Outcome:
     )
 
 
-def _tag(outcome: Outcome, run: Run, workers: Workers) -> Outcome:
+def _tag(outcome: Outcome, run: Run, workers: Workers, patience: float) -> Outcome:
     if isinstance(outcome, Failure) or not outcome.going:
         return outcome
     if run.stopping:
         return outcome.skipped(f"not published: {INTERRUPTED}")
-    tagged = protocol.put_tags(outcome, workers.gather, overwrite=run.options.overwrite)
+    tagged = protocol.put_tags(outcome, workers.gather, overwrite=run.options.overwrite, patience=patience)
     written = "published" if run.policy.destinations(outcome.artifact.name) else "saved"
     run.progress.step(outcome.artifact.name, written if tagged.done else "failed")
     return tagged
