@@ -26,7 +26,7 @@ NO_INPUT = {
     # Mappings, or too rare for an input: the settings file, or a variable.
     "chart-settings", "commit-types", "repositories", "own-repositories", "rewrite-dependencies", "offline",
     "untyped", "squash", "bump-dependents", "preview-template", "latest", "backfill",
-    "channel", "initial-development",
+    "channel", "initial-development", "host-settings", "trusted-realms", "timeout",
     # Dangerous: not to be switched on by a line of YAML that is copied around.
     "overwrite", "insecure",
     # The action chooses the files and names them in its outputs.

@@ -29,6 +29,14 @@ class ChartSettings(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", f
     ignore_changes: Lines = ()
 
 
+class HostSettings(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbid_unknown_fields=True):
+    """TLS of the host whose ``HOST[:PORT]`` is the key under ``host-settings``."""
+
+    ca_file: str = ""
+    client_cert: str = ""
+    client_key: str = ""
+
+
 def _about(description: str) -> Meta:
     return Meta(description=description)
 
@@ -64,6 +72,24 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbid
         str, _about("PEM file with certificate authorities to trust besides the usual ones.")
     ] = ""
     insecure: Annotated[Lines, _about("Registries whose certificate is not checked.")] = ()
+    client_cert: Annotated[str, _about("PEM file with the client certificate for the registries.")] = ""
+    client_key: Annotated[
+        str, _about("PEM file with its private key, where that is not in the same file.")
+    ] = ""
+    host_settings: Annotated[
+        dict[str, HostSettings],
+        _about("TLS of single hosts, by HOST[:PORT]: ca-file, client-cert, client-key (settings file only)."),
+    ] = {}
+    trusted_realms: Annotated[
+        Lines,
+        _about(
+            "Token services (HOST[:PORT]) that may be private addresses of a public registry; with http:// before"
+            " them, plain HTTP too."
+        ),
+    ] = ()
+    timeout: Annotated[
+        int, Meta(ge=1, description="Seconds a run may take with registries and chart repositories.")
+    ] = 3600
 
     layout: Annotated[str, _about("Folder of the OCI image layout that is the cache.")] = ""
     annotations: Annotated[

@@ -14,8 +14,7 @@ from tests.fakes.wire import Reply, WireServer
 
 from oci_chart_publish.errors import ConfigError
 from oci_chart_publish.http.answer import ConnectionFailed
-from oci_chart_publish.http.authorities import check
-from oci_chart_publish.http.tls import Trust
+from oci_chart_publish.http.tls import Trust, check_pem
 from oci_chart_publish.http.transport import Transport
 
 Serve = Callable[..., WireServer]
@@ -92,7 +91,7 @@ def test_der_given_as_pem_is_a_usage_error_that_says_so(tmp_path: Path) -> None:
     der = x509.load_pem_x509_certificate(ca.cert_pem.bytes()).public_bytes(Encoding.DER)
     path = written(tmp_path / "ca.crt", der)
     for attempt in (
-        lambda: check(path, "ca-file"),
+        lambda: check_pem(path, "ca-file"),
         lambda: status(Trust(everywhere=path), "https://127.0.0.1:1/"),
     ):
         with pytest.raises(ConfigError, match=r"ca-file: .*ca\.crt is DER, not PEM") as caught:

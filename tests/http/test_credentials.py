@@ -316,3 +316,19 @@ def test_a_helper_with_an_unsafe_name_is_not_run(
         assert asked(helper("x", answer("alice")), "a.test/x", credsStore=suffix) is None
     assert "is not the name of a credential helper; ignored" in caplog.text
     assert not (helper.folder / "x.log").exists()
+
+
+def test_base64_with_line_breaks_is_read_and_a_broken_entry_concerns_its_own_host_alone(
+    tmp_path: Path,
+) -> None:
+    long = base64.encodebytes(f"alice:{'p' * 120}".encode()).decode()
+    assert "\n" in long.strip()
+    auths = {"a.test": {"auth": long}, "b.test": {"auth": "%%%"}, "c.test": {"auth": "aHVudGVyMg=="}}
+    found = discover({"HOME": str(tmp_path)}, document=json.dumps({"auths": auths}))
+    credential = found.find(Repository("a.test", "x"))
+    assert credential is not None
+    assert credential.password == "p" * 120
+    assert found.find(Repository("other.test", "x")) is None
+    for host in ("b.test", "c.test"):
+        with pytest.raises(ConfigError, match=rf"{host} in .*'auth' is not base64 of user:password"):
+            found.find(Repository(host, "x"))

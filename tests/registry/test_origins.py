@@ -17,7 +17,7 @@ from oci_chart_publish.http.credentials import Credential
 from oci_chart_publish.http.tls import Trust
 from oci_chart_publish.oci.descriptor import Descriptor
 from oci_chart_publish.oci.reference import Repository
-from oci_chart_publish.registry.connect import Registries
+from oci_chart_publish.registry.connect import PULL, PULL_PUSH, Registries
 
 Fake = Callable[..., FakeRegistry]
 Serve = Callable[..., WireServer]
@@ -183,3 +183,73 @@ def test_what_was_refused_says_whether_a_login_was_given(
     with pytest.raises(AuthError) as caught:
         client(registry, credential=credential).resolve("1")
     assert caught.value.login_refused is refused
+
+
+STALE = Credential(username="alice", password="stale", origin="the job's token")
+
+
+def public(fake: Fake, client: Client, auth: str) -> FakeRegistry:
+    """Return a registry in which everybody may read and alice has written."""
+    registry = fake(Quirks(anonymous_read=True), users=USERS, auth=auth)
+    store = client(registry, credential=ALICE)
+    for descriptor, data in BLOBS:
+        store.put_blob(descriptor, data)
+    store.put_manifest(MANIFEST, "1")
+    registry.seen.clear()
+    return registry
+
+
+@pytest.mark.parametrize("auth", ["basic", "token"])
+def test_what_is_public_is_read_where_a_login_is_refused_and_that_is_told_once(
+    fake: Fake, client: Client, registries: Made, auth: str
+) -> None:
+    told: list[str] = []
+    registry = public(fake, client, auth)
+    if auth == "basic":
+        refuse(registry)
+    made = registries({registry.host: STALE}, on_warning=told.append)
+    reader = made.repository(Repository(registry.host, "charts/web"), actions=PULL)
+    for _ in range(2):
+        assert (found := reader.resolve("1")) is not None
+        assert found.digest == MANIFEST.descriptor.digest
+    assert told == [
+        f"{registry.host}: the credentials from the job's token are not accepted; what is public is read without them"
+    ]
+
+
+def refuse(registry: FakeRegistry) -> None:
+    """Refuse every request with a wrong login, as most registries do, even where none is needed."""
+    inner = registry.server.answer
+
+    def answer(seen: Seen) -> Reply:
+        if seen.headers.get("authorization") == STALE.basic:
+            return Reply(status=401, headers=[("WWW-Authenticate", 'Basic realm="x"')])
+        if seen.path == "/v2/" and "authorization" not in seen.headers:
+            return Reply(status=401, headers=[("WWW-Authenticate", 'Basic realm="x"')])
+        return inner(seen)
+
+    registry.server.answer = answer
+
+
+@pytest.mark.parametrize("auth", ["basic", "token"])
+def test_where_the_run_publishes_a_refused_login_is_an_error(
+    fake: Fake, client: Client, registries: Made, auth: str
+) -> None:
+    registry = public(fake, client, auth)
+    if auth == "basic":
+        refuse(registry)
+    made = registries({registry.host: STALE}, destinations=frozenset({Repository(registry.host, "charts")}))
+    with pytest.raises(AuthError) as caught:
+        made.repository(Repository(registry.host, "charts/web"), actions=PULL).resolve("1")
+    assert caught.value.login_refused
+    with pytest.raises(AuthError) as caught:
+        made.repository(Repository(registry.host, "other/web"), actions=PULL_PUSH).resolve("1")
+    assert caught.value.login_refused
+
+
+def test_what_is_not_public_either_is_the_refusal_of_the_login(fake: Fake, registries: Made) -> None:
+    registry = fake(users=USERS, auth="basic")
+    made = registries({registry.host: STALE})
+    with pytest.raises(AuthError) as caught:
+        made.repository(Repository(registry.host, "charts/web"), actions=PULL).resolve("1")
+    assert caught.value.login_refused

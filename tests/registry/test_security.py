@@ -12,7 +12,7 @@ import pytest
 from msgspec.structs import replace
 from tests.fakes.clients import ALICE, USERS, Client
 from tests.fakes.registry import FakeRegistry, Quirks
-from tests.fakes.wire import Reply, WireServer
+from tests.fakes.wire import Reply, Seen, WireServer, refusal
 from tests.registry.artifacts import chart
 
 from oci_chart_publish.errors import AuthError, PublishError, RegistryError, VerificationError
@@ -307,6 +307,41 @@ def test_no_secret_is_in_any_log_message_or_error(
     everything += repr(store.asking.auth._tokens) + repr(credential) + repr(store.host)
     for secret in ("hunter", token, "YWxpY2U6aHVudGVyLXBhc3N3b3Jk", "_state=a"):
         assert secret not in everything
+
+
+@pytest.mark.parametrize("auth", ["basic", "token"])
+@pytest.mark.parametrize("where", ["json", "page", "header", "warning"])
+def test_a_registry_that_echoes_the_authorization_header_puts_it_into_no_message(
+    fake: Fake, registries: Callable[..., Registries], auth: str, where: str
+) -> None:
+    shown: list[str] = []
+    registry = fake(users=USERS, auth=auth)
+
+    def echo(seen: Seen) -> Reply:
+        sent = seen.headers.get("authorization", "")
+        if not seen.path.startswith("/v2/charts") or not sent:
+            return registry.answer(seen)
+        if where == "json":
+            return refusal(400, "DENIED", f"you sent {sent}")
+        if where == "page":
+            return Reply(status=400, body=f"you sent {sent}: {sent.encode().hex()}".encode())
+        name, text = (
+            ("Warning", f'299 - "{sent}"')
+            if where == "warning"
+            else ("Location", f"/x/{sent.split()[1]}/y z")
+        )
+        return Reply(status=400 if where == "warning" else 307, headers=[(name, text)])
+
+    registry.server.answer = echo
+    made = registries({registry.host: ALICE}, on_warning=shown.append)
+    with pytest.raises(RegistryError) as caught:
+        made.repository(Repository(registry.host, "charts/web")).manifest("1")
+    everything = "\n".join([*shown, str(caught.value)])
+    sent = {seen.headers.get("authorization", "").partition(" ")[2] for seen in registry.seen} - {""}
+    assert sent
+    assert not any(secret in everything for secret in (*sent, "s3cret"))
+    if where in ("json", "page"):
+        assert "you sent" in everything
 
 
 def _bearers(registry: FakeRegistry) -> list[str]:

@@ -5,11 +5,13 @@ import json
 from contextlib import closing
 from pathlib import Path
 
+import pytest
 from tests.real.registries import Registry
 
+from oci_chart_publish.errors import ConfigError
 from oci_chart_publish.oci.reference import Repository
-from oci_chart_publish.run.stores import connect, credentials
-from oci_chart_publish.settings import ChartSettings, Settings
+from oci_chart_publish.run.stores import connect, credentials, keep_apart, trust
+from oci_chart_publish.settings import ChartSettings, HostSettings, Settings
 
 GHCR = Repository.parse("ghcr.io/acme/charts/web")
 QUAY = Repository.parse("quay.io/acme/web")
@@ -61,3 +63,83 @@ def test_authorities_are_trusted_for_the_registries_of_single_charts_too(
     ) as registries:
         store = registries.repository(Repository.parse(f"{tls_registry.host}/own/web"))
         assert store.resolve("1.0.0") is None
+
+
+@pytest.mark.parametrize(
+    ("server", "registry"),
+    [
+        ("", "ghcr.io"),
+        ("https://github.com", "ghcr.io"),
+        ("https://acme.ghe.com", "containers.acme.ghe.com"),
+        ("https://github.acme.test", ""),
+        ("https://gitea.acme.test/", ""),
+        ("https://github.com.evil.test", ""),
+        ("https://evilghe.com", ""),
+    ],
+)
+def test_token_of_the_job_goes_to_the_registry_of_its_server_alone(
+    tmp_path: Path, server: str, registry: str
+) -> None:
+    environment = {"HOME": str(tmp_path), "GITHUB_ACTOR": "octocat", "GITHUB_SERVER_URL": server}
+    found = credentials(Settings(github_token="t0ken"), environment)
+    hosts = (
+        "ghcr.io",
+        "containers.acme.ghe.com",
+        "containers.github.acme.test",
+        "gitea.acme.test",
+        "docker.io",
+    )
+    assert [host for host in hosts if found.find(Repository(host, "acme/charts"))] == [registry] * bool(
+        registry
+    )
+
+
+@pytest.mark.parametrize(
+    ("releases", "preview"),
+    [
+        ("ghcr.io/acme/charts", "GHCR.io/acme/charts"),
+        ("ghcr.io/acme/charts", "ghcr.io:443/acme/charts/"),
+        ("docker.io/acme", "index.docker.io/acme"),
+        ("registry-1.docker.io/acme", "oci://docker.io:443/acme"),
+    ],
+)
+def test_previews_are_kept_apart_however_a_host_is_spelled(releases: str, preview: str) -> None:
+    with pytest.raises(ConfigError, match="is where releases go"):
+        keep_apart(Settings(registries=(releases,), preview=preview))
+    keep_apart(Settings(registries=(releases,), preview=f"{preview.rstrip('/')}-previews"))
+
+
+def test_a_broken_proxy_or_ca_file_is_found_before_anything_is_sent(tmp_path: Path) -> None:
+    der = tmp_path / "ca.crt"
+    der.write_bytes(b"\x30\x82")
+    for settings, environment, message in (
+        (Settings(), {"HTTPS_PROXY": "::::"}, "HTTPS_PROXY: not the URL of a proxy"),
+        (Settings(ca_file=str(der)), {}, r"ca-file: .*ca\.crt is DER, not PEM"),
+        (Settings(client_key="k.pem"), {}, "client-key: there is no client-cert"),
+    ):
+        with pytest.raises(ConfigError, match=message):
+            connect(settings, environment, say=lambda _: None, secret=lambda _: None)
+
+
+def test_a_client_certificate_is_for_the_registries_and_those_of_single_hosts_go_before_it(
+    tmp_path: Path,
+) -> None:
+    for name in ("ca.pem", "own.pem"):
+        (tmp_path / name).write_text("-----BEGIN CERTIFICATE-----")
+    special = HostSettings(ca_file=str(tmp_path / "own.pem"), client_cert="own.crt", client_key="own.key")
+    settings = Settings(
+        registries=("a.test/charts", "b.test/charts"),
+        client_cert="all.pem",
+        ca_file=str(tmp_path / "ca.pem"),
+        host_settings={"b.test": special, "deps.test": special},
+    )
+    given = trust(settings, {}, frozenset({"a.test", "b.test"}))
+    own = (Path("own.crt"), Path("own.key"))
+    assert [given.client_certificate(host) for host in ("a.test", "b.test", "deps.test", "other.test")] == [
+        (Path("all.pem"), None),
+        own,
+        own,
+        None,
+    ]
+    names = {host: [path.name for _, path in given.authorities(host)] for host in ("b.test", "other.test")}
+    assert names == {"b.test": ["own.pem", "ca.pem"], "other.test": ["ca.pem"]}

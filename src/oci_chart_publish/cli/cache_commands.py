@@ -19,7 +19,16 @@ from oci_chart_publish.oci.reference import SCHEME
 from oci_chart_publish.report.text import plain
 from oci_chart_publish.run.project import Project
 
-REGISTRY = ("plain-http", "ca-file", "insecure", "username", "password", "registry-auth")
+REGISTRY = (
+    "plain-http",
+    "ca-file",
+    "insecure",
+    "client-cert",
+    "client-key",
+    "username",
+    "password",
+    "registry-auth",
+)
 REFERENCE = click.argument("reference", metavar="REF")
 CACHE = setting_options("layout")
 

@@ -20,7 +20,17 @@ from oci_chart_publish.run.project import Project
 from oci_chart_publish.run.reporting import keep
 
 PATHS = click.argument("paths", nargs=-1, type=click.Path())
-REGISTRY = ("registries", "plain-http", "ca-file", "insecure", "username", "password", "registry-auth")
+REGISTRY = (
+    "registries",
+    "plain-http",
+    "ca-file",
+    "insecure",
+    "client-cert",
+    "client-key",
+    "username",
+    "password",
+    "registry-auth",
+)
 BUILD = (
     "layout",
     "bump",

@@ -29,6 +29,8 @@ _METAVARS = {
     "report": "FILE",
     "markdown": "FILE",
     "ca-file": "FILE",
+    "client-cert": "FILE",
+    "client-key": "FILE",
     "changed-since": "REV",
     "source": "URL",
     "include-untracked": "GLOB",

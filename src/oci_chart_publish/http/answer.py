@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Protocol
 
 import msgspec
@@ -31,6 +31,10 @@ class Headers:
         """Return the values of a field, one an occurrence."""
         return tuple(self._fields.get(name.lower(), ()))
 
+    def mapped(self, change: Callable[[str], str]) -> Headers:
+        """Return the same fields with every value changed."""
+        return Headers((name, change(value)) for name, values in self._fields.items() for value in values)
+
     def __repr__(self) -> str:
         return f"Headers({', '.join(self._fields)})"
 
@@ -51,6 +55,13 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True):
     def header(self, name: str) -> str:
         """Return the value of a header field, or nothing."""
         return self.headers.get(name)
+
+    def masked(self, mask: Callable[[str], str]) -> Answer:
+        """Return the answer without the secrets that it may echo: ``mask`` takes them out of a text."""
+        text = self.body.decode("utf-8", "surrogateescape")
+        changed = mask(text)
+        body = changed.encode("utf-8", "surrogateescape") if changed != text else self.body
+        return msgspec.structs.replace(self, body=body, headers=self.headers.mapped(mask))
 
     @property
     def encoded(self) -> bool:

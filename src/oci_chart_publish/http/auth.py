@@ -41,7 +41,8 @@ class Authorizer:
     """What to send as ``Authorization`` to one registry with one credential (or none).
 
     ``probe`` asks the registry for its challenge; with ``eager`` that happens before the first request,
-    otherwise a refusal has to bring the challenge. Safe for threads.
+    otherwise a refusal has to bring the challenge. Safe for threads. ``lenient`` and ``without`` are for the one that
+    sends: whether what is public may be read without the credential, and whether it is by now.
     """
 
     def __init__(
@@ -53,8 +54,11 @@ class Authorizer:
         fetch: Fetch,
         on_secret: Callable[[str], None],
         trusted_realms: frozenset[str] = frozenset(),
+        lenient: bool = False,
     ) -> None:
         self.credential = credential
+        self.lenient = lenient
+        self.without = False
         self._probe = probe
         self._service = TokenService(credential=credential, fetch=fetch, trusted_realms=trusted_realms)
         self._on_secret = on_secret

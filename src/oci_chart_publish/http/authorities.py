@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from oci_chart_publish.errors import ConfigError
-from oci_chart_publish.http.tls import Trust
+from oci_chart_publish.http.tls import PEM_HINT, Trust, check_pem
 
 _PLACES = (
     "/etc/ssl/certs/ca-certificates.crt",  # Debian, Alpine, Arch
@@ -21,8 +21,6 @@ _PLACES = (
     "/etc/pki/tls/cacert.pem",
 )
 _PEM = b"-----BEGIN "
-_DER = b"\x30"
-_FILE_LIMIT = 16 * 1024 * 1024
 
 
 def context_for(trust: Trust, name: str) -> ssl.SSLContext:
@@ -49,32 +47,14 @@ def load(context: ssl.SSLContext, path: Path, origin: str) -> None:
                 if file.suffix in (".pem", ".crt", ".cer") and file.is_file() and _is_pem(file):
                     context.load_verify_locations(cafile=str(file))
         else:
-            check(path, origin)
+            check_pem(path, origin)
             context.load_verify_locations(cafile=str(path))
     except ssl.SSLError as error:
-        raise ConfigError(f"{origin}: {path}: no certificates in it ({_words(error)})", hint=_HINT) from None
+        raise ConfigError(
+            f"{origin}: {path}: no certificates in it ({_words(error)})", hint=PEM_HINT
+        ) from None
     except OSError as error:
         raise ConfigError(f"{origin}: {path} cannot be read: {error.strerror}") from error
-
-
-_HINT = "it takes a PEM file: one or more blocks from -----BEGIN CERTIFICATE----- on"
-
-
-def check(path: Path, origin: str) -> None:
-    """Raise ConfigError unless a file is PEM, before anything is sent."""
-    try:
-        with path.open("rb") as file:
-            data = file.read(_FILE_LIMIT)
-    except OSError as error:
-        raise ConfigError(f"{origin}: {path} cannot be read: {error.strerror}", hint=_HINT) from error
-    if _PEM in data:
-        return
-    if data.startswith(_DER):
-        raise ConfigError(
-            f"{origin}: {path} is DER, not PEM",
-            hint=f"convert it: openssl x509 -inform der -in {path.name} -out {path.stem}.pem",
-        )
-    raise ConfigError(f"{origin}: {path}: no certificates in it", hint=_HINT)
 
 
 def _empty() -> ssl.SSLContext:
@@ -129,7 +109,7 @@ def _present(context: ssl.SSLContext, certificate: Path, key: Path | None) -> No
         )
 
     for path in filter(None, (certificate, key)):
-        check(path, "client certificate")
+        check_pem(path, "client certificate")
     try:
         context.load_cert_chain(certificate, key, password=no_password)
     except ssl.SSLError as error:

@@ -169,11 +169,15 @@ class ConfigDocument:
 
     @staticmethod
     def _stored(document: _Document, repository: Repository) -> Credential | None:
-        return next((document.auths[key] for key in keys(repository) if key in document.auths), None)
+        entry = next((document.auths[key] for key in keys(repository) if key in document.auths), None)
+        if isinstance(entry, ConfigError):
+            raise entry
+        return entry
 
 
 class _Document(msgspec.Struct, frozen=True, kw_only=True):
-    auths: Mapping[str, Credential]
+    auths: Mapping[str, Credential | ConfigError]
+    """By key; an entry that cannot be read is an error for those alone who need it."""
     helpers: Mapping[str, str]
     spelled: Mapping[str, str]
     store: str
@@ -208,11 +212,18 @@ def _table(document: Mapping[str, Any], key: str, origin: str) -> Mapping[str, A
     return table
 
 
-def _entries(auths: Mapping[str, Any], origin: str) -> Iterator[tuple[str, Credential]]:
+def _entries(auths: Mapping[str, Any], origin: str) -> Iterator[tuple[str, Credential | ConfigError]]:
     # A key without scheme or trailing slash is the newer spelling: it comes last, so it wins.
     for key, entry in sorted(auths.items(), key=lambda item: normalise(item[0]) == item[0]):
-        if isinstance(entry, dict) and (found := _credential(entry, f"{key} in {origin}")):
-            yield normalise(key), found
+        if not isinstance(entry, dict):
+            continue
+        try:
+            credential = _credential(entry, f"{key} in {origin}")
+        except ConfigError as error:
+            yield normalise(key), error
+        else:
+            if credential is not None:
+                yield normalise(key), credential
 
 
 def _credential(entry: Mapping[str, Any], origin: str) -> Credential | None:
@@ -223,7 +234,8 @@ def _credential(entry: Mapping[str, Any], origin: str) -> Credential | None:
     username, password = text("username"), text("password")
     if packed := text("auth"):
         try:
-            pair = base64.b64decode(packed, validate=True).decode()
+            # Wrapped lines are what `base64` prints, and Docker, oras and crane take them.
+            pair = base64.b64decode("".join(packed.split()), validate=True).decode()
         except (binascii.Error, ValueError):
             raise ConfigError(f"{origin}: 'auth' is not base64 of user:password") from None
         username, colon, password = pair.partition(":")

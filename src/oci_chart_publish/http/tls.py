@@ -114,6 +114,29 @@ def _existing(path: Path, origin: str) -> str:
     return str(path)
 
 
+_PEM = b"-----BEGIN "
+_DER = b"\x30"
+_FILE_LIMIT = 16 * 1024 * 1024
+PEM_HINT = "it takes a PEM file: one or more blocks from -----BEGIN CERTIFICATE----- on"
+
+
+def check_pem(path: Path, origin: str) -> None:
+    """Raise ConfigError unless a file is PEM, before anything is sent."""
+    try:
+        with path.open("rb") as file:
+            data = file.read(_FILE_LIMIT)
+    except OSError as error:
+        raise ConfigError(f"{origin}: {path} cannot be read: {error.strerror}", hint=PEM_HINT) from error
+    if _PEM in data:
+        return
+    if data.startswith(_DER):
+        raise ConfigError(
+            f"{origin}: {path} is DER, not PEM",
+            hint=f"convert it: openssl x509 -inform der -in {path.name} -out {path.stem}.pem",
+        )
+    raise ConfigError(f"{origin}: {path}: no certificates in it", hint=PEM_HINT)
+
+
 def certificate_folders(environment: Mapping[str, str]) -> tuple[Path, ...]:
     """Return the ``certs.d`` folders of Docker and of the containers tools, the user's first."""
     home = environment.get("HOME", "")

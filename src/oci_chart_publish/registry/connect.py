@@ -15,6 +15,7 @@ from oci_chart_publish.http.answer import Transporting
 from oci_chart_publish.http.auth import Authorizer
 from oci_chart_publish.http.credentials import Credentials
 from oci_chart_publish.http.limiter import ConcurrencyLimiter
+from oci_chart_publish.http.masks import Masks
 from oci_chart_publish.http.retry import Budget, RetryPolicy
 from oci_chart_publish.http.tls import Trust, is_http_allowed
 from oci_chart_publish.lazy import lazy
@@ -55,7 +56,8 @@ class RegistryOptions(msgspec.Struct, frozen=True, kw_only=True):
     ``trust``: TLS and proxies. ``on_wait`` gets a line for each longer wait, ``on_warning`` each warning of a
     registry, ``on_secret`` each secret that arises during the run. Timeouts are in seconds: to connect, for
     one read, for the whole of an answer, for the whole run.
-    ``trusted_realms``: hosts of token services that may be private addresses.
+    ``trusted_realms``: hosts of token services that may be private addresses, with ``http://`` before them plain HTTP
+    too. ``destinations``: what the run publishes below; elsewhere what is public is read where a login is refused.
     """
 
     jobs: int = 16
@@ -64,6 +66,7 @@ class RegistryOptions(msgspec.Struct, frozen=True, kw_only=True):
     trust: Trust = msgspec.field(default_factory=Trust)
     cross_host_uploads: bool = True
     trusted_realms: frozenset[str] = frozenset()
+    destinations: frozenset[Repository] = frozenset()
     patience: RetryPolicy = msgspec.field(default_factory=RetryPolicy)
     connect_timeout: float = 10.0
     read_timeout: float = 60.0
@@ -87,6 +90,8 @@ class Registries:
         self._hosts: dict[str, Host] = {}
         self._sender: Transporting | None = None
         self._secrets: set[str] = set()
+        self._masked = 0
+        self._masks = Masks()
         self._lock = threading.RLock()
 
     def repository(self, repository: Repository, *, actions: str = PULL_PUSH) -> RegistryRepository:
@@ -96,7 +101,9 @@ class Registries:
         return RegistryRepository(
             repository,
             host=host,
-            auth=self._authorizer(repository, host),
+            auth=self._authorizer(
+                repository, host, lenient=actions == PULL and not self._is_ours(repository)
+            ),
             actions=actions,
             cross_host_uploads=self._options.cross_host_uploads,
         )
@@ -106,11 +113,19 @@ class Registries:
         host = self._host(place.registry)
         return catalog.below(place, host, self._authorizer(place, host))
 
-    def _authorizer(self, repository: Repository, host: Host) -> Authorizer:
+    def _is_ours(self, repository: Repository) -> bool:
+        """Tell whether a repository is where this run publishes."""
+        return any(
+            repository.registry == place.registry
+            and f"{repository.path}/".startswith(f"{place.path}/".lstrip("/"))
+            for place in self._options.destinations
+        )
+
+    def _authorizer(self, repository: Repository, host: Host, *, lenient: bool = False) -> Authorizer:
         credential = self._credentials.find(repository)
         for secret in credential.secrets() if credential else ():
             self._remember(secret)
-        return host.authorizer(credential)
+        return host.authorizer(credential, lenient=lenient)
 
     def chart_repositories(self, folder: Path) -> ChartRepositories:
         """Return the chart repositories of the run, whose indexes are kept in ``folder``."""
@@ -144,6 +159,13 @@ class Registries:
         if new:
             self._options.on_secret(secret)
 
+    def _mask(self, text: str) -> str:
+        """Return a text of a server without the secrets that it echoes, however they are encoded."""
+        secrets = self.secrets()
+        if len(secrets) != self._masked:
+            self._masked, self._masks = len(secrets), Masks(secrets)
+        return self._masks.applied(text)
+
     def _host(self, name: str) -> Host:
         options = self._options
         with self._lock:
@@ -161,6 +183,7 @@ class Registries:
                     on_wait=options.on_wait,
                     on_warning=options.on_warning,
                     on_secret=self._remember,
+                    mask=self._mask,
                     trusted_realms=options.trusted_realms,
                     login_hint=hints.without_credentials(options.trust.environment),
                     user_agent=f"oci-chart-publish/{__version__}",

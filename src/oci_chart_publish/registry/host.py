@@ -79,6 +79,7 @@ class Host:
         on_warning: Callable[[str], None],
         on_secret: Callable[[str], None],
         trusted_realms: frozenset[str] = frozenset(),
+        mask: Callable[[str], str] = str,
         login_hint: str = "",
         user_agent: str = "oci-chart-publish",
     ) -> None:
@@ -98,38 +99,74 @@ class Host:
         self._on_warning = on_warning
         self._on_secret = on_secret
         self._trusted_realms = trusted_realms
+        self._mask = mask
         self._headers = {"User-Agent": user_agent, "Accept-Encoding": "identity"}
         self.features = Capabilities()
         self.kind = hints.kind_of(name)
         self._warnings: set[str] = set()
         self._lock = threading.RLock()
-        self._authorizers: dict[Credential | None, Authorizer] = {}
+        self._authorizers: dict[tuple[Credential | None, bool], Authorizer] = {}
 
     @property
     def origin(self) -> Origin:
         """Where the registry is."""
         return self._origin
 
-    def authorizer(self, credential: Credential | None) -> Authorizer:
-        """Return the authorizer for ``credential``, one for all that share it."""
+    def authorizer(self, credential: Credential | None, *, lenient: bool = False) -> Authorizer:
+        """Return the authorizer for ``credential``, one for all that share it.
+
+        With ``lenient`` what is public is read without it, where it is refused.
+        """
+        key = (credential, lenient and credential is not None)
         with self._lock:
-            if credential not in self._authorizers:
+            if key not in self._authorizers:
                 eager = credential is not None or not self._origin.loopback
-                self._authorizers[credential] = Authorizer(
+                self._authorizers[key] = Authorizer(
                     credential=credential,
                     probe=self._probe,
                     eager=eager,
                     fetch=self._fetch_token,
                     on_secret=self._on_secret,
                     trusted_realms=self._trusted_realms,
+                    lenient=key[1],
                 )
-            return self._authorizers[credential]
+            return self._authorizers[key]
 
     def request(self, call: Call, auth: Authorizer | None) -> Answer:
         """Send ``call`` until there is an answer that waiting will not change, or patience ends.
 
         Returns answers of every status; NoAnswer where the last try had none.
         """
+        if auth is None or not auth.lenient or call.method not in ("GET", "HEAD"):
+            return self._patiently(call, auth)
+        if auth.without:
+            return self._patiently(call, self.authorizer(None))
+        try:
+            answer = self._patiently(call, auth)
+        except AuthError as refused:
+            public = self._in_public(call, auth) if refused.login_refused else None
+            if public is None:
+                raise
+            return public
+        if answer.status not in (401, 403) or not self.is_ours(answer.url):
+            return answer
+        return self._in_public(call, auth) or answer
+
+    def _in_public(self, call: Call, auth: Authorizer) -> Answer | None:
+        """Return what everybody may read, where a login is refused; None where that is nothing."""
+        try:
+            answer = self._patiently(call, self.authorizer(None))
+        except AuthError:
+            return None
+        if answer.status >= 400 or auth.credential is None:
+            return None
+        with self._lock:
+            first, auth.without = not auth.without, True
+        if first:
+            self._on_warning(f"{self.name}: {auth.credential.refused}; what is public is read without them")
+        return answer
+
+    def _patiently(self, call: Call, auth: Authorizer | None) -> Answer:
         tries = call.tries or self.patience.tries
         refused = 0
         unreached = 0
@@ -270,6 +307,8 @@ class Host:
             raise
         finally:
             self.pace.leave(success=success)
+        if answer.status >= 300:
+            answer = answer.masked(self._mask)
         if own:
             self._notice(answer)
         return answer
@@ -311,7 +350,7 @@ class Host:
                     self._warnings.add(value)
             if found is not None and fits:
                 text = found.group(1).replace('\\"', '"')
-                self._on_warning(f"{self.name}: {text}")
+                self._on_warning(f"{self.name}: {self._mask(text)}")
 
     def _probe(self) -> tuple[challenge.Challenge | None, str]:
         answer = self._follow(Call(method="GET", target="/v2/"), "")

@@ -6,16 +6,17 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import msgspec
 
 from oci_chart_publish.errors import ConfigError
 from oci_chart_publish.http.credentials import Credential, Credentials, discover
-from oci_chart_publish.http.tls import Trust
+from oci_chart_publish.http.tls import Trust, certificate_folders, check_pem, check_proxies
 from oci_chart_publish.layout.layout import ImageLayout
 from oci_chart_publish.layout.memo import Memo
 from oci_chart_publish.lazy import lazy
-from oci_chart_publish.oci.reference import SCHEME, Repository
+from oci_chart_publish.oci.reference import DOCKER_HUB, DOCKER_HUB_NAMES, Repository
 from oci_chart_publish.oci.store import Target
 from oci_chart_publish.progress import Progress
 from oci_chart_publish.registry.connect import PULL, PULL_PUSH, Registries, RegistryOptions
@@ -40,22 +41,58 @@ def connect(
 ) -> Registries:
     """Return the registries of a run. ``say`` is told of waits, ``secret`` of every secret that arises."""
     own = hosts((*everywhere(settings), *filter(None, [settings.preview])))
-    asked = frozenset(settings.plain_http)
+    asked = frozenset(name.lower() for name in settings.plain_http)
     all_plain = not asked.isdisjoint(_EVERYWHERE)
+    check_proxies(environment)
     options = RegistryOptions(
         jobs=settings.jobs,
         # Asked for in general, it covers the registries of this run by name, credentials included.
         plain_http=(asked - _EVERYWHERE) | (own if all_plain else frozenset()),
         plain_http_everywhere=all_plain,
-        trust=Trust(
-            ca_files=dict.fromkeys(own, Path(settings.ca_file)) if settings.ca_file else {},
-            insecure=frozenset(settings.insecure),
-            environment=environment,
-        ),
+        trust=trust(settings, environment, own),
+        trusted_realms=frozenset(settings.trusted_realms),
+        destinations=destinations(settings),
+        run_timeout=float(settings.timeout),
         on_wait=say,
         on_secret=secret,
     )
     return Registries(credentials(settings, environment), options)
+
+
+def trust(settings: Settings, environment: Mapping[str, str], own: frozenset[str]) -> Trust:
+    """Return whom the connections of a run trust; ``own`` are the hosts of its registries.
+
+    ``ca-file`` counts everywhere: token services, object stores and dependencies may be behind the same authority. A
+    client certificate is shown to the registries alone, and to the hosts that have one of their own.
+    """
+    several = settings.host_settings
+    if settings.client_key and not settings.client_cert:
+        raise ConfigError("client-key: there is no client-cert that it belongs to")
+    pairs = {host: (one.client_cert, one.client_key) for host, one in several.items() if one.client_cert}
+    pairs = {**dict.fromkeys(own, (settings.client_cert, settings.client_key)), **pairs}
+    everywhere = Path(settings.ca_file) if settings.ca_file else None
+    if everywhere is not None and everywhere.is_file():
+        check_pem(everywhere, "ca-file")
+    return Trust(
+        everywhere=everywhere,
+        ca_files={
+            **(dict.fromkeys(own, everywhere) if everywhere else {}),
+            **{host: Path(one.ca_file) for host, one in several.items() if one.ca_file},
+        },
+        insecure=frozenset(settings.insecure),
+        client_certificates={
+            host: (Path(certificate), Path(key) if key else None)
+            for host, (certificate, key) in pairs.items()
+            if certificate
+        },
+        folders=certificate_folders(environment),
+        environment=environment,
+    )
+
+
+def destinations(settings: Settings) -> frozenset[Repository]:
+    """Return what a run publishes below: a login that is refused there is not done without."""
+    return frozenset(map(Repository.parse, (*everywhere(settings), *filter(None, [settings.preview]))))
 
 
 def hosts(registries: Sequence[str]) -> frozenset[str]:
@@ -69,14 +106,30 @@ def credentials(settings: Settings, environment: Mapping[str, str]) -> Credentia
     A login to ghcr.io that somebody made is meant; the token is there in every job.
     """
     token = {}
-    if settings.github_token and environment.get("GITHUB_ACTOR"):
-        token[GHCR] = Credential(username=environment["GITHUB_ACTOR"], password=settings.github_token)
+    registry = registry_of_job(environment)
+    if settings.github_token and environment.get("GITHUB_ACTOR") and registry:
+        token[registry] = Credential(
+            username=environment["GITHUB_ACTOR"],
+            password=settings.github_token,
+            origin="the job's token (github-token)",
+        )
     found = discover(environment, document=settings.registry_auth, fallback=token)
     if not settings.password:
         return found
     host = _the_one_without(settings.registries, found)
     own = {host: Credential(username=settings.username, password=settings.password)}
     return discover(environment, explicit=own, document=settings.registry_auth, fallback=token)
+
+
+def registry_of_job(environment: Mapping[str, str]) -> str:
+    """Return the registry that takes the job's token: that of the server that made it; empty where it has none.
+
+    https://docs.github.com/en/enterprise-cloud@latest/admin/data-residency
+    """
+    server = (urlsplit(environment.get("GITHUB_SERVER_URL") or "https://github.com").hostname or "").lower()
+    if server == "github.com":
+        return GHCR
+    return f"containers.{server}" if server.endswith(".ghe.com") else ""
 
 
 def _the_one_without(registries: Sequence[str], found: Credentials) -> str:
@@ -116,7 +169,11 @@ def keep_apart(settings: Settings) -> None:
 
 
 def _place(registry: str) -> str:
-    return registry.removeprefix(SCHEME).rstrip("/")
+    """Return one spelling of a registry: case, Docker Hub's several names and the port of https do not count."""
+    place = Repository.parse(registry)
+    host = place.registry.removesuffix(":443")
+    host = DOCKER_HUB if host in DOCKER_HUB_NAMES else host
+    return f"{host}/{place.path}".rstrip("/")
 
 
 class Stores(msgspec.Struct, frozen=True, kw_only=True, dict=True):
