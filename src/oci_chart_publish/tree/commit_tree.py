@@ -226,7 +226,7 @@ class CommitFiles:
                 raise leads_nowhere("", "Too many levels of symbolic links")
             target = os.fsdecode(self.stored(done))
             joined = posixpath.normpath(posixpath.join(posixpath.dirname(done), target))
-            if joined == ".." or joined.startswith(("../", "/")):
+            if joined == ".." or joined.startswith(("../", "/")) or ".git" in joined.split("/"):
                 raise leaves_repository("")
             names, done = [*(joined.split("/") if joined != "." else []), *names], ""
         return done

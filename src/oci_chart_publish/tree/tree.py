@@ -124,13 +124,20 @@ class FolderTree:
         try:
             target = os.path.realpath(place, strict=True)
         except OSError as error:
+            if self._is_outside(os.path.realpath(place)):
+                raise leaves_repository(path) from error
             raise leads_nowhere(path, error.strerror or "broken") from error
-        boundary = self._boundary
-        if boundary and target != boundary and not target.startswith(join(boundary, "")):
-            raise leaves_repository(path)
-        if boundary and ".git" in target[len(boundary) :].replace(os.sep, "/").split("/"):
+        if self._is_outside(target):
             raise leaves_repository(path)
         return target
+
+    def _is_outside(self, target: str) -> bool:
+        """Tell whether a real place is none that links may lead to: out of the boundary, or in what git has there."""
+        boundary = self._boundary
+        if not boundary or target == boundary:
+            return False
+        inside = target.removeprefix(join(boundary, ""))
+        return inside == target or ".git" in inside.replace(os.sep, "/").split("/")
 
     def _entry(self, item: os.DirEntry[str], folder: str, place: str) -> Entry:
         path = join(folder, item.name)
