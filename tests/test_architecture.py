@@ -95,6 +95,7 @@ GATEWAYS = {
     "deflate": {"chart/layer.py"},
     "filelock": {"layout/files.py"},
     "platformdirs": {"run/stores.py"},
+    "pathspec": {"paths/globs.py"},
 }
 
 
