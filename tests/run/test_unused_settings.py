@@ -4,6 +4,7 @@ import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.fakes.git import GitRepo, chart_yaml
@@ -11,7 +12,7 @@ from tests.flow.command import Command
 
 from oci_chart_publish.errors import ConfigError
 from oci_chart_publish.run.setting_sources import from_file, resolve
-from oci_chart_publish.run.unused_settings import unused_settings
+from oci_chart_publish.run.unused_settings import unused_credentials, unused_settings
 from oci_chart_publish.settings import ChartSettings, Settings
 
 CHARTS = {"web": "charts/web", "db": "charts/db", "root": ""}
@@ -130,3 +131,36 @@ def test_no_glob_library_is_loaded_for_plain_names() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["False", "True"]
+
+
+@pytest.mark.parametrize(
+    ("auth", "more", "message"),
+    [
+        ("{}", {}, "registry-auth: there is nothing below 'auths', so it is a login to no registry"),
+        (
+            '{"r.example": {"auth": "YTpi"}}',
+            {},
+            "registry-auth: there is nothing below 'auths', so it is a login to no registry",
+        ),
+        (
+            '{"auths": {"https://quay.io/v2/": {"auth": "YTpi"}}}',
+            {},
+            "registry-auth: quay.io is no registry of this run, which asks r.example",
+        ),
+        ('{"auths": {"https://r.example/v2/": {"auth": "YTpi"}}}', {}, ""),
+        ('{"auths": {"r.example/team": {"auth": "YTpi"}}}', {}, ""),
+        ('{"auths": {"quay.io": {}}, "credsStore": "desktop"}', {"registries": ("quay.io/x",)}, ""),
+        ('{"credsStore": "desktop"}', {}, ""),
+        # For dependencies: the registry of the run has the job's own token.
+        ('{"auths": {"quay.io": {}}}', {"registries": ("ghcr.io/acme",), "github_token": "t"}, ""),
+        ('{"auths": {"quay.io": {}}}', {"username": "u", "password": "p"}, ""),
+        ('{"auths": {"p.example": {}}}', {"preview": "p.example/previews"}, ""),
+        ("not JSON", {}, ""),
+        ("[]", {}, ""),
+    ],
+)
+def test_login_that_serves_no_registry_of_the_run_is_told_of(
+    auth: str, more: dict[str, Any], message: str
+) -> None:
+    settings = Settings(**{"registries": ("r.example/charts",), "registry_auth": auth, **more})
+    assert unused_credentials(settings) == ((message,) if message else ())

@@ -36,7 +36,7 @@ class CodeHost(msgspec.Struct, frozen=True, kw_only=True):
             return "no repository of a code host is known"
         if self.event.is_gitea:
             # Tags, uploads and questions have other addresses there, and half a release is worse than none.
-            return "the API of Gitea and Forgejo is not GitHub's (release: off and comment: off say that this is meant)"
+            return "the API of Gitea and Forgejo is not GitHub's: set `release: off` and `comment: off`"
         return ""
 
     def connect(self) -> GitHub | None:

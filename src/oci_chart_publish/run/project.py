@@ -289,12 +289,13 @@ class Project(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             settings.include_untracked,
             settings.publish_refs,
         )
+        logins = unused_settings.unused_credentials(settings) if settings.registry_auth else ()
         if not any(named):
-            return ()
+            return logins
         if files is None and (settings.charts or settings.changed_since):
-            return ()  # nobody knows of the other charts
+            return logins  # nobody knows of the other charts
 
-        return unused_settings.unused_settings(
+        return logins + unused_settings.unused_settings(
             settings,
             charts,
             others=lambda: unused_settings.names(files, self.chart_files.tree) if files else (),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 import posixpath
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -11,9 +12,12 @@ from oci_chart_publish.bump.history import matching
 from oci_chart_publish.chart.metadata import CHART_FILE
 from oci_chart_publish.discover.folders import Files
 from oci_chart_publish.errors import ChartError
+from oci_chart_publish.http.credentials import normalise
+from oci_chart_publish.oci.reference import Repository
 from oci_chart_publish.paths.globs import Glob, covers, read
 from oci_chart_publish.paths.ownership import normal
 from oci_chart_publish.run.graph import read_metadata
+from oci_chart_publish.run.stores import GHCR, everywhere
 from oci_chart_publish.settings import Settings
 from oci_chart_publish.tree.tree import Tree
 
@@ -84,6 +88,38 @@ def _refs(lines: Iterable[str]) -> Iterator[str]:
             name = glob.text.removeprefix("/")
             if not (name.startswith(("refs/", "*", "?", "[")) or Glob(f"/{name}").fits("refs", is_dir=True)):
                 yield f"publish-refs: {line!r} fits no ref: write it whole, as refs/heads/{name} or refs/tags/{name}"
+
+
+def unused_credentials(settings: Settings) -> tuple[str, ...]:
+    """Return what to tell of a ``registry-auth`` that serves no registry of the run; what is broken is told elsewhere.
+
+    A registry that has its credential elsewhere is none that it would have to serve: then it is for dependencies.
+    """
+    try:
+        document = json.loads(settings.registry_auth)
+    except (ValueError, RecursionError):
+        return ()
+    if not isinstance(document, dict):
+        return ()
+    tables = [document.get(key) for key in ("auths", "credHelpers")]
+    held = [normalise(key) for table in tables if isinstance(table, dict) for key in table]
+    if not held:
+        store = document.get("credsStore")
+        # A whole file may be given, or what stands below `auths` alone.
+        return (
+            ()
+            if store
+            else ("registry-auth: there is nothing below 'auths', so it is a login to no registry",)
+        )
+    registries = [Repository.parse(one) for one in (*everywhere(settings), *filter(None, [settings.preview]))]
+    elsewhere = settings.username or settings.password
+    waiting = [
+        one for one in registries if not elsewhere and not (one.registry == GHCR and settings.github_token)
+    ]
+    if not waiting or any(key.startswith(normalise(one.registry)) for one in waiting for key in held):
+        return ()
+    asked = ", ".join(sorted({one.registry for one in waiting}))
+    return (f"registry-auth: {', '.join(sorted(held))} is no registry of this run, which asks {asked}",)
 
 
 def names(files: Files, tree: Callable[[str], Tree | None]) -> Iterator[str]:
