@@ -93,6 +93,19 @@ def test_changed_subchart_by_url_makes_the_embedding_chart_a_conflict(tmp_path: 
     assert shown(tree.plan("charts/web", bump="auto")) == {"web": "1.2.4 would-publish"}
 
 
+def test_major_release_is_followed_by_url_in_every_later_run_too(tmp_path: Path) -> None:
+    tree = web(tmp_path)
+    tree.chart("charts/db", "1.3.3")
+    tree.chart("charts/web", "1.0.0", "@db ^1.3.3")
+    tree.git.commit("feat: begin")
+    tree.publish(bump="auto")
+    tree.change("charts/db", "other", "feat!: db")
+    assert shown(tree.publish(bump="auto")) == {"db": "2.0.0 published", "web": "2.0.0 published"}
+    # The tree still says 1.3.3 and ^1.3.3: nothing is written back.
+    assert shown(tree.publish(bump="auto")) == {"db": "2.0.0 unchanged", "web": "2.0.0 unchanged"}
+    assert shown(tree.plan("charts/web", bump="auto")) == {"web": "2.0.0 unchanged"}
+
+
 def test_url_of_an_older_line_is_not_the_tree(tmp_path: Path) -> None:
     tree = web(tmp_path)
     tree.chart("charts/db", "0.3.9")

@@ -30,7 +30,11 @@ def decide_versions(graph: ChartGraph, run: Run, workers: Workers) -> BuiltChart
     if versions is None:
         return BuiltCharts(graph=graph, decisions=Decisions(), run=run, workers=workers)
     decided: dict[str, Decided] = {}
-    decisions = Decisions(by_folder=decided, follow=versions.follow_dependencies)
+    decisions = Decisions(
+        by_folder=decided,
+        written={folder: node.metadata.version for folder, node in graph.nodes.items()},
+        follow=versions.follow_dependencies,
+    )
     built = BuiltCharts(graph=graph, decisions=decisions, run=run, workers=workers)
 
     def decide_one(folder: str) -> None:

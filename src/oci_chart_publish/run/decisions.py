@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -20,10 +20,12 @@ Decided = VersionDecision | PublishError
 class Decisions(msgspec.Struct, frozen=True, kw_only=True):
     """The version of each chart by folder, or why it could not be decided; empty where Chart.yaml is the truth.
 
-    ``follow`` tells whether a chart moves with its dependencies in this repository.
+    ``written`` are the versions in Chart.yaml, by folder; ``follow`` tells whether a chart moves with its dependencies
+    in this repository.
     """
 
     by_folder: Mapping[str, Decided] = msgspec.field(default_factory=dict)
+    written: Mapping[str, str] = msgspec.field(default_factory=dict)
     follow: bool = True
 
     def of(self, node: ChartNode) -> VersionDecision | None:
@@ -50,19 +52,20 @@ class Decisions(msgspec.Struct, frozen=True, kw_only=True):
         moved = {}
         for number, folder in node.links.items():
             decided = self.by_folder.get(folder)
+            if not isinstance(decided, VersionDecision) or not decided.stamped:
+                continue
             dependency = node.metadata.dependencies[number]
-            if isinstance(decided, VersionDecision) and decided.stamped and _is_meant(dependency, decided):
+            if _is_meant(dependency, (self.written.get(folder), decided.previous, decided.version)):
                 moved[dependency.name] = decided.version
         return moved
 
 
-def _is_meant(dependency: Dependency, decided: VersionDecision) -> bool:
+def _is_meant(dependency: Dependency, versions: Iterable[str | None]) -> bool:
     """Tell whether a dependency is on the chart as the tree has it: by URL it may be on an older line of versions."""
     if dependency.repository.startswith(FILE):
         return True
     try:
         constraint = Constraint.parse(dependency.version)
-        versions = map(ChartVersion.parse, filter(None, (decided.previous, decided.version)))
-        return any(constraint.allows(version) for version in versions)
+        return any(constraint.allows(ChartVersion.parse(version)) for version in versions if version)
     except ChartError:
         return True
