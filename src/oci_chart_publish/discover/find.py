@@ -38,20 +38,20 @@ def charts(patterns: Iterable[str], *, base: Path, files: Files | None) -> tuple
     """
     place = Path(os.path.realpath(base))
     search = Search(GitFolders(files) if files else PlainFolders(place), place, in_git=files is not None)
-    wanted = Patterns.parse(patterns)
-    excludes = [anchored(search.exclude(pattern)) for pattern in wanted.excludes]
-    if wanted.roots or wanted.globs:
-        found = {folder for root in wanted.roots for folder in search.under(root)}
-        found |= {folder for glob in wanted.globs for folder in search.matching(glob)}
+    parsed = Patterns.parse(patterns)
+    excludes = [anchored(search.exclude(pattern)) for pattern in parsed.excludes]
+    if parsed.roots or parsed.globs:
+        folders = {folder for root in parsed.roots for folder in search.under(root)}
+        folders |= {folder for glob in parsed.globs for folder in search.matching(glob)}
     else:
-        found = search.default()
-    kept = {folder for folder in found if not leaves_out(excludes, folder)}
+        folders = search.default()
+    kept = {folder for folder in folders if not leaves_out(excludes, folder)}
     refuse_unseen(path for path in search.unseen(kept) if not leaves_out(excludes, path))
     if files is None:
         _refuse_repositories(kept, search.root)
     if not kept:
-        left = ", ".join(f"!{pattern}" for pattern in wanted.excludes)
-        raise ConfigError(f"charts: {left} leaves out every chart that was found: {_listing(found)}")
+        left = ", ".join(f"!{pattern}" for pattern in parsed.excludes)
+        raise ConfigError(f"charts: {left} leaves out every chart that was found: {_listing(folders)}")
     return tuple(_source(folder, search.root, files) for folder in sorted(kept, key=os.fsencode))
 
 
@@ -72,15 +72,15 @@ def home(patterns: Iterable[str], folder: Path) -> Path:
     Of a glob it is the folder that it begins with; where that is in no repository, the first one that has a chart
     which the glob fits.
     """
-    wanted = Patterns.parse(patterns)
-    for root in wanted.roots:
+    parsed = Patterns.parse(patterns)
+    for root in parsed.roots:
         path = folder / root
         try:
             if path.exists():
                 return path if path.is_dir() else path.parent
         except OSError as error:  # a name that is too long, say
             raise ConfigError(f"charts: cannot look at {root[:80]!r}: {error.strerror}") from error
-    for pattern in wanted.globs:
+    for pattern in parsed.globs:
         path = folder / "/".join(_literal(pattern))
         if locate(path) is None and path.is_dir():
             search = Search(PlainFolders(folder), folder, in_git=False)
@@ -116,17 +116,17 @@ class Search:
     def default(self) -> set[str]:
         """Return the charts below ``charts/``, else the one at the base; ConfigError listing what is elsewhere."""
         here = self._place("")
-        found = self._look_into(_join(here, DEFAULT))
-        if not found and self._folders.is_chart(here):
-            found = {here}
-        if not found:
+        folders = self._look_into(_join(here, DEFAULT))
+        if not folders and self._folders.is_chart(here):
+            folders = {here}
+        if not folders:
             refuse_unseen(self._unseen)
             hint = "name the charts with 'charts:' (on the command line: PATH); found: "
             raise ConfigError(
                 f"no chart in {DEFAULT}/ and none at the root of {self._base}",
                 hint=hint + _listing(self._folders.near()),
             )
-        return found
+        return folders
 
     def under(self, written: str) -> set[str]:
         """Return the charts in and below a folder that a user named; ConfigError where there is none."""
@@ -138,14 +138,14 @@ class Search:
         itself = {path} if self._folders.is_chart(path) else set()
         if itself and posixpath.basename(written) == CHART_FILE:
             return itself
-        found = itself | self._look_into(path)
-        if not found:
+        folders = itself | self._look_into(path)
+        if not folders:
             refuse_unseen(self._unseen)
             inside_charts = is_vendored(self._folders, _join(path, "any"))
             raise ConfigError(
                 f"charts: no chart in {written!r}", hint=self._elsewhere(vendored=inside_charts)
             )
-        return found
+        return folders
 
     def matching(self, pattern: str) -> set[str]:
         """Return the charts whose folder a glob matches; ConfigError where there is none."""
@@ -154,12 +154,12 @@ class Search:
         glob = self._glob(pattern)
         start = "/".join(_literal(glob))
         fits = anchored(glob)
-        found = {folder for folder in self._folders.inside(start) if fits(folder)}
+        folders = {folder for folder in self._folders.inside(start) if fits(folder)}
         self._unseen |= {path for path in self._folders.unseen if _may_hold(glob, path)}
-        if not found:
+        if not folders:
             refuse_unseen(self._unseen)
             raise ConfigError(f"charts: no chart matches {pattern!r}", hint=self._elsewhere())
-        return found
+        return folders
 
     def places(self, pattern: str) -> Iterator[Path]:
         """Yield where the charts are whose folder a glob fits."""

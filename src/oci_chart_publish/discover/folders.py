@@ -153,14 +153,14 @@ class PlainFolders:
         return self._walk("", _NEAR)
 
     def _walk(self, start: str, depth: int | None) -> set[str]:
-        found = set()
+        charts = set()
         top = os.path.normpath(self.root / start)
         for folder, folders, names in os.walk(top):
             below = os.path.relpath(folder, top).count(os.sep) + 1 if folder != top else 0
             folders[:] = [name for name in folders if name not in _PRUNED and below != depth]
             if CHART_FILE in names:
-                found.add(plain_path(self.root, folder))
-        return {folder for folder in found if not is_vendored(self, folder)}
+                charts.add(plain_path(self.root, folder))
+        return {folder for folder in charts if not is_vendored(self, folder)}
 
 
 class WithoutGit(FolderTree):

@@ -97,7 +97,7 @@ class Git:
         """Return stdout; PublishError with git's own words for any status but 0."""
         done = self.run(*args, stdin=stdin, attributes=attributes)
         if done.returncode:
-            raise PublishError(f"git {args[0]} failed in {self.folder}: {said(done)}")
+            raise PublishError(f"git {args[0]} failed in {self.folder}: {failure_of(done)}")
         return done.stdout
 
     def start(self, *args: str) -> subprocess.Popen[bytes]:
@@ -142,10 +142,10 @@ class GitRepository:
         git = Git(root, env, bare=bare)
         done = git.run("rev-parse", "--git-dir" if bare else "--show-toplevel")
         if done.returncode:
-            foreign = "dubious ownership" in said(done)
+            foreign = "dubious ownership" in failure_of(done)
             hint = f"run as its owner, or trust it: git config --global --add safe.directory {root}"
             raise ConfigError(
-                f"git cannot use the repository at {root}: {said(done)}", hint=hint if foreign else ""
+                f"git cannot use the repository at {root}: {failure_of(done)}", hint=hint if foreign else ""
             )
         top = root if bare else Path(os.fsdecode(done.stdout.removesuffix(b"\n")))
         return cls(git if top == root else Git(top, env), env, bare=bare)
@@ -207,16 +207,16 @@ class GitRepository:
         """Tell whether history is cut off somewhere."""
         return self._git.output("rev-parse", "--is-shallow-repository").strip() == b"true"
 
-    def merge_base(self, one: str, other: str) -> str | None:
+    def merge_base(self, first: str, second: str) -> str | None:
         """Return the best common ancestor, or None where the histories do not meet (in this clone)."""
-        done = self._git.run("merge-base", "--end-of-options", self.require(one), self.require(other))
+        done = self._git.run("merge-base", "--end-of-options", self.require(first), self.require(second))
         return done.stdout.decode().strip() or None if done.returncode == 0 else None
 
-    def is_ancestor(self, one: str, other: str) -> bool:
+    def is_ancestor(self, first: str, second: str) -> bool:
         """Tell whether a commit is an ancestor of another, or the same (as far as this clone knows)."""
         return (
             self._git.run(
-                "merge-base", "--is-ancestor", "--end-of-options", self.require(one), self.require(other)
+                "merge-base", "--is-ancestor", "--end-of-options", self.require(first), self.require(second)
             ).returncode
             == 0
         )
@@ -247,12 +247,14 @@ class GitRepository:
         )  # fmt: skip
         if done.returncode:
             hint = DEPTH_HINT if self.is_shallow() else ""
-            raise ConfigError(f"git cannot list the commits of {' '.join(revs)}: {said(done)}", hint=hint)
+            raise ConfigError(
+                f"git cannot list the commits of {' '.join(revs)}: {failure_of(done)}", hint=hint
+            )
         return parse_log(done.stdout)
 
     def last_change(self, paths: Sequence[str], rev: str = "HEAD") -> LastChange | None:
         """Return the last commit at ``rev`` that touched ``paths`` ("" is everything), or None."""
-        wanted = () if "" in paths else tuple(paths)
+        asked = () if "" in paths else tuple(paths)
         out = self._git.output(
             "log",
             "-1",
@@ -261,7 +263,7 @@ class GitRepository:
             "--end-of-options",
             self.require(rev),
             "--",
-            *wanted,
+            *asked,
         )
         sha, _, time = out.decode().strip().partition(" ")
         return LastChange(sha, int(time)) if sha else None
@@ -394,9 +396,9 @@ class GitRepository:
 
         Without it each one is a request of its own when it is read.
         """
-        wanted = sorted(set(shas))
-        if wanted and self._is_partial():
-            lines = "".join(f"{sha}\n" for sha in wanted).encode()
+        asked = sorted(set(shas))
+        if asked and self._is_partial():
+            lines = "".join(f"{sha}\n" for sha in asked).encode()
             # As git does itself for one (promisor-remote.c); if it fails, reading says what is missing.
             self._git.run(
                 "-c", "fetch.negotiationAlgorithm=noop", "fetch", *_QUIET, "--no-tags", "--no-write-fetch-head",
@@ -423,11 +425,11 @@ class GitRepository:
         self._partial = None
         give_back(Path(os.fsdecode(self._git.output("rev-parse", "--absolute-git-dir").removesuffix(b"\n"))))
         if done.returncode:
-            words = said(done).replace(self._token, "***") if self._token else said(done)
+            words = failure_of(done).replace(self._token, "***") if self._token else failure_of(done)
             raise ConfigError(f"cannot fetch the missing history of {self.root}: {words}", hint=DEPTH_HINT)
 
 
-def said(done: subprocess.CompletedProcess[bytes]) -> str:
+def failure_of(done: subprocess.CompletedProcess[bytes]) -> str:
     """Return git's own words for a failure, on one line, without the credentials of URLs."""
     lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
     words = [_without_credentials(word) for word in " ".join(lines).split()]

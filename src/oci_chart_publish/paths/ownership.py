@@ -53,8 +53,8 @@ class Belonging(msgspec.Struct, frozen=True, kw_only=True):
         """The paths to ask git about; an empty tuple is the whole repository."""
         below = (path for dependency in self.dependencies for path in dependency.paths or ("",))
         pointers = (path for path in self.submodules if any(_below(folder, path) for folder in self._folders))
-        found = tuple(dict.fromkeys((*self._folders, *pointers, *below)))
-        return () if "" in found else found
+        folders = tuple(dict.fromkeys((*self._folders, *pointers, *below)))
+        return () if "" in folders else folders
 
 
 def normal(path: str) -> str:

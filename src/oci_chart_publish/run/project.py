@@ -159,7 +159,7 @@ class Project(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         if self.repository.bare:
             return None
         written = (str(self.stores.layout_path), self.settings.report, self.settings.markdown)
-        return WorkTreeFiles(self.repository, own=(Path(path) for path in written if path))
+        return WorkTreeFiles(self.repository, written=(Path(path) for path in written if path))
 
     @locked_cached_property
     def planned(self) -> ApprovedPlan | None:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from oci_chart_publish.errors import ChartError
-from oci_chart_publish.git.repository import GitRepository, said
+from oci_chart_publish.git.repository import GitRepository, failure_of
 from oci_chart_publish.singleflight import locked_cached_property
 from oci_chart_publish.tree.links import HOPS, leads_nowhere, leaves_repository, refuse_circle
 from oci_chart_publish.tree.missing import (
@@ -159,8 +159,10 @@ class CommitFiles:
     def converted(self) -> Mapping[str, str]:
         """The paths whose bytes git changes on checkout, and the program that filters them ("" for git itself)."""
         git = self.repository.git
-        own = [path for path in self.blobs if self.modes[path] != _LINK and not self._submodule(path)]
-        names = b"".join(os.fsencode(path) + b"\0" for path in own)
+        outside_submodules = [
+            path for path in self.blobs if self.modes[path] != _LINK and not self._submodule(path)
+        ]
+        names = b"".join(os.fsencode(path) + b"\0" for path in outside_submodules)
         out = git.output("check-attr", "-z", "--stdin", *_ATTRIBUTES, stdin=names, attributes=self.sha)
         fields = [os.fsdecode(field) for field in out.split(b"\0")[:-1]]
         crlf = _crlf_by_default(self.repository)
@@ -201,7 +203,7 @@ class CommitFiles:
                 f"the filter {program!r} of .gitattributes" if program else "the conversion of .gitattributes"
             )
             raise ChartError(
-                f"{what} failed: {said(done)}",
+                f"{what} failed: {failure_of(done)}",
                 path=path,
                 hint="install the program and configure it in git before this step, or take the attribute away",
             )

@@ -28,11 +28,11 @@ _LIST = ("ls-files", "-z", "-v", "--stage", "--cached", "--others", "--exclude-s
 class WorkTreeFiles:
     """What git says of every file of a work tree: tracked, sparse (not checked out), or untracked and not ignored.
 
-    Paths are POSIX, relative to the repository root; those of checked-out submodules are among them. ``own`` are
+    Paths are POSIX, relative to the repository root; those of checked-out submodules are among them. ``written`` are
     files and folders that the run itself writes: where git does not track them, they are not there.
     """
 
-    def __init__(self, repository: GitRepository, *, own: Iterable[Path] = ()) -> None:
+    def __init__(self, repository: GitRepository, *, written: Iterable[Path] = ()) -> None:
         if repository.bare:
             raise ConfigError(
                 f"{repository.root} is a bare repository, without the files of any chart",
@@ -41,7 +41,7 @@ class WorkTreeFiles:
         self.root = repository.root
         self._git = repository.git
         self._folders = 0
-        self._own = frozenset(found for path in own if (found := self.real(os.path.abspath(path))))  # noqa: PTH100
+        self._written = frozenset(place for path in written if (place := self.real(os.path.abspath(path))))  # noqa: PTH100
 
     @locked_cached_property
     def _index(self) -> _Index:
@@ -113,9 +113,9 @@ class WorkTreeFiles:
         """Tell whether git tracks this file or link, or any file in this folder ("" is the root)."""
         return path in self._index.modes or path in self._index.folders
 
-    def is_own(self, path: str) -> bool:
+    def is_written(self, path: str) -> bool:
         """Tell whether the run itself writes this file or folder, and git knows nothing of it."""
-        return path in self._own and not self.is_tracked(path)
+        return path in self._written and not self.is_tracked(path)
 
     def named(self, name: str) -> Iterator[str]:
         """Yield the paths of files called ``name`` that git does not ignore, tracked or not."""
@@ -259,7 +259,7 @@ class WorkTree(FolderTree):
         if self._files.is_folder(place) and not os.path.isdir(self._files.root / place):  # noqa: PTH112
             return
         for entry in super().entries(folder):
-            if entry.name != ".git" and not self._files.is_own(join(place, entry.name)):
+            if entry.name != ".git" and not self._files.is_written(join(place, entry.name)):
                 yield entry
 
     def _lacking(self, path: str, place: str) -> Entry:
