@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import threading
 from collections.abc import Container, Mapping, Sequence
 from contextlib import closing
+from functools import partial
 from typing import Any
 
 import click
@@ -18,7 +18,7 @@ from oci_chart_publish.cli.main import show
 from oci_chart_publish.cli.options import open_project, setting_options
 from oci_chart_publish.commands import bump_commit as committing
 from oci_chart_publish.errors import ConfigError, ConflictError, ExitCode, PublishError, worst
-from oci_chart_publish.report import document
+from oci_chart_publish.report import document, results
 from oci_chart_publish.report.table import columns
 from oci_chart_publish.report.text import plain
 from oci_chart_publish.run import pipeline
@@ -88,10 +88,13 @@ def bump(environment: Mapping[str, str], /, *, write: bool, check: bool, commit:
         run = replace(run, options=replace(run.options, tags_suffice=not (write or commit)))
         bumped, errors = pipeline.bump(sources, run)
         moving = [one for one in bumped if one.files]
+        change = partial(_change, project, _files(moving), message, to, write=write)
+        lines: list[str] | None = None
         if as_json:
-            json.dump([_document(one) for one in bumped], sys.stdout, indent=2)
-            print()
-        elif not quiet:
+            # Changes come first, so that what keeps them from being made is the one document on stdout.
+            lines = change() if (write or to) and not errors else []
+            sys.stdout.write(results.encode([_document(one) for one in bumped]))
+        else:
             print(columns(HEAD, [_cells(one) for one in bumped]))
         for one in bumped:
             if one.decision.warning and not quiet:
@@ -108,7 +111,7 @@ def bump(environment: Mapping[str, str], /, *, write: bool, check: bool, commit:
             ours = _touched(project, bumped) if due and project.settings.conflicts != "all" else None
             return _check(due, ours)
         if write or to:
-            for line in _change(project, _files(moving), message, to, write=write):
+            for line in change() if lines is None else lines:
                 print(line, file=sys.stderr if as_json else sys.stdout)
     return int(ExitCode.DONE)
 
@@ -119,18 +122,18 @@ def _cells(one: Bumped) -> tuple[str, ...]:
     return tuple(plain(cell) for cell in (one.name, one.version, later, decision.level, decision.reason))
 
 
-def _document(one: Bumped) -> dict[str, Any]:
-    return {
-        "name": one.name,
-        "path": one.path,
-        "version": one.version,
-        "next": one.decision.version,
-        "previous": one.decision.previous,
-        "level": one.decision.level,
-        "reason": one.decision.reason,
-        "warning": one.decision.warning,
-        "files": sorted(one.files),
-    }
+def _document(one: Bumped) -> results.BumpedChart:
+    return results.BumpedChart(
+        name=one.name,
+        path=one.path,
+        version=one.version,
+        next=one.decision.version,
+        previous=one.decision.previous,
+        level=one.decision.level,
+        reason=one.decision.reason,
+        warning=one.decision.warning,
+        files=tuple(sorted(one.files)),
+    )
 
 
 def _touched(project: Project, bumped: Sequence[Bumped]) -> frozenset[str]:

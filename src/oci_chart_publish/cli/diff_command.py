@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import difflib
-import json
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from typing import Any
 
 import click
-import msgspec
 
 from oci_chart_publish.chart.diff import files
 from oci_chart_publish.cli.flow_commands import REGISTRY, common
@@ -18,6 +16,7 @@ from oci_chart_publish.cli.options import open_project, setting_options
 from oci_chart_publish.commands import diff as comparing
 from oci_chart_publish.commands.diff import Comparison
 from oci_chart_publish.errors import ExitCode
+from oci_chart_publish.report import results
 from oci_chart_publish.report.text import change, plain, size
 
 
@@ -37,9 +36,16 @@ def diff(environment: Mapping[str, str], /, a: str, b: str, **options: Any) -> i
     with closing(open_project(environment, options)) as project:
         compared = comparing.diff(project, a, b)
     if options["as_json"]:
-        sizes = {"old_size": compared.old_size, "new_size": compared.new_size}
-        json.dump({**msgspec.to_builtins(compared.difference), **sizes}, sys.stdout, indent=2)
-        print()
+        changed = compared.difference
+        result = results.DiffResult(
+            added=changed.added,
+            removed=changed.removed,
+            changed=changed.changed,
+            values=changed.values,
+            old_size=compared.old_size,
+            new_size=compared.new_size,
+        )
+        sys.stdout.write(results.encode(result))
     else:
         for line in _lines(compared):
             print(line)

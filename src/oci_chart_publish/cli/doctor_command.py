@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from contextlib import closing
 from typing import Any
@@ -10,7 +11,8 @@ import click
 
 from oci_chart_publish.cli.flow_commands import PATHS, REGISTRY, common
 from oci_chart_publish.cli.options import open_project, setting_options
-from oci_chart_publish.commands.doctor import examine, verdict
+from oci_chart_publish.commands.doctor import Answer, examine, verdict
+from oci_chart_publish.report import results
 from oci_chart_publish.report.text import plain
 
 
@@ -30,8 +32,24 @@ def doctor(environment: Mapping[str, str], /, **options: Any) -> int:  # noqa: A
     with closing(project):
         for answer in examine(project):
             answers.append(answer)
+            if options["as_json"]:
+                continue
             mark = "ok" if answer.well else "no" if answer.code else "?"
             print(f"{mark:<3} {plain(answer.what)}: {plain(answer.says)}")
             if answer.hint:
                 print(f"    -> {plain(answer.hint)}")
-    return int(verdict(answers))
+    code = int(verdict(answers))
+    if options["as_json"]:
+        converted = tuple(map(_answer, answers))
+        sys.stdout.write(results.encode(results.DoctorResult(answers=converted, exit_code=code)))
+    return code
+
+
+def _answer(answer: Answer) -> results.DoctorAnswer:
+    return results.DoctorAnswer(
+        question=answer.what,
+        well=answer.well,
+        answer=answer.says,
+        hint=answer.hint,
+        exit_code=int(answer.code),
+    )

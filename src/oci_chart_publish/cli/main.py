@@ -7,11 +7,19 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 import click
 
 from oci_chart_publish import __version__
 from oci_chart_publish.errors import ConfigError, ExitCode, PublishError, worst
+from oci_chart_publish.lazy import lazy
+
+if TYPE_CHECKING:
+    from oci_chart_publish.report import compose, results
+else:
+    compose = lazy("oci_chart_publish.report.compose")
+    results = lazy("oci_chart_publish.report.results")
 
 COMMANDS = {
     "plan": "oci_chart_publish.cli.flow_commands:plan",
@@ -71,7 +79,11 @@ def group() -> None:
 
 
 def run(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
-    """Run the command line and return its exit code; every error is printed on stderr, without a traceback."""
+    """Run the command line and return its exit code; every error is printed on stderr, without a traceback.
+
+    With ``--json`` what ends a command is printed on stdout, too, as the one document that it prints then.
+    """
+    as_json = "--json" in arguments
     try:
         outcome = group.main(
             list(arguments), prog_name="oci-chart-publish", standalone_mode=False, obj=dict(environment)
@@ -80,21 +92,34 @@ def run(arguments: Sequence[str], environment: Mapping[str, str]) -> int:
         return stop.exit_code
     except click.ClickException as error:
         error.show(sys.stderr)
-        _collect(ConfigError(error.format_message()))
-        return int(ExitCode.USAGE)
+        problem = ConfigError(error.format_message())
+        _collect(problem)
+        return _ended([problem], as_json=as_json)
     except (KeyboardInterrupt, click.Abort):
         print("interrupted", file=sys.stderr)
         return int(ExitCode.INTERRUPTED)
     except PublishError as error:
         show(error)
-        return int(error.exit_code)
+        return _ended([error], as_json=as_json)
     except ExceptionGroup as several:
-        return int(show_several(several))
+        show_several(several)
+        return _ended(
+            [error for error in several.exceptions if isinstance(error, PublishError)], as_json=as_json
+        )
     except BrokenPipeError:
         # The reader has gone (`| head`): nobody is left to tell.
         sys.stderr.close()
         return int(ExitCode.DONE)
     return outcome if isinstance(outcome, int) else int(ExitCode.DONE)
+
+
+def _ended(errors: Sequence[PublishError], *, as_json: bool) -> int:
+    """Return the exit code of errors that ended a command; print them as JSON where that was asked for."""
+    code = int(worst(error.exit_code for error in errors))
+    if as_json:
+        problems = tuple(map(compose.problem, errors))
+        sys.stdout.write(results.encode(results.Errors(errors=problems, exit_code=code)))
+    return code
 
 
 _shown: ContextVar[list[PublishError] | None] = ContextVar("shown", default=None)

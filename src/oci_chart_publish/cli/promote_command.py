@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from contextlib import closing
 from typing import Any
@@ -11,9 +12,12 @@ import click
 from oci_chart_publish.cli.flow_commands import REGISTRY, common
 from oci_chart_publish.cli.main import show
 from oci_chart_publish.cli.options import open_project, setting_options
+from oci_chart_publish.commands.promote import Promoted
 from oci_chart_publish.commands.promote import promote as carry_out
 from oci_chart_publish.errors import ExitCode, worst
 from oci_chart_publish.oci.reference import SCHEME
+from oci_chart_publish.report import results
+from oci_chart_publish.report.compose import problem
 
 
 @click.command()
@@ -40,7 +44,21 @@ def promote(environment: Mapping[str, str], /, source: str, destination: str, **
     for outcome in outcomes:
         if outcome.error is not None:
             show(outcome.error)
-        elif not options["quiet"]:
+        elif not options["as_json"]:
             print(outcome)
     errors = [outcome.error for outcome in outcomes if outcome.error is not None]
-    return int(worst(error.exit_code for error in errors)) if errors else int(ExitCode.DONE)
+    code = int(worst(error.exit_code for error in errors)) if errors else int(ExitCode.DONE)
+    if options["as_json"]:
+        artifacts = tuple(map(_artifact, outcomes))
+        sys.stdout.write(results.encode(results.PromoteResult(artifacts=artifacts, exit_code=code)))
+    return code
+
+
+def _artifact(promoted: Promoted) -> results.PromotedArtifact:
+    return results.PromotedArtifact(
+        reference=promoted.reference,
+        status=promoted.status,
+        digest=str(promoted.digest) if promoted.digest else None,
+        referrers=promoted.referrers,
+        error=problem(promoted.error) if promoted.error else None,
+    )

@@ -26,6 +26,8 @@ from oci_chart_publish.errors import ConfigError, ForgeError, PublishError, wors
 from oci_chart_publish.github import GitHub
 from oci_chart_publish.oci.reference import Repository
 from oci_chart_publish.oci.store import Target
+from oci_chart_publish.report import results
+from oci_chart_publish.report.compose import problem
 from oci_chart_publish.run.graph import survey
 from oci_chart_publish.run.project import Project
 
@@ -69,14 +71,20 @@ def prune(
     project = project.with_settings(replace(project.settings, registries=(project.settings.preview,)))
     with closing(project):
         github = project.github()
-        pruning = Pruning(project=project, github=github, closed=ClosedPullRequests.of(closed, github))
+        known = ClosedPullRequests.of(closed, github)
+        pruning = Pruning(project=project, github=github, closed=known, silent=options["as_json"])
         here = _names(project) if paths or not named else []
         for name in dict.fromkeys([*here, *named]):
             pruning.prune(name)
         if not paths and not named:
             for name in pruning.others(here):
                 pruning.prune(name, check=True)
-    return int(worst(error.exit_code for error in pruning.errors))
+    code = int(worst(error.exit_code for error in pruning.errors))
+    if options["as_json"]:
+        errors = tuple(map(problem, pruning.errors))
+        result = results.PruneResult(previews=tuple(pruning.previews), errors=errors, exit_code=code)
+        sys.stdout.write(results.encode(result))
+    return code
 
 
 class ClosedPullRequests(msgspec.Struct, frozen=True, kw_only=True):
@@ -121,6 +129,9 @@ class Pruning(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     project: Project
     github: GitHub | None
     closed: ClosedPullRequests
+    silent: bool = False
+    """Whether results are collected alone, and not printed."""
+    previews: list[results.PrunedPreview] = msgspec.field(default_factory=list)
     errors: list[PublishError] = msgspec.field(default_factory=list)
 
     @cached_property
@@ -180,16 +191,26 @@ class Pruning(msgspec.Struct, frozen=True, kw_only=True, dict=True):
                     file=sys.stderr,
                 )
             elif settings.dry_run:
-                print(f"would delete {where}")
+                self._tell(preview, f"would delete {where}", "would delete")
             else:
                 self._remove(preview, store)
 
     def _remove(self, preview: Preview, store: Target) -> None:
         try:
-            print(self.versions.remove(preview) if self.versions else remove(preview, store))
+            line = self.versions.remove(preview) if self.versions else remove(preview, store)
+            self._tell(preview, line, line.removeprefix(f"{preview.repository}:{preview.tag}: "))
         except PublishError as error:
             show(error)
             self.errors.append(error)
+
+    def _tell(self, preview: Preview, line: str, outcome: str) -> None:
+        """Print what came of a preview, and keep it for the result."""
+        reference = f"{preview.repository}:{preview.tag}"
+        self.previews.append(
+            results.PrunedPreview(reference=reference, pull_request=preview.number, outcome=outcome)
+        )
+        if not self.silent:
+            print(line)
 
 
 def _names(project: Project) -> list[str]:
