@@ -28,7 +28,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from oci_chart_publish.errors import ForgeError
-from oci_chart_publish.github import response as answer
+from oci_chart_publish.github import response
 from oci_chart_publish.github.failures import UNTRUSTED, Failure, explain
 from oci_chart_publish.github.response import Json
 
@@ -49,7 +49,7 @@ TOLD = 5.0
 PAGE = 100
 """Entries on a page, GitHub's largest."""
 
-Found = Callable[[], Json | None]
+Lookup = Callable[[], Json | None]
 """Looks up what a POST was to create; None where it does not exist."""
 
 
@@ -127,13 +127,13 @@ class Client:
         number = 0
         while url and (most is None or number < most):
             headers, data = self._json("GET", url, query=asked, needs=needs)
-            yield from answer.listed(data, path)
+            yield from response.listed(data, path)
             found = re.search(r'<([^>]+)>;\s*rel="next"', headers.get("link", ""))
             url, asked, number = found[1] if found else "", {}, number + 1
 
     def patch(self, path: str, body: Json, *, needs: str) -> Json:
         """Change a thing; safe to repeat."""
-        return answer.whole(self._json("PATCH", path, body=body, needs=needs)[1], path)
+        return response.whole(self._json("PATCH", path, body=body, needs=needs)[1], path)
 
     def delete(self, path: str, *, needs: str) -> bool:
         """Remove a thing; return False where it was gone already."""
@@ -145,11 +145,11 @@ class Client:
             raise
         return True
 
-    def create(self, path: str, body: Json, *, find: Found, needs: str) -> Json:
+    def create(self, path: str, body: Json, *, find: Lookup, needs: str) -> Json:
         """Create a thing. Where the answer got lost, ``find`` decides whether it has to be sent again."""
-        return answer.whole(self._json("POST", path, body=body, find=find, needs=needs)[1], path)
+        return response.whole(self._json("POST", path, body=body, find=find, needs=needs)[1], path)
 
-    def upload(self, url: str, name: str, data: bytes, media_type: str, *, label: str, find: Found) -> Json:
+    def upload(self, url: str, name: str, data: bytes, media_type: str, *, label: str, find: Lookup) -> Json:
         """Send a file to the place that a release names for it (``upload_url`` without its template)."""
         query = {
             "name": name,
@@ -163,18 +163,18 @@ class Client:
                 "POST", url, query, headers, content, self._upload_connection(url)
             )
 
-        return answer.whole(self._attempt("POST", url, send, find=find, needs="contents: write")[1], url)
+        return response.whole(self._attempt("POST", url, send, find=find, needs="contents: write")[1], url)
 
     def query(self, document: str, variables: Json | None = None, *, needs: str = "") -> Json:
         """Ask a GraphQL question, which changes nothing."""
         return self._graphql(document, variables or {}, find=None, needs=needs, writes=False)
 
-    def mutate(self, document: str, variables: Json, *, find: Found, needs: str) -> Json:
+    def mutate(self, document: str, variables: Json, *, find: Lookup, needs: str) -> Json:
         """Send a GraphQL mutation; ``find`` as for ``create``, returning what ``data`` would hold."""
         return self._graphql(document, variables, find=find, needs=needs, writes=True)
 
     def _graphql(
-        self, document: str, variables: Json, *, find: Found | None, needs: str, writes: bool
+        self, document: str, variables: Json, *, find: Lookup | None, needs: str, writes: bool
     ) -> Json:
         def send(requester: Requester) -> tuple[Mapping[str, str], object]:
             headers, data = requester.graphql_query(document, dict(variables))
@@ -185,7 +185,7 @@ class Client:
             return headers, data["data"]
 
         method = "POST" if writes else "GET"  # a question may be repeated like a GET
-        return answer.whole(self._attempt(method, GRAPHQL, send, find=find, needs=needs)[1], "data")
+        return response.whole(self._attempt(method, GRAPHQL, send, find=find, needs=needs)[1], "data")
 
     def _json(
         self,
@@ -194,7 +194,7 @@ class Client:
         *,
         query: Mapping[str, str] | None = None,
         body: Json | None = None,
-        find: Found | None = None,
+        find: Lookup | None = None,
         needs: str = "",
     ) -> tuple[Mapping[str, str], object]:
         def send(requester: Requester) -> tuple[Mapping[str, str], object]:
@@ -210,7 +210,7 @@ class Client:
         url: str,
         send: Callable[[Requester], tuple[Mapping[str, str], object]],
         *,
-        find: Found | None,
+        find: Lookup | None,
         needs: str,
     ) -> tuple[Mapping[str, str], object]:
         self._pin(url)
@@ -245,14 +245,14 @@ class Client:
         if attempt + 1 == ATTEMPTS:
             return None
         if failure.limited:
-            pause = self._held_back(failure)
+            pause = self._limit_pause(failure)
         elif failure.lost and repeatable:
-            pause = max(failure.asked, float(2**attempt))
+            pause = max(failure.retry_after, float(2**attempt))
         else:
             return None
         return pause if pause is not None and pause <= self._options.longest_wait else None
 
-    def _held_back(self, failure: Failure) -> float | None:
+    def _limit_pause(self, failure: Failure) -> float | None:
         """Return the seconds that a limit asks for, None past those of a run; no writes follow at once after it."""
         now = self._clock.now()
         pause = failure.pause(now)

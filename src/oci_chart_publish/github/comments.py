@@ -16,7 +16,7 @@ from enum import IntEnum, StrEnum
 import msgspec
 
 from oci_chart_publish.errors import ForgeError, ReadOnlyError
-from oci_chart_publish.github import response as answer
+from oci_chart_publish.github import response
 from oci_chart_publish.github.api import Client
 from oci_chart_publish.github.response import Json
 
@@ -121,12 +121,16 @@ class Comments:
         token and published with an app's; and nobody but the repository's jobs writes in that name.
         """
         listed = self._client.pages(f"{self._path}/{pull}/comments", needs=NEEDS)
-        marked = [(item, match) for item in listed if (match := _MARKER.match(answer.text(item, "body", "")))]
+        marked = [
+            (item, match) for item in listed if (match := _MARKER.match(response.text(item, "body", "")))
+        ]
         keyed = [(item, match) for item, match in marked if match[1] == key]
         ours = [one for one in keyed if self._ours(one[0])]
         if of_jobs and not ours:
             ours = [
-                one for one in keyed if answer.text(answer.mapping(one[0], "user"), "login", "") == ACTIONS
+                one
+                for one in keyed
+                if response.text(response.mapping(one[0], "user"), "login", "") == ACTIONS
             ]
         return sorted((_comment(item, match) for item, match in ours), key=lambda comment: comment.id)
 
@@ -137,25 +141,25 @@ class Comments:
 
         path = f"{self._path}/{pull}/comments"
         created = self._client.create(path, {"body": body}, find=find, needs=NEEDS)
-        self._login = self._login or answer.text(answer.mapping(created, "user"), "login", "")
-        number = answer.integer(created, "id")
+        self._login = self._login or response.text(response.mapping(created, "user"), "login", "")
+        number = response.integer(created, "id")
         found = self.find(pull, key)
         if number not in {comment.id for comment in found}:
             found = sorted((*found, *self._unlisted(number)), key=lambda comment: comment.id)
         if [comment.id for comment in found] == [number]:
-            return CommentOutcome(status=CommentStatus.CREATED, url=answer.text(created, "html_url"))
+            return CommentOutcome(status=CommentStatus.CREATED, url=response.text(created, "html_url"))
         return self._settle(found, body, mark) if found else None
 
     def _unlisted(self, number: int) -> list[Comment]:
         """Return a comment of ours that a list lacks, which may lag behind; empty where somebody deleted it."""
         path = f"{self._path}/comments/{number}"
         try:
-            item = answer.whole(self._client.get(path, needs=NEEDS), path)
+            item = response.whole(self._client.get(path, needs=NEEDS), path)
         except ForgeError as error:
             if error.status == 404:
                 return []
             raise
-        match = _MARKER.match(answer.text(item, "body", ""))
+        match = _MARKER.match(response.text(item, "body", ""))
         return [_comment(item, match)] if match else []
 
     def _settle(self, found: list[Comment], body: str, mark: RunMark) -> CommentOutcome | None:
@@ -185,17 +189,17 @@ class Comments:
 
     def _ours(self, item: Json) -> bool:
         """Tell whether this token's user wrote a comment; apps end in ``[bot]`` in REST, not everywhere else."""
-        user = answer.mapping(item, "user")
-        login = answer.text(user, "login", "")
-        bot = answer.text(user, "type", "") == "Bot"
+        user = response.mapping(item, "user")
+        login = response.text(user, "login", "")
+        bot = response.text(user, "type", "") == "Bot"
         return login == self.login() or (bot and login == f"{self.login()}[bot]")
 
     def login(self) -> str:
         """Return the login of the token's owner. GraphQL tells apps too; ``GET /user`` answers them 403."""
         if not self._login:
             try:
-                viewer = answer.mapping(self._client.query("query { viewer { login } }"), "viewer")
-                self._login = answer.text(viewer, "login")
+                viewer = response.mapping(self._client.query("query { viewer { login } }"), "viewer")
+                self._login = response.text(viewer, "login")
             except ForgeError as error:
                 if error.temporary or error.status == 401:
                     raise
@@ -204,7 +208,7 @@ class Comments:
 
     def _login_by_rest(self) -> str:
         try:
-            return answer.text(answer.whole(self._client.get("/user"), "user"), "login")
+            return response.text(response.whole(self._client.get("/user"), "user"), "login")
         except ReadOnlyError:
             return ACTIONS
 
@@ -217,11 +221,11 @@ def _marker(key: str, mark: RunMark, revision: str) -> str:
 
 def _comment(item: Json, match: re.Match[str]) -> Comment:
     return Comment(
-        id=answer.integer(item, "id"),
+        id=response.integer(item, "id"),
         key=match[1],
         mark=RunMark(int(match[2]), int(match[3]), _stage(match[4] or "")),
-        body=answer.text(item, "body", ""),
-        url=answer.text(item, "html_url"),
+        body=response.text(item, "body", ""),
+        url=response.text(item, "html_url"),
     )
 
 

@@ -7,7 +7,7 @@ from urllib.parse import quote
 import msgspec
 
 from oci_chart_publish.errors import ForgeError
-from oci_chart_publish.github import response as answer
+from oci_chart_publish.github import response
 from oci_chart_publish.github.api import Client
 from oci_chart_publish.github.response import Json
 
@@ -40,7 +40,7 @@ class Packages:
         """Return the names of all container packages of the owner that the token may see."""
         path = f"{self._owner_path()}/packages"
         found = self._client.pages(path, {"package_type": "container"}, needs="packages: read")
-        return tuple(answer.text(item, "name") for item in found)
+        return tuple(response.text(item, "name") for item in found)
 
     def versions(self, package: str) -> tuple[PackageVersion, ...]:
         """Return all versions, the newest first; none where there is no such package."""
@@ -67,7 +67,7 @@ class Packages:
     def _owner_path(self) -> str:
         if not self._path:
             path = f"/users/{self._owner}"
-            kind = answer.text(answer.whole(self._client.get(path), path), "type")
+            kind = response.text(response.whole(self._client.get(path), path), "type")
             self._path = f"/orgs/{self._owner}" if kind == "Organization" else path
         return self._path
 
@@ -82,11 +82,11 @@ def _with_hint(error: ForgeError) -> ForgeError:
 
 
 def _version(item: Json) -> PackageVersion:
-    container = answer.mapping(answer.mapping(item, "metadata"), "container")
+    container = response.mapping(response.mapping(item, "metadata"), "container")
     tags = container.get("tags")
     return PackageVersion(
-        id=answer.integer(item, "id"),
-        digest=answer.text(item, "name"),
+        id=response.integer(item, "id"),
+        digest=response.text(item, "name"),
         tags=tuple(str(tag) for tag in tags) if isinstance(tags, list) else (),
-        created=answer.text(item, "created_at"),
+        created=response.text(item, "created_at"),
     )

@@ -102,24 +102,24 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
 
     def says(self, what: str) -> bool:
         """Whether GitHub's words hold these, given in small letters."""
-        return any(what in said.lower() for said in self._said())
+        return any(what in said.lower() for said in self._messages())
 
     @property
-    def asked(self) -> float:
+    def retry_after(self) -> float:
         """The seconds of ``Retry-After``, 0 without."""
         wanted = self.headers.get("retry-after", "")
         return float(wanted) if wanted.isdigit() else 0.0
 
     def pause(self, now: float) -> float:
         """Return the seconds GitHub wants us to wait; a minute where it does not say."""
-        if self.asked:
-            return self.asked
+        if self.retry_after:
+            return self.retry_after
         reset = self.headers.get("x-ratelimit-reset", "")
         if self.headers.get("x-ratelimit-remaining") == "0" and reset.isdigit():
             return max(float(reset) - now, 0) + 1
         return 60.0
 
-    def _said(self) -> tuple[str, ...]:
+    def _messages(self) -> tuple[str, ...]:
         return (self.message, *(str(error.get("message", "")) for error in self.errors))
 
     def describe(self) -> str:

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import msgspec
 
 from oci_chart_publish.errors import ForgeError
-from oci_chart_publish.github import response as answer
+from oci_chart_publish.github import response
 from oci_chart_publish.github.api import Client
 from oci_chart_publish.github.graphql import ask
 from oci_chart_publish.github.response import Json
@@ -81,8 +81,8 @@ class Tags:
         if not tag.annotated:
             return tag.sha
         path = f"{self._path}/tags/{tag.sha}"
-        return answer.text(
-            answer.mapping(answer.whole(self._client.get(path, needs=NEEDS), path), "object"), "sha"
+        return response.text(
+            response.mapping(response.whole(self._client.get(path, needs=NEEDS), path), "object"), "sha"
         )
 
     def ensure(self, name: str, commit: str) -> TagOutcome:
@@ -111,7 +111,7 @@ class Tags:
     def _find(self, name: str) -> Json | None:
         path = f"{self._path}/ref/tags/{quote(name)}"
         try:
-            return answer.whole(self._client.get(path, needs=NEEDS), path)
+            return response.whole(self._client.get(path, needs=NEEDS), path)
         except ForgeError as error:
             if error.status == 404:
                 return None
@@ -119,9 +119,9 @@ class Tags:
 
 
 def _tag(item: Json) -> TagRef:
-    named = answer.mapping(item, "object")
+    named = response.mapping(item, "object")
     return TagRef(
-        name=answer.text(item, "ref").removeprefix("refs/tags/"),
-        sha=answer.text(named, "sha"),
-        annotated=answer.text(named, "type") == "tag",
+        name=response.text(item, "ref").removeprefix("refs/tags/"),
+        sha=response.text(named, "sha"),
+        annotated=response.text(named, "type") == "tag",
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 
-from oci_chart_publish.github import response as answer
+from oci_chart_publish.github import response
 from oci_chart_publish.github.api import Client
 from oci_chart_publish.github.response import Json
 
@@ -35,9 +35,9 @@ def ask(
     )
     values = {f"{key}{number}": value for number in numbers for key, value in things[number].items()}
     data = client.query(document, {"owner": owner, "name": name, **values}, needs=needs)
-    answered = answer.mapping(data, "repository")
+    answered = response.mapping(data, "repository")
     found = (answered.get(f"n{number}") for number in numbers)
-    return [None if one is None else answer.whole(one, "repository") for one in found]
+    return [None if one is None else response.whole(one, "repository") for one in found]
 
 
 def _numbered(field: str, number: int) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from oci_chart_publish.errors import ForgeError
-from oci_chart_publish.github import response as answer
+from oci_chart_publish.github import response
 from oci_chart_publish.github.api import Client
 from oci_chart_publish.github.graphql import ask
 from oci_chart_publish.github.response import Json
@@ -49,20 +49,20 @@ class PullRequest(msgspec.Struct, frozen=True, kw_only=True):
 
 def _pull(item: Json) -> PullRequest:
     """Read what REST says of a pull request."""
-    head, base = answer.mapping(item, "head"), answer.mapping(item, "base")
-    merged = answer.flag(item, "merged") or bool(item.get("merged_at"))  # lists have only the time
+    head, base = response.mapping(item, "head"), response.mapping(item, "base")
+    merged = response.flag(item, "merged") or bool(item.get("merged_at"))  # lists have only the time
     return PullRequest(
-        number=answer.integer(item, "number"),
-        title=answer.text(item, "title", ""),
-        head=answer.text(head, "sha"),
-        head_ref=answer.text(head, "ref"),
-        head_repository=answer.text(answer.mapping(head, "repo"), "full_name", ""),
-        base=answer.text(base, "sha"),
-        base_ref=answer.text(base, "ref"),
-        labels=tuple(answer.text(label, "name") for label in answer.objects(item, "labels")),
-        open=answer.text(item, "state") == "open",
+        number=response.integer(item, "number"),
+        title=response.text(item, "title", ""),
+        head=response.text(head, "sha"),
+        head_ref=response.text(head, "ref"),
+        head_repository=response.text(response.mapping(head, "repo"), "full_name", ""),
+        base=response.text(base, "sha"),
+        base_ref=response.text(base, "ref"),
+        labels=tuple(response.text(label, "name") for label in response.objects(item, "labels")),
+        open=response.text(item, "state") == "open",
         merged=merged,
-        merge_commit=answer.text(item, "merge_commit_sha", "") if merged else "",
+        merge_commit=response.text(item, "merge_commit_sha", "") if merged else "",
     )
 
 
@@ -79,9 +79,9 @@ def _as_rest(node: Json) -> Json:
     return {
         **node,
         **ends,
-        "state": answer.text(node, "state").lower(),
-        "merge_commit_sha": answer.mapping(node, "mergeCommit").get("oid"),
-        "labels": answer.mapping(node, "labels").get("nodes"),
+        "state": response.text(node, "state").lower(),
+        "merge_commit_sha": response.mapping(node, "mergeCommit").get("oid"),
+        "labels": response.mapping(node, "labels").get("nodes"),
     }
 
 
@@ -96,7 +96,7 @@ class PullRequests:
     def get(self, number: int) -> PullRequest:
         """Return one pull request; ForgeError with ``status`` 404 where there is none."""
         path = f"{self._path}/pulls/{number}"
-        return _pull(answer.whole(self._client.get(path, needs=NEEDS), path))
+        return _pull(response.whole(self._client.get(path, needs=NEEDS), path))
 
     def of_commit(self, commit: str) -> tuple[PullRequest, ...]:
         """Return the pull requests of this repository that a commit is part of or was merged as."""
@@ -139,15 +139,15 @@ class PullRequests:
         while waiting:
             asked, waiting = waiting[:ASKED], waiting[ASKED:]
             for (commit, _), page in zip(asked, self._brought(asked), strict=True):
-                listed = map(_as_rest, answer.objects(page, "nodes"))
+                listed = map(_as_rest, response.objects(page, "nodes"))
                 merged = [pull for pull in map(_pull, filter(self._ours, listed)) if pull.merged]
                 # Of several (a branch that was merged into another first) the one that became this very commit counts.
                 best = next((pull for pull in merged if pull.merge_commit == commit), None)
                 if best or merged:
                     found[commit] = best or found.get(commit, merged[0])
-                further = answer.mapping(page, "pageInfo")
-                if best is None and answer.flag(further, "hasNextPage"):
-                    waiting.append((commit, answer.text(further, "endCursor")))
+                further = response.mapping(page, "pageInfo")
+                if best is None and response.flag(further, "hasNextPage"):
+                    waiting.append((commit, response.text(further, "endCursor")))
         return found
 
     def _brought(self, asked: Sequence[tuple[str, str | None]]) -> Iterator[Json]:
@@ -156,12 +156,12 @@ class PullRequests:
         answered = ask(
             self._client, self._repository, _BROUGHT, _TYPES, things, fragment=_FRAGMENT, needs=NEEDS
         )
-        return (answer.mapping(commit or {}, "associatedPullRequests") for commit in answered)
+        return (response.mapping(commit or {}, "associatedPullRequests") for commit in answered)
 
     def _ours(self, item: Json) -> bool:
         """Tell whether a pull request is one of this repository: forks share its commits."""
-        base = answer.mapping(answer.mapping(item, "base"), "repo")
-        return answer.text(base, "full_name", "").lower() == self._repository.lower()
+        base = response.mapping(response.mapping(item, "base"), "repo")
+        return response.text(base, "full_name", "").lower() == self._repository.lower()
 
     def of_workflow_run(self, run: Mapping[str, Any]) -> PullRequest | None:
         """Return the pull request that a ``workflow_run`` (of the event's payload) is about, None where there is none.
@@ -170,15 +170,15 @@ class PullRequests:
         repository it lies in; nothing that the other workflow has written is used. Of several from one branch, to
         different bases, it is the one that the run is called after.
         """
-        title = answer.text(run, "display_title", "")
-        listed = [item for item in answer.objects(run, "pull_requests") if _here(item, run)]
+        title = response.text(run, "display_title", "")
+        listed = [item for item in response.objects(run, "pull_requests") if _here(item, run)]
         if listed:
-            pulls = [self.get(answer.integer(item, "number")) for item in listed]
+            pulls = [self.get(response.integer(item, "number")) for item in listed]
             return next((pull for pull in pulls if pull.title == title), pulls[0])
-        head = answer.text(run, "head_sha")
-        source = answer.mapping(run, "head_repository")
-        repository = answer.text(source, "full_name", "")
-        branch = answer.text(run, "head_branch", "")
+        head = response.text(run, "head_sha")
+        source = response.mapping(run, "head_repository")
+        repository = response.text(source, "full_name", "")
+        branch = response.text(run, "head_branch", "")
         if not repository:
             return None
         found = _heads(self.of_commit(head), head, repository, title)
@@ -204,6 +204,6 @@ def _heads(pulls: Iterable[PullRequest], head: str, repository: str, title: str)
 
 def _here(item: Json, run: Json) -> bool:
     """Tell whether a pull request of a run is one of the run's own repository, not of a fork's."""
-    there = answer.mapping(answer.mapping(item, "base"), "repo").get("id")
-    here = answer.mapping(run, "repository").get("id")
+    there = response.mapping(response.mapping(item, "base"), "repo").get("id")
+    here = response.mapping(run, "repository").get("id")
     return there is None or here is None or there == here

@@ -18,7 +18,7 @@ from urllib.parse import quote
 import msgspec
 
 from oci_chart_publish.errors import ForgeError, ReadOnlyError
-from oci_chart_publish.github import response as answer
+from oci_chart_publish.github import response
 from oci_chart_publish.github.api import PAGE, Client
 from oci_chart_publish.github.git_refs import TagRef, Tags
 from oci_chart_publish.github.response import Json
@@ -146,29 +146,29 @@ class ReleaseOutcome(msgspec.Struct, frozen=True, kw_only=True):
 def read_release(data: Json) -> Release:
     """Read GitHub's ``release``."""
     return Release(
-        id=answer.integer(data, "id"),
-        tag=answer.text(data, "tag_name"),
-        commit=answer.text(data, "target_commitish", ""),
-        name=answer.text(data, "name", ""),
-        body=answer.text(data, "body", ""),
-        url=answer.text(data, "html_url"),
-        upload_url=answer.text(data, "upload_url").partition("{")[0],
-        draft=answer.flag(data, "draft"),
-        prerelease=answer.flag(data, "prerelease"),
-        immutable=answer.flag(data, "immutable"),
-        assets=tuple(read_asset(item) for item in answer.objects(data, "assets")),
+        id=response.integer(data, "id"),
+        tag=response.text(data, "tag_name"),
+        commit=response.text(data, "target_commitish", ""),
+        name=response.text(data, "name", ""),
+        body=response.text(data, "body", ""),
+        url=response.text(data, "html_url"),
+        upload_url=response.text(data, "upload_url").partition("{")[0],
+        draft=response.flag(data, "draft"),
+        prerelease=response.flag(data, "prerelease"),
+        immutable=response.flag(data, "immutable"),
+        assets=tuple(read_asset(item) for item in response.objects(data, "assets")),
     )
 
 
 def read_asset(data: Json) -> Asset:
     """Read GitHub's ``release-asset``."""
     return Asset(
-        id=answer.integer(data, "id"),
-        name=answer.text(data, "name"),
-        label=answer.text(data, "label", ""),
-        size=answer.integer(data, "size"),
-        uploaded=answer.text(data, "state") == "uploaded",
-        digest=answer.text(data, "digest", ""),
+        id=response.integer(data, "id"),
+        name=response.text(data, "name"),
+        label=response.text(data, "label", ""),
+        size=response.integer(data, "size"),
+        uploaded=response.text(data, "state") == "uploaded",
+        digest=response.text(data, "digest", ""),
     )
 
 
@@ -336,7 +336,7 @@ class Releases:
     def _published(self, tag: str) -> list[Release]:
         path = f"{self._path}/tags/{quote(tag, safe='')}"
         try:
-            return [self._remember(answer.whole(self._client.get(path, needs=NEEDS), path))]
+            return [self._remember(response.whole(self._client.get(path, needs=NEEDS), path))]
         except ForgeError as error:
             if error.status == 404:
                 return []
@@ -456,7 +456,7 @@ class Releases:
     def _get(self, release: Release) -> Release | None:
         path = f"{self._path}/{release.id}"
         try:
-            return self._remember(answer.whole(self._client.get(path, needs=NEEDS), path))
+            return self._remember(response.whole(self._client.get(path, needs=NEEDS), path))
         except ForgeError as error:
             if error.status == 404:
                 return None
@@ -496,7 +496,10 @@ class Releases:
     def _is_latest(self, release: Release) -> bool:
         path = f"{self._path}/latest"
         try:
-            return answer.integer(answer.whole(self._client.get(path, needs=NEEDS), path), "id") == release.id
+            return (
+                response.integer(response.whole(self._client.get(path, needs=NEEDS), path), "id")
+                == release.id
+            )
         except ForgeError as error:
             if error.status == 404:
                 return False

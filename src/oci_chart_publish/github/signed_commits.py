@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from oci_chart_publish.github import response as answer
+from oci_chart_publish.github import response
 from oci_chart_publish.github.api import Client
 from oci_chart_publish.github.response import Json
 
@@ -38,7 +38,7 @@ class Commits:
     def head(self, branch: str) -> str:
         """Return the commit a branch ends with; ForgeError with ``status`` 404 where there is no such branch."""
         path = f"{self._path}/git/ref/heads/{quote(branch)}"
-        return answer.text(answer.mapping(answer.whole(self._client.get(path), path), "object"), "sha")
+        return response.text(response.mapping(response.whole(self._client.get(path), path), "object"), "sha")
 
     def commit_files(
         self,
@@ -70,8 +70,8 @@ class Commits:
             return self._find(branch, expected_head, message)
 
         data = self._client.mutate(_DOCUMENT, variables, find=find, needs=NEEDS)
-        made = answer.mapping(answer.mapping(data, MUTATION), "commit")
-        return CommitRef(sha=answer.text(made, "oid"), url=answer.text(made, "url", ""))
+        made = response.mapping(response.mapping(data, MUTATION), "commit")
+        return CommitRef(sha=response.text(made, "oid"), url=response.text(made, "url", ""))
 
     def _find(self, branch: str, expected_head: str, message: str) -> Json | None:
         """After a lost answer: the branch's head is ours if it has our parent and our message."""
@@ -79,8 +79,8 @@ class Commits:
         if head == expected_head:
             return None
         path = f"{self._path}/git/commits/{head}"
-        commit = answer.whole(self._client.get(path), path)
-        parents = [answer.text(parent, "sha") for parent in answer.objects(commit, "parents")]
-        if parents != [expected_head] or answer.text(commit, "message").split() != message.split():
+        commit = response.whole(self._client.get(path), path)
+        parents = [response.text(parent, "sha") for parent in response.objects(commit, "parents")]
+        if parents != [expected_head] or response.text(commit, "message").split() != message.split():
             return None  # somebody else's: sending again is refused as stale
-        return {MUTATION: {"commit": {"oid": head, "url": answer.text(commit, "html_url", "")}}}
+        return {MUTATION: {"commit": {"oid": head, "url": response.text(commit, "html_url", "")}}}

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from oci_chart_publish.github import response as answer
+from oci_chart_publish.github import response
 from oci_chart_publish.github.api import PAGE, Client
 from oci_chart_publish.github.response import Json
 
@@ -37,23 +37,23 @@ class WorkflowRuns:
         At most ``PAGE``, those that have ended, and none of pull requests; one request. Raises ForgeError.
         """
         path = f"{self._path}/{quote(workflow, safe='')}/runs"
-        found = answer.whole(
+        found = response.whole(
             self._client.get(f"{path}?branch={quote(branch, safe='')}&per_page={PAGE}", needs=NEEDS), path
         )
-        runs = [item for item in answer.objects(found, "workflow_runs") if _counts(item)]
-        earlier = [_run(item) for item in runs if answer.integer(item, "id") < run]
+        runs = [item for item in response.objects(found, "workflow_runs") if _counts(item)]
+        earlier = [_run(item) for item in runs if response.integer(item, "id") < run]
         return sorted(earlier, key=lambda one: -one.id)
 
 
 def _counts(item: Json) -> bool:
     """Tell whether a run has ended and could publish: a fork may have a branch of the same name."""
-    ended = answer.text(item, "status", "") == "completed"
-    return ended and not answer.text(item, "event", "").startswith("pull_request")
+    ended = response.text(item, "status", "") == "completed"
+    return ended and not response.text(item, "event", "").startswith("pull_request")
 
 
 def _run(item: Json) -> WorkflowRun:
     return WorkflowRun(
-        id=answer.integer(item, "id"),
-        commit=answer.text(item, "head_sha"),
-        good=answer.text(item, "conclusion", "") in GOOD,
+        id=response.integer(item, "id"),
+        commit=response.text(item, "head_sha"),
+        good=response.text(item, "conclusion", "") in GOOD,
     )
