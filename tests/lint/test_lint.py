@@ -204,6 +204,50 @@ def test_other_hosts_are_not(url: str) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("behind", "line"),
+    [
+        ("---\nappVersion: 1.10\n", 4),
+        ("---\na: [\n", 6),
+        ("...\nappVersion: 1.10\n", 5),
+        ("...\n---\na: b\n", 5),
+    ],
+)
+def test_what_stands_behind_the_first_document_is_told_of(behind: str, line: int) -> None:
+    assert warned({"Chart.yaml": HEAD + behind}) == [
+        ("Chart.yaml", line, "Chart.yaml has more than one document, and Helm reads the first alone")
+    ]
+    assert warned({"Chart.yaml": f"---\n{HEAD}...\n"}) == []
+
+
+def test_numbers_in_locks_are_told_of() -> None:
+    lock = "dependencies:\n- name: y\n  version: 1.10\n  repository: https://x\ndigest: x\n"
+    found = warned(
+        {
+            "Chart.yaml": HEAD + dependency(name="'y'", version="1.x"),
+            "Chart.lock": lock,
+            **sub("'y'", "1.1.0"),
+        }
+    )
+    assert [(path, at, text) for path, at, text in found if "is written as" in text] == [
+        (
+            "Chart.lock",
+            2,
+            "dependencies.0.name is written as a truth value, which Helm reads as true; quote it",
+        ),
+        ("Chart.lock", 3, "dependencies.0.version is written as a number, which Helm reads as 1.1; quote it"),
+    ]
+
+
+def test_metadata_in_utf_16_is_read_as_by_helm(either: Helm, tmp_path: Path) -> None:
+    files = {"Chart.yaml": f"{HEAD}kubeVersion: 1.20\n".encode("utf-16")}
+    ((path, line, message),) = warned(files)
+    assert (path, line) == ("Chart.yaml", 4)
+    assert "which Helm reads as 1.2" in message
+    either.run("package", written(tmp_path, files), "--destination", tmp_path)
+    assert 'kubeVersion: "1.2"' in either.run("show", "chart", tmp_path / "x-1.0.0.tgz")
+
+
 # Subcharts.
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator
 from difflib import get_close_matches
 from urllib.parse import urlsplit
@@ -16,13 +17,15 @@ from oci_chart_publish.chart.metadata import (
     TEXT_FIELDS,
 )
 from oci_chart_publish.chart.version import is_strict
+from oci_chart_publish.chart.walk import LOCKS
 from oci_chart_publish.errors import ChartError
 from oci_chart_publish.lint.warning import ChartWarning
-from oci_chart_publish.yamldoc.events import AliasEvent, Event, ScalarEvent
+from oci_chart_publish.yamldoc.events import AliasEvent, DocumentStartEvent, Event, ScalarEvent
 from oci_chart_publish.yamldoc.reader import Key, Written, read_written
 from oci_chart_publish.yamldoc.scalars import go_text, plain
 
 _ENTRY = "*"
+_BEHIND = re.compile(rb"^(?:---|\.\.\.)", re.MULTILINE)
 _KEYS: dict[Key, Collection[str]] = {
     (): CHART_KEYS,
     ("maintainers", _ENTRY): MAINTAINER_KEYS,
@@ -41,20 +44,33 @@ _GONE = {
 
 
 def fields(chart: Chart) -> Iterator[ChartWarning]:
-    """Yield what the writing of the chart's metadata hides."""
-    for path in (CHART_FILE, REQUIREMENTS):
+    """Yield what the writing of the chart's metadata and locks hides."""
+    for path in (CHART_FILE, REQUIREMENTS, *LOCKS):
         data = chart.file(path)
         if data is None:
             continue
-        try:
-            written = read_written(data, path=path)
-        except ChartError:  # in a document behind the first, which Helm does not read
-            continue
+        written = read_written(data, path=path, whole=False)
         if path == CHART_FILE:
             yield from _short_version(chart, written)
         yield from _numbers(written, path)
-        yield from _misspelt(written, path)
-        yield from _gone(written, path)
+        if path not in LOCKS:
+            yield from _misspelt(written, path)
+            yield from _gone(written, path)
+        yield from _not_read(data, path)
+
+
+def _not_read(data: bytes, path: str) -> Iterator[ChartWarning]:
+    """Yield what stands behind the first document."""
+    behind = _BEHIND.search(data)
+    if behind is None:
+        return
+    try:
+        starts = [e for e in read_written(data, path=path).events if isinstance(e, DocumentStartEvent)]
+        line = starts[1].start_mark.line + 1 if len(starts) > 1 else None
+    except ChartError as error:
+        line = error.line
+    if line is not None:
+        yield ChartWarning(f"{path} has more than one document, and Helm reads the first alone", path, line)
 
 
 def _short_version(chart: Chart, written: Written) -> Iterator[ChartWarning]:

@@ -130,11 +130,16 @@ def line_of(data: bytes, key: str) -> int | None:
     return lines[-1] if lines else None
 
 
-def read_written(data: bytes, *, path: str) -> Written:
-    """Read a file with the places of its values; errors as ``load_document``, for each of its documents."""
+def read_written(data: bytes, *, path: str, whole: bool = True) -> Written:
+    """Read a file with the places of its values; errors as ``load_document``, for each of its documents.
+
+    Without ``whole`` the first document is all that is read, as by Helm; its events are then those there are.
+    """
     written = Written()
     reader = _Reader(data, path, written)
     reader.document()
+    if not whole:
+        return written
     reader.stop_noting()
     while reader.document(_MISSING) is not _MISSING:
         pass
