@@ -125,18 +125,19 @@ def find_name(layout: ImageLayout, reference: str) -> str:
 
 def _among(names: list[str], reference: str) -> str | None:
     plain = reference.removeprefix(SCHEME)
-    wanted = Name.split(plain)
-    for candidate in (plain, str(Name(wanted.repository, wanted.tag.replace("+", "_")))):
+    name = Name.split(plain)
+    for candidate in (plain, str(Name(name.repository, name.tag.replace("+", "_")))):
         if candidate in names:
             return candidate
-    if wanted.tag:
+    if name.tag:
         return None
-    found = [name for name in names if Name.split(name).repository == wanted.repository]
-    if len(found) > 1:
+    matches = [held for held in names if Name.split(held).repository == name.repository]
+    if len(matches) > 1:
         raise ConfigError(
-            f"{reference} is ambiguous: the cache holds several of its tags", hint=f"name one: {_some(found)}"
+            f"{reference} is ambiguous: the cache holds several of its tags",
+            hint=f"name one: {_some(matches)}",
         )
-    return found[0] if found else None
+    return matches[0] if matches else None
 
 
 def _near(reference: str, names: list[str], title: str) -> str:

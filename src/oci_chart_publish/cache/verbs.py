@@ -102,8 +102,8 @@ def advice_on_push(layout: ImageLayout, reference: str) -> tuple[str, ...]:
 
 def advice(chart: Chart, reference: str) -> tuple[str, ...]:
     """Return what a user should know of a chart that is saved as ``reference`` all the same, as Helm 3.6 did."""
-    found = (warning.message for warning in lint.lint(chart))
-    warnings = (*misnamed(reference, chart.name, chart.version), *found, *build.left_out(chart))
+    messages = (warning.message for warning in lint.lint(chart))
+    warnings = (*misnamed(reference, chart.name, chart.version), *messages, *build.left_out(chart))
     try:
         build.check_dependencies(chart)
     except ChartError as error:
@@ -170,11 +170,11 @@ def push(layout: ImageLayout, connect: Connect, reference: str, *, overwrite: bo
     yield f"The push refers to repository [{where.repository}]"
     yield from block(chart.row)
     remote = connect(where.repository)
-    found = remote.resolve(where.tag)
+    present = remote.resolve(where.tag)
     digest = chart.manifest.descriptor.digest
-    if found is not None and found.digest != digest and not overwrite:
-        raise _conflict(where, found.digest, digest)
-    if found is None or found.digest != digest:
+    if present is not None and present.digest != digest and not overwrite:
+        raise _conflict(where, present.digest, digest)
+    if present is None or present.digest != digest:
         copy(layout, remote, chart.manifest, name=where.tag)
     layers = len(chart.manifest.layers)
     total = size(sum(layer.size for layer in chart.manifest.layers))
@@ -229,8 +229,8 @@ def remove(layout: ImageLayout, reference: str) -> Iterator[str]:
 
 def gc(layout: ImageLayout, older_than: timedelta = HOUR) -> Iterator[str]:
     """Remove the blobs that no name leads to."""
-    found = layout.gc(older_than)
-    yield f"Removed {found.blobs} blob{'' if found.blobs == 1 else 's'}, {size(found.size)}"
+    removed = layout.gc(older_than)
+    yield f"Removed {removed.blobs} blob{'' if removed.blobs == 1 else 's'}, {size(removed.size)}"
 
 
 def _tag_reference(text: str) -> TagReference:

@@ -106,14 +106,14 @@ def from_files(files: Iterable[ChartFile], *, depth: int = 0, budget: _Budget | 
         raise ChartError(f"more than {DEPTH_LIMIT} levels of subcharts", path=CHARTS)
     by_path = {file.path: file for file in files}
     budget = budget or _Budget(by_path.values())
-    own = tuple(file for file in by_path.values() if _is_own(file.path))
+    top_files = tuple(file for file in by_path.values() if _is_own(file.path))
     metadata, warnings = _metadata(by_path, check_api_version=depth == 0)
     subcharts = list(_subcharts(by_path.values(), depth, budget))
     kept, twins = _without_twins(subcharts)
     inner = [f"{CHARTS}{chart.name}: {warning}" for chart in kept for warning in chart.warnings]
     return Chart(
         metadata=metadata,
-        files=own,
+        files=top_files,
         subcharts=tuple(kept),
         lock=_lock(by_path),
         warnings=(*warnings, *twins, *inner),
@@ -161,8 +161,8 @@ def _no_constant(name: str) -> object:
 
 
 def _lock(files: Mapping[str, ChartFile]) -> Lock | None:
-    found = [decode_lock(files[name].data, path=name) for name in LOCKS if name in files]
-    return found[-1] if found else None
+    locks = [decode_lock(files[name].data, path=name) for name in LOCKS if name in files]
+    return locks[-1] if locks else None
 
 
 def _subcharts(files: Iterable[ChartFile], depth: int, budget: _Budget) -> Iterator[Chart]:

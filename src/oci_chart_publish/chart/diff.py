@@ -74,8 +74,8 @@ def value_changes(file: str, old: bytes, new: bytes) -> list[ValueChange]:
     Lists are aligned by their equal items: what is put in at the head of one is one change, and all of it.
     """
     try:
-        found = _changes("", load_document(old, path=file), load_document(new, path=file))
-        return [ValueChange(file=file, key=key, old=before, new=after) for key, before, after in found]
+        changes = _changes("", load_document(old, path=file), load_document(new, path=file))
+        return [ValueChange(file=file, key=key, old=before, new=after) for key, before, after in changes]
     except ChartError:
         return []
 
@@ -104,7 +104,7 @@ def _changes(key: str, old: object, new: object) -> Iterator[_Change]:
 
 
 def _list_changes(key: str, old: Sequence[object], new: Sequence[object]) -> Iterator[_Change]:
-    before, after = [_json(one) for one in old], [_json(one) for one in new]
+    before, after = [_json(item) for item in old], [_json(item) for item in new]
     for what, old_from, old_to, new_from, new_to in _steps(before, after):
         if what == "equal":
             continue

@@ -62,8 +62,8 @@ class Reader:
 
     def place(self, key: str, *inner: str | int) -> Place:
         """Return where a field, or an entry in it, was written; where it should stand if it was not."""
-        found = list(self._find(key))
-        place = found[-1][1] if found else self._last.at(key)
+        places = list(self._find(key))
+        place = places[-1][1] if places else self._last.at(key)
         for name in inner:
             place = place.at(name)
         return place
@@ -71,74 +71,74 @@ class Reader:
     def text(self, key: str) -> str:
         """Return a text field, "" where it is missing or null."""
         value = ""
-        for found, place in self._find(key):
-            if found is not None:
-                value = _text(found, place)
+        for entry, place in self._find(key):
+            if entry is not None:
+                value = _text(entry, place)
         return value
 
     def flag(self, key: str) -> bool:
         """Return a boolean field; text and numbers are refused, as Helm refuses them."""
         value = False
-        for found, place in self._find(key):
-            if isinstance(found, bool):
-                value = found
-            elif found is not None:
-                hint = "leave the quotes out" if isinstance(found, str) else ""
-                raise place.error(f"expected true or false, got {kind_of(found)}", hint=hint)
+        for entry, place in self._find(key):
+            if isinstance(entry, bool):
+                value = entry
+            elif entry is not None:
+                hint = "leave the quotes out" if isinstance(entry, str) else ""
+                raise place.error(f"expected true or false, got {kind_of(entry)}", hint=hint)
         return value
 
     def texts(self, key: str) -> tuple[str, ...]:
         """Return a list of texts."""
         values: list[str] = []
-        for found, place in self._lists(key, "a list of strings"):
+        for entries, place in self._lists(key, "a list of strings"):
             old = values
             values = [
                 (old[index] if index < len(old) else "") if entry is None else _text(entry, place.at(index))
-                for index, entry in enumerate(found)
+                for index, entry in enumerate(entries)
             ]
         return tuple(values)
 
     def items(self, key: str) -> tuple[Any, ...]:
         """Return a list of any JSON values."""
         values: list[Any] = []
-        for found, _ in self._lists(key, "a list"):
-            values = found
+        for entries, _ in self._lists(key, "a list"):
+            values = entries
         return tuple(values)
 
     def text_map(self, key: str) -> dict[str, str]:
         """Return a mapping of texts."""
         values: dict[str, str] = {}
-        for found, place in self._find(key):
-            if found is None:
+        for mapping, place in self._find(key):
+            if mapping is None:
                 values = {}
                 continue
-            if not isinstance(found, dict):
-                raise place.error(f"expected a mapping of strings, got {kind_of(found)}")
+            if not isinstance(mapping, dict):
+                raise place.error(f"expected a mapping of strings, got {kind_of(mapping)}")
             values |= {
-                name: "" if entry is None else _text(entry, place.at(name)) for name, entry in found.items()
+                name: "" if entry is None else _text(entry, place.at(name)) for name, entry in mapping.items()
             }
         return values
 
     def structs(self, key: str, read: Callable[[Reader], T]) -> tuple[T | None, ...]:
         """Read a list of mappings; None stands for an entry that is null."""
         layers: list[list[Found]] = []
-        for found, place in self._lists(key, "a list of mappings"):
+        for entries, place in self._lists(key, "a list of mappings"):
             old = layers
             for hidden in filter(None, old):
                 read(Reader(hidden))  # wrong types count although another list follows
             layers = [
                 [] if entry is None else [*(old[index] if index < len(old) else []), (entry, place.at(index))]
-                for index, entry in enumerate(found)
+                for index, entry in enumerate(entries)
             ]
         return tuple(read(Reader(layer)) if layer else None for layer in layers)
 
-    def _lists(self, key: str, wanted: str) -> Iterator[tuple[list[Any], Place]]:
-        for found, place in self._find(key):
-            if found is not None and not isinstance(found, list):
+    def _lists(self, key: str, expected: str) -> Iterator[tuple[list[Any], Place]]:
+        for entries, place in self._find(key):
+            if entries is not None and not isinstance(entries, list):
                 raise place.error(
-                    f"expected {wanted}, got {kind_of(found)}", hint=_as_list(found, key, wanted)
+                    f"expected {expected}, got {kind_of(entries)}", hint=_as_list(entries, key, expected)
                 )
-            yield found or [], place
+            yield entries or [], place
 
     def _find(self, key: str) -> Iterator[Found]:
         folded = key.casefold()
@@ -156,7 +156,7 @@ def _text(value: Any, place: Place) -> str:  # noqa: ANN401  (JSON values)
     return go_text(value)
 
 
-def _as_list(value: object, key: str, wanted: str) -> str:
-    if wanted == "a list of strings" and isinstance(value, str) and value.isprintable():
+def _as_list(value: object, key: str, expected: str) -> str:
+    if expected == "a list of strings" and isinstance(value, str) and value.isprintable():
         return f"write it as {key}: [{', '.join(part.strip() for part in value.split(','))}]"
     return ""

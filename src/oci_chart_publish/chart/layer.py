@@ -50,10 +50,10 @@ _NAME, _PREFIX = 100, 155
 
 def entries(chart: Chart) -> Iterator[tuple[str, bytes]]:
     """Yield path and bytes of every entry, in Helm's order; subcharts by name."""
-    yield from _entries(chart, chart.name)
+    yield from _entries_below(chart, chart.name)
 
 
-def _entries(chart: Chart, folder: str) -> Iterator[tuple[str, bytes]]:
+def _entries_below(chart: Chart, folder: str) -> Iterator[tuple[str, bytes]]:
     by_path = {file.path: file.data for file in chart.files}
     for path in _FIRST:
         if path in by_path:
@@ -64,7 +64,7 @@ def _entries(chart: Chart, folder: str) -> Iterator[tuple[str, bytes]]:
             if file.path.startswith("templates/") is templates:
                 yield f"{folder}/{file.path}", file.data
     for place, subchart in placed(chart.subcharts):
-        yield from _entries(subchart, f"{folder}/charts/{place}")
+        yield from _entries_below(subchart, f"{folder}/charts/{place}")
 
 
 def tar(members: Iterable[tuple[str, bytes]], *, mtime: int = EPOCH) -> bytearray:

@@ -52,7 +52,7 @@ def decode_lock(data: bytes, *, path: str = "Chart.lock") -> Lock | None:
     if generated and not _is_time(generated):
         raise reader.place("generated").error(f"expected a time as 2006-01-02T15:04:05Z, got {generated!r}")
     return Lock(
-        dependencies=tuple(one for one in dependencies if one is not None),
+        dependencies=tuple(dependency for dependency in dependencies if dependency is not None),
         digest=reader.text("digest"),
         generated=generated,
     )
@@ -106,11 +106,11 @@ def _digest(value: object) -> str:
 def encode_lock(locked: Iterable[Dependency], digest: str) -> bytes:
     """Return a lock as Helm writes it: keys sorted, texts quoted where YAML would read something else."""
     lines = ["dependencies:"]
-    for one in locked:
+    for dependency in locked:
         lines += [
-            f"- name: {helm_written(one.name)}",
-            f"  repository: {helm_written(one.repository)}",
-            f"  version: {helm_written(one.version)}",
+            f"- name: {helm_written(dependency.name)}",
+            f"  repository: {helm_written(dependency.repository)}",
+            f"  version: {helm_written(dependency.version)}",
         ]
     now = datetime.now(tz=UTC).isoformat().replace("+00:00", "Z")
     return "\n".join([*lines, f"digest: {digest}", f'generated: "{now}"', ""]).encode()

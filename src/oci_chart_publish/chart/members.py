@@ -45,7 +45,7 @@ class ChartFile(msgspec.Struct, frozen=True):
 
 def read_members(data: bytes, *, limit: int = SIZE_LIMIT) -> list[ChartFile]:
     """Return the files of an archive, without the folder that holds them all; ``limit`` is in bytes of all files."""
-    files = list(_files(gunzip(data), limit))
+    files = list(_regular_files(gunzip(data), limit))
     if not files:
         raise ChartError("no files in the archive")
     return files
@@ -112,7 +112,7 @@ def _too_large(limit: int, path: str = "") -> ChartError:
     )
 
 
-def _files(tar: bytes, limit: int) -> Iterator[ChartFile]:
+def _regular_files(tar: bytes, limit: int) -> Iterator[ChartFile]:
     left = limit
     for number, (name, kind, data) in enumerate(_members(tar)):
         if number >= MEMBER_LIMIT:

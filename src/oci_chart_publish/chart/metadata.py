@@ -199,7 +199,7 @@ def decode_metadata(
         version=reader.text("version"),
         description=sanitise(reader.text("description")),
         keywords=tuple(map(sanitise, reader.texts("keywords"))),
-        maintainers=tuple(one for one in maintainers if one is not None),
+        maintainers=tuple(entry for entry in maintainers if entry is not None),
         icon=sanitise(reader.text("icon")),
         api_version=reader.text("apiVersion") or "v1",
         condition=sanitise(reader.text("condition")),
@@ -208,7 +208,7 @@ def decode_metadata(
         deprecated=reader.flag("deprecated"),
         annotations=reader.text_map("annotations"),
         kube_version=sanitise(reader.text("kubeVersion")),
-        dependencies=tuple(one for one in dependencies if one is not None),
+        dependencies=tuple(entry for entry in dependencies if entry is not None),
         type=reader.text("type"),
     )
     _check_names(metadata, reader)
@@ -276,7 +276,7 @@ def _check_dependencies(dependencies: tuple[Dependency | None, ...], reader: Rea
     """Check aliases and that no two dependencies share a name, in Helm's order (since Helm 3.14)."""
     _check_filled(dependencies, "dependencies", reader)
     seen: set[str] = set()
-    for index, dependency in enumerate(one for one in dependencies if one is not None):
+    for index, dependency in enumerate(entry for entry in dependencies if entry is not None):
         if dependency.alias and not _ALIAS.fullmatch(dependency.alias):
             raise reader.place("dependencies", index, "alias").error(
                 f"{dependency.alias!r} cannot be an alias", hint="letters, digits, - and _ are allowed"
@@ -300,7 +300,8 @@ def encode_config(metadata: ChartMetadata) -> bytes:
             description=metadata.description,
             keywords=metadata.keywords,
             maintainers=[
-                _present(name=one.name, email=one.email, url=one.url) for one in metadata.maintainers
+                _present(name=maintainer.name, email=maintainer.email, url=maintainer.url)
+                for maintainer in metadata.maintainers
             ],
             icon=metadata.icon,
             apiVersion=metadata.api_version,

@@ -33,9 +33,9 @@ def manifest_annotations(
         "source": first if chart_source or not source else source,
         "authors": ", ".join(_author(maintainer) for maintainer in metadata.maintainers),
     }
-    found = {mediatype.ANNOTATION + key: value for key, value in ours.items() if value.strip()}
-    own = {key: value for key, value in metadata.annotations.items() if key not in _PROTECTED}
-    return dict(sorted({**found, **own}.items()))
+    computed = {mediatype.ANNOTATION + key: value for key, value in ours.items() if value.strip()}
+    declared = {key: value for key, value in metadata.annotations.items() if key not in _PROTECTED}
+    return dict(sorted({**computed, **declared}.items()))
 
 
 def _author(maintainer: Maintainer) -> str:

@@ -128,7 +128,7 @@ class _Walk:
             if entry.is_dir:
                 yield from self._folder(entry, path, depth)
             elif not _is_dropped(path):
-                yield from self._one(entry, path)
+                yield from self._file_or_left_out(entry, path)
 
     def _folder(self, entry: Entry, path: str, depth: int) -> Iterator[ChartFile]:
         if entry.tracked or path == "charts":
@@ -142,7 +142,7 @@ class _Walk:
             self.left_out[before:] = [f"{path}/"]
         yield from inside
 
-    def _one(self, entry: Entry, path: str) -> Iterator[ChartFile]:
+    def _file_or_left_out(self, entry: Entry, path: str) -> Iterator[ChartFile]:
         if not (entry.tracked or path in self._archives or _included(path, self._include)):
             self.left_out.append(path)
             return

@@ -151,8 +151,10 @@ class Fetcher(msgspec.Struct, frozen=True, kw_only=True):
         return self._archives.get(key, lambda: self._kept(place, version, key))
 
     def _listed(self, place: Place) -> tuple[ChartVersion, ...]:
-        found = self._tagged(place) if place.oci else (entry.version for entry in self._entries(place))
-        return tuple(sorted(found))
+        versions = (
+            self._tagged(place) if place.oci else (entry.version for entry in self._index_entries(place))
+        )
+        return tuple(sorted(versions))
 
     def _tagged(self, place: Place) -> list[ChartVersion]:
         if self.offline:
@@ -167,19 +169,19 @@ class Fetcher(msgspec.Struct, frozen=True, kw_only=True):
             self.memo.put(TAGS, place.key, tags)
         return [version for version in map(ChartVersion.from_tag, tags) if version is not None]
 
-    def _entries(self, place: Place) -> tuple[IndexEntry, ...]:
-        found = self._index(place).versions(place.name)
-        if not found:
+    def _index_entries(self, place: Place) -> tuple[IndexEntry, ...]:
+        entries = self._index(place).versions(place.name)
+        if not entries:
             raise _unknown(place)
-        return found
+        return entries
 
     def _index(self, place: Place) -> RepositoryIndex:
         if not self.offline:
             return self.http.index(place.repository)
-        found = self.http.cached_index(place.repository)
-        if found is None:
+        cached = self.http.cached_index(place.repository)
+        if cached is None:
             raise _offline(f"the index of {redact(place.repository)}")
-        return found
+        return cached
 
     def _kept(self, place: Place, version: str, key: str) -> bytes:
         """Return the archive that an earlier run kept, else fetch, check and keep it."""
@@ -205,7 +207,7 @@ class Fetcher(msgspec.Struct, frozen=True, kw_only=True):
                 return None
 
     def _downloaded(self, place: Place, version: str) -> bytes:
-        entry = _entry(self._entries(place), version)
+        entry = _entry_of(self._index_entries(place), version)
         if entry is None:
             raise _no_version(place, version)
         promised = _promised(entry, place)
@@ -250,8 +252,11 @@ class Fetcher(msgspec.Struct, frozen=True, kw_only=True):
             raise ChartError(f"{place}: the index refers to {error.message}", hint=error.hint) from error
         if not isinstance(reference, TagReference):
             raise ChartError(f"{place}: the index refers to {redact(url)}, which has no tag")
-        own, other = origin_of(place.repository), origin_of(f"https://{reference.repository.registry}")
-        if other.private and not own.private:
+        index_origin, registry_origin = (
+            origin_of(place.repository),
+            origin_of(f"https://{reference.repository.registry}"),
+        )
+        if registry_origin.private and not index_origin.private:
             raise ChartError(f"{place}: the index refers to the private address {redact(url)}")
         return self._layer(reference, place)
 
@@ -268,30 +273,30 @@ class Fetcher(msgspec.Struct, frozen=True, kw_only=True):
         return store.blob(layers[0])
 
 
-def _entry(entries: Iterable[IndexEntry], version: str) -> IndexEntry | None:
+def _entry_of(entries: Iterable[IndexEntry], version: str) -> IndexEntry | None:
     """Return the entry of a version: the one spelled so, else the first that is equal (``versionEquals``)."""
     known = list(entries)
     spelled = next((entry for entry in known if str(entry.version) == version), None)
-    wanted = ChartVersion.parse(version)
-    return spelled or next((entry for entry in known if entry.version == wanted), None)
+    parsed = ChartVersion.parse(version)
+    return spelled or next((entry for entry in known if entry.version == parsed), None)
 
 
 def _promised(entry: IndexEntry, place: Place) -> Digest | None:
     if not entry.digest:
         return None
-    found = _SHA256.fullmatch(entry.digest)
-    if found is None:
+    match = _SHA256.fullmatch(entry.digest)
+    if match is None:
         raise VerificationError(
             f"{place} {entry.version}: the index has the digest {entry.digest[:100]!r}, expected sha256 in hex"
         )
-    return Digest.parse(f"sha256:{found[1].lower()}")
+    return Digest.parse(f"sha256:{match[1].lower()}")
 
 
 def _checked(data: bytes, place: Place, version: ChartVersion) -> bytes:
     """Return an archive that holds the chart it should; ChartError for every other."""
     chart = load_archive(data, title=f"{place} {version}")
-    found = ChartVersion.parse(chart.version)
-    if chart.name != place.name or found != version or found.build != version.build:
+    packed = ChartVersion.parse(chart.version)
+    if chart.name != place.name or packed != version or packed.build != version.build:
         raise ChartError(f"{place} {version}: the archive holds {chart.name} {chart.version}")
     try:
         check_plain(data)

@@ -57,8 +57,8 @@ class RepositoryIndex(msgspec.Struct, frozen=True):
         block = _block(self.data, shape, name) if shape else None
         if block == b"":
             return ()
-        found = self._parsed(block, name) if block else None
-        return tuple(_entries(self._entries().get(name) if found is None else found))
+        entries = self._parsed(block, name) if block else None
+        return tuple(_index_entries(self._entries_by_name().get(name) if entries is None else entries))
 
     def _is_json(self) -> bool:
         return self.data[:64].lstrip().startswith(b"{")
@@ -72,7 +72,7 @@ class RepositoryIndex(msgspec.Struct, frozen=True):
         entries = document.get(name) if isinstance(document, dict) and len(document) == 1 else None
         return entries if isinstance(entries, list) else None
 
-    def _entries(self) -> Mapping[str, Any]:
+    def _entries_by_name(self) -> Mapping[str, Any]:
         if not self._whole:
             self._whole.update(entries=self._load())
         entries: Mapping[str, Any] = self._whole["entries"]
@@ -107,18 +107,18 @@ class _Shape(msgspec.Struct, frozen=True):
 def _shape(data: bytes) -> _Shape | None:
     """Return the shape of an index in block style, None for everything else."""
     at = 0 if data.startswith(b"entries:") else data.find(b"\nentries:")
-    found = _ENTRIES.match(data, at) if at >= 0 else None
-    if found is None:
+    match = _ENTRIES.match(data, at) if at >= 0 else None
+    if match is None:
         return None
     first = _DOCUMENT_START.match(data)
     if (
         data.find(b"\n---", first.end() - 1 if first else 0) >= 0
-        or data.find(b"\nentries:", found.end()) >= 0
+        or data.find(b"\nentries:", match.end()) >= 0
     ):
         return None  # several documents, or the key twice
-    top = _TOP.search(data, found.end())
-    start = data.rindex(b"\n", 0, found.end())
-    return _Shape(start, top.start() + 1 if top else len(data), found[1])
+    top = _TOP.search(data, match.end())
+    start = data.rindex(b"\n", 0, match.end())
+    return _Shape(start, top.start() + 1 if top else len(data), match[1])
 
 
 def _block(data: bytes, shape: _Shape, name: str) -> bytes | None:
@@ -143,12 +143,12 @@ def _begins(data: bytes, shape: _Shape, name: bytes) -> Iterator[int]:
             at = data.find(key, at + 1, shape.end)
 
 
-def _entries(values: Any) -> Iterator[IndexEntry]:  # noqa: ANN401  (JSON values)
+def _index_entries(values: Any) -> Iterator[IndexEntry]:  # noqa: ANN401  (JSON values)
     for value in values if isinstance(values, list) else ():
         if not isinstance(value, dict):
             continue
         version, urls, digest = (value.get(key) for key in ("version", "urls", "digest"))
-        places = tuple(one for one in urls if isinstance(one, str) and one) if isinstance(urls, list) else ()
+        places = tuple(url for url in urls if isinstance(url, str) and url) if isinstance(urls, list) else ()
         if places and isinstance(version, str) and (parsed := _version(version)) is not None:
             yield IndexEntry(parsed, places, "" if digest is None else str(digest).strip())
 

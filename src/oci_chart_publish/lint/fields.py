@@ -20,7 +20,7 @@ from oci_chart_publish.chart.version import is_strict
 from oci_chart_publish.chart.walk import LOCKS
 from oci_chart_publish.errors import ChartError
 from oci_chart_publish.lint.warning import ChartWarning
-from oci_chart_publish.yamldoc.events import AliasEvent, DocumentStartEvent, Event, ScalarEvent
+from oci_chart_publish.yamldoc.events import AliasEvent, DocumentStartEvent, Event, ScalarEvent, line_in
 from oci_chart_publish.yamldoc.reader import Key, Written, read_written
 from oci_chart_publish.yamldoc.scalars import go_text, plain
 
@@ -65,8 +65,10 @@ def _not_read(data: bytes, path: str) -> Iterator[ChartWarning]:
     if behind is None:
         return
     try:
-        starts = [e for e in read_written(data, path=path).events if isinstance(e, DocumentStartEvent)]
-        line = starts[1].start_mark.line + 1 if len(starts) > 1 else None
+        starts = [
+            line_in(e) for e in read_written(data, path=path).events if isinstance(e, DocumentStartEvent)
+        ]
+        line = starts[1] if len(starts) > 1 else None
     except ChartError as error:
         line = error.line
     if line is not None:

@@ -17,7 +17,7 @@ from oci_chart_publish.lint.warning import ChartWarning
 def lint(chart: Chart) -> tuple[ChartWarning, ...]:
     """Return what Helm accepts of a chart and people stumble over, each once."""
     inherited = (ChartWarning(message) for message in chart.warnings)
-    found = (
+    warnings = (
         *inherited,
         *fields(chart),
         *subcharts(chart),
@@ -25,7 +25,7 @@ def lint(chart: Chart) -> tuple[ChartWarning, ...]:
         *hidden(chart),
         *file_sizes(chart),
     )
-    return tuple(dict.fromkeys(found))
+    return tuple(dict.fromkeys(warnings))
 
 
 def refuse(warnings: Sequence[ChartWarning]) -> None:

@@ -17,7 +17,7 @@ from pathlib import Path
 from oci_chart_publish.errors import ChartError
 from oci_chart_publish.yamldoc import events as yaml
 from oci_chart_publish.yamldoc import scalars
-from oci_chart_publish.yamldoc.events import Event
+from oci_chart_publish.yamldoc.events import Event, line_in
 from oci_chart_publish.yamldoc.reader import Key, Spot, Written, read_written
 
 _PLEASE = "write it once, as a plain or quoted value on its own line"
@@ -88,10 +88,6 @@ def _decode(data: bytes, path: str) -> tuple[str, bytes]:
         raise ChartError("is not UTF-8", path=path, line=line, hint="save the file as UTF-8") from error
 
 
-def _line(event: Event) -> int:
-    return int(event.start_mark.line) + 1
-
-
 def _refusal(event: Event) -> str:
     """Say why a scalar cannot be replaced where it stands, or nothing."""
     if event.anchor is not None:
@@ -121,9 +117,9 @@ def _find(written: Written, key: str, path: str) -> Spot:
         elif isinstance(event, yaml.SequenceStartEvent) and part.isascii() and part.isdigit():
             spot = _item(written, place, int(part), event, path=path, key=where)
         else:
-            wanted = "a list" if part.isdigit() else "a mapping"
+            expected = "a list" if part.isdigit() else "a mapping"
             raise ChartError(
-                f"expected {wanted}, got {_kind(event)}", path=path, key=where, line=_line(event)
+                f"expected {expected}, got {_kind(event)}", path=path, key=where, line=line_in(event)
             )
         place = inner
     _check_replaceable(spot.event, path, key)
@@ -135,7 +131,7 @@ def _check_replaceable(event: Event, path: str, key: str) -> None:
     refusal = _refusal(event) if is_scalar else f"is {_kind(event)}"
     if refusal:
         raise ChartError(
-            f"cannot be edited in place: it {refusal}", path=path, key=key, line=_line(event), hint=_PLEASE
+            f"cannot be edited in place: it {refusal}", path=path, key=key, line=line_in(event), hint=_PLEASE
         )
 
 
@@ -145,7 +141,7 @@ def _item(written: Written, place: Key, number: int, event: Event, *, path: str,
         count = 0
         while (*place, str(count)) in written.spots:
             count += 1
-        raise ChartError(f"has {count} entries, none at {number}", path=path, key=key, line=_line(event))
+        raise ChartError(f"has {count} entries, none at {number}", path=path, key=key, line=line_in(event))
     return spots[0]
 
 
@@ -172,7 +168,7 @@ def _member(written: Written, place: Key, name: str, event: Event, *, path: str,
         )
     if not spots:
         raise ChartError(
-            "is missing", path=path, key=key, line=_line(event), hint=f"add `{name}:` to the file"
+            "is missing", path=path, key=key, line=line_in(event), hint=f"add `{name}:` to the file"
         )
     return spots[0]
 
@@ -187,11 +183,11 @@ def _kind(event: Event) -> str:
 
 def _check(before: Sequence[Event], after: Sequence[Event], changed: Mapping[int, str], path: str) -> None:
     """Refuse an edit after which anything but the wanted values reads differently."""
-    wanted = [
+    expected = [
         (*_fact(event)[:-1], changed[number]) if number in changed else _fact(event)
         for number, event in enumerate(before)
     ]
-    if wanted != [_fact(event) for event in after]:
+    if expected != [_fact(event) for event in after]:
         raise ChartError("editing in place would change more than the wanted values", path=path, hint=_PLEASE)
 
 

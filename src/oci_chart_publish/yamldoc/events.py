@@ -36,6 +36,7 @@ __all__ = [
     "StreamEndEvent",
     "YAMLError",
     "event_source",
+    "line_in",
     "not_yaml",
 ]
 
@@ -69,6 +70,11 @@ def event_source(data: bytes) -> Callable[[], Event]:
     """Return what gives the next event at each call, None after the last; YAMLError for bytes that are no YAML."""
     source: Callable[[], Event] = _Events(data).get_event
     return source
+
+
+def line_in(event: Event) -> int:
+    """Return the line in which an event begins, counted from 1."""
+    return int(event.start_mark.line) + 1
 
 
 def not_yaml(error: Exception, text: bytes, path: str) -> ChartError:

@@ -19,7 +19,7 @@ import msgspec
 from oci_chart_publish.errors import ChartError
 from oci_chart_publish.yamldoc import events as yaml
 from oci_chart_publish.yamldoc import scalars as yamlscalar
-from oci_chart_publish.yamldoc.events import BOM, Event, event_source, not_yaml
+from oci_chart_publish.yamldoc.events import BOM, Event, event_source, line_in, not_yaml
 from oci_chart_publish.yamldoc.scalars import ScalarError
 
 DEPTH_LIMIT = 200
@@ -202,7 +202,7 @@ class _Reader:
             self._anchors.clear()
             self._decoded, self._aliased = 1, 0
             event = self._next()
-            self.line = event.start_mark.line + 1
+            self.line = line_in(event)
             if self._root is not None:
                 self._note(self._root, self.line, event)
             value = self._value(event, 0, self._root)
@@ -280,7 +280,7 @@ class _Reader:
             inner = place
             if place is not None:
                 inner = (*place, str(len(values)))
-                self._note(inner, event.start_mark.line + 1, event)
+                self._note(inner, line_in(event), event)
             value = self._value(event, depth, inner)
             if value.__class__ is float:
                 self._finite(value, event)
@@ -296,7 +296,7 @@ class _Reader:
             key_event = event
             if event.__class__ is yaml.ScalarEvent and event.value == "<<" and _is_merge(event):
                 if place is not None:
-                    self._written.merges.setdefault(place, key_event.start_mark.line + 1)
+                    self._written.merges.setdefault(place, line_in(key_event))
                 self._merge(values, next_event(), depth)
                 event = next_event()
                 continue
@@ -307,7 +307,7 @@ class _Reader:
             inner = place
             if place is not None:
                 inner = (*place, key.casefold())
-                self._note(inner, key_event.start_mark.line + 1, event)
+                self._note(inner, line_in(key_event), event)
             value = self._value(event, depth, inner)
             if value.__class__ is float:
                 self._finite(value, event)
@@ -323,8 +323,8 @@ class _Reader:
             while not isinstance(event, yaml.SequenceEndEvent):
                 merged.append(self._merged(event, depth))
                 event = self._next()
-            for one in reversed(merged):
-                values.update(one)
+            for mapping in reversed(merged):
+                values.update(mapping)
         else:
             values.update(self._merged(event, depth))
 
@@ -344,7 +344,7 @@ class _Reader:
             self._refuse(f"{yamlscalar.go_text(value)} is a number that JSON lacks", event, "quote it")
 
     def _refuse(self, message: str, event: Event, hint: str = "") -> NoReturn:
-        raise ChartError(message, path=self._path, line=event.start_mark.line + 1, hint=hint)
+        raise ChartError(message, path=self._path, line=line_in(event), hint=hint)
 
     def _fail(self, error: Exception) -> NoReturn:
         raise not_yaml(error, self._data, self._path) from error

@@ -55,13 +55,13 @@ def tagged(kind: str, text: str) -> Any:  # noqa: ANN401
         if not is_timestamp(text):
             raise ScalarError(f"{text!r} is no !!timestamp")
         return text
-    wanted = _KINDS.get(kind)
-    if wanted is None:
+    expected = _KINDS.get(kind)
+    if expected is None:
         return text
     value = plain(text)
-    if wanted is float and type(value) is int and value < 1 << 63:
+    if expected is float and type(value) is int and value < 1 << 63:
         return float(value)
-    if type(value) is not wanted:
+    if type(value) is not expected:
         raise ScalarError(f"{text!r} is no !!{kind}")
     return value
 
