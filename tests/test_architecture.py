@@ -72,7 +72,7 @@ WITHIN = {
         "chart_files": 4,
         "chart_settings": 5,
         "code_host": 4,
-        "unused_settings": 5,
+        "unused_settings": 7,
         "pushed_changes": 7,
         "labels": 8,
         "stores": 6,
