@@ -376,3 +376,16 @@ def test_a_chart_yaml_that_the_job_has_made_does_not_switch_the_guard_off(repo: 
         ("values.yaml", True),
     ]
     assert source.tracked is False
+
+
+def test_globs_and_excludes_from_above_the_repository_lead_into_it(repo: GitRepo, tmp_path: Path) -> None:
+    files = WorkTreeFiles(GitRepository.open(repo.root, ENV))  # type: ignore[arg-type]
+
+    def chosen(*patterns: str) -> list[str]:
+        return [source.path for source in charts(patterns, base=tmp_path, files=files)]
+
+    assert chosen("r*/charts/w?b") == ["charts/web"]
+    assert chosen("**/api", "repo/library/*") == ["charts/group/api", "library/base"]
+    assert chosen("repo/charts", "!web", "!**/group", "!r*/charts/a*") == ["charts/new", "charts/ünï"]
+    with pytest.raises(ConfigError, match="lies outside the repository"):
+        chosen("other/*")

@@ -1,15 +1,18 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import closing
 from pathlib import Path
 
 import pytest
-from tests.fakes.git import GitRepo, chart_yaml
+from tests.fakes.git import ENV, GitRepo, chart_yaml
 from tests.git.repositories import opened
 
+from oci_chart_publish.build.build import left_out
 from oci_chart_publish.chart.chart import load_chart
 from oci_chart_publish.errors import ChartError
 from oci_chart_publish.run.chart_files import ChartFiles
+from oci_chart_publish.run.project import open_project
 from oci_chart_publish.tree.worktree import WorkTreeFiles
 
 
@@ -54,3 +57,21 @@ def test_a_folder_without_a_chart_is_none(repo: GitRepo) -> None:
         assert files.tree("lib") is None
         assert files.tree("nowhere") is None
         assert files.submodules == ("lib/vendor",)
+
+
+@pytest.mark.parametrize("charts", ["repo/charts", "repo/charts/*", "r*/charts/web", "**/charts/web"])
+def test_what_a_log_in_left_is_not_packed_where_the_checkout_is_in_a_folder(
+    repo: GitRepo, tmp_path: Path, charts: str
+) -> None:
+    repo.write({"charts/web/gha-creds-1.json": "{}", "charts/web/made.json": "{}"})
+    with closing(
+        open_project(tmp_path, {"charts": [charts], "include-untracked": ["*.json"]}, ENV)
+    ) as project:
+        (source,) = project.sources()
+        chart = load_chart(source.tree, include_untracked=project.settings.include_untracked)
+    assert [file.path for file in chart.files] == ["Chart.yaml", "made.json"]
+    assert chart.left_out == ("gha-creds-1.json",)
+    (said,) = left_out(chart)
+    assert said.startswith(
+        "gha-creds-1.json looks like credentials that a log-in has left and was left out; name it"
+    )

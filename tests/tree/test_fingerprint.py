@@ -126,6 +126,11 @@ def submodule(repo: GitRepo) -> None:
     repo.commit("a submodule")
 
 
+def submodule_that_is_not_checked_out(repo: GitRepo) -> None:
+    submodule(repo)
+    git(repo, "submodule", "deinit", "-q", "-f", f"{CHART}/files")
+
+
 @pytest.mark.parametrize(
     "change",
     [
@@ -147,6 +152,7 @@ def submodule(repo: GitRepo) -> None:
         encoded,
         by_info,
         submodule,
+        submodule_that_is_not_checked_out,
     ],
 )
 def test_what_git_does_not_vouch_for_is_read(repo: GitRepo, change: Callable[[GitRepo], object]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob as globs
 import os
 import posixpath
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 
 from oci_chart_publish.chart.metadata import CHART_FILE, chart_file
@@ -39,7 +39,7 @@ def charts(patterns: Iterable[str], *, base: Path, files: Files | None) -> tuple
     place = Path(os.path.realpath(base))
     search = Search(GitFolders(files) if files else PlainFolders(place), place, in_git=files is not None)
     parsed = Patterns.parse(patterns)
-    excludes = [anchored(search.exclude(pattern)) for pattern in parsed.excludes]
+    excludes = [search.exclude(pattern) for pattern in parsed.excludes]
     if parsed.roots or parsed.globs:
         folders = {folder for root in parsed.roots for folder in search.under(root)}
         folders |= {folder for glob in parsed.globs for folder in search.matching(glob)}
@@ -151,6 +151,10 @@ class Search:
         """Return the charts whose folder a glob matches; ConfigError where there is none."""
         if self._folders.exists(plain_path(self.root, str(self._base / pattern))):
             return self.under(pattern)
+        if (above := self._from_above(pattern)) is not None:
+            folders = {folder for folder in self._look_into("") if above(folder)}
+            if folders:
+                return folders
         glob = self._glob(pattern)
         start = "/".join(_literal(glob))
         fits = anchored(glob)
@@ -168,10 +172,22 @@ class Search:
         charts = self._folders.inside("/".join(_literal(glob)))
         return (self.root / chart for chart in sorted(charts, key=os.fsencode) if fits(chart))
 
-    def exclude(self, pattern: str) -> str:
-        """Return an exclude relative to the root; a bare name counts in any folder."""
+    def exclude(self, pattern: str) -> Callable[[str], bool]:
+        """Return what tells whether an exclude fits a folder; a bare name counts in any folder."""
         bare = pattern.rstrip("/")
-        return self._glob(bare if "/" in bare else f"**/{bare}")
+        pattern = bare if "/" in bare else f"**/{bare}"
+        return self._from_above(pattern) or anchored(self._glob(pattern))
+
+    def _from_above(self, pattern: str) -> Callable[[str], bool] | None:
+        """Return what tells whether a glob fits a folder, for one that begins above the repository; None for others."""
+        full = posixpath.normpath(posixpath.join(globs.escape(str(self._base)), pattern))
+        top = self.root.as_posix()
+        if full.startswith(globs.escape(top)) or not f"{top}/".startswith(
+            _join("/".join(_literal(full)), "")
+        ):
+            return None
+        fits = anchored(full.removesuffix(f"/{CHART_FILE}"))
+        return lambda folder: fits(_join(top, folder).strip("/"))
 
     def _place(self, written: str) -> str:
         """Return the folder that a user named, relative to the root, links on the way followed."""
