@@ -155,7 +155,7 @@ def _moved_from(repository: GitRepository, name: str, commit: Commit) -> str | N
     # A chart mostly lies in a folder of its name, and above a copy that another one embeds: that one is read first.
     for folder in sorted(folders, key=lambda one: (posixpath.basename(one) != name, one.count("/"))):
         try:
-            if decode_metadata(repository.read(before, chart_file(folder)) or b"").name == name:
+            if decode_metadata(repository.read_through(before, chart_file(folder)) or b"").name == name:
                 return folder
         except ChartError:
             continue

@@ -100,12 +100,12 @@ class Releases:
 
     def metadata(self, rev: str, folder: str) -> ChartMetadata | None:
         """Return what Chart.yaml says at a revision; None where there is none, or none that can be read."""
-        data = self._repository.read(rev, chart_file(folder))
+        data = self._repository.read_through(rev, chart_file(folder))
         if data is None:
             return None
         beside = f"{folder}/{REQUIREMENTS}" if folder else REQUIREMENTS
         try:
-            return decode_metadata(data, requirements=self._repository.read(rev, beside))
+            return decode_metadata(data, requirements=self._repository.read_through(rev, beside))
         except ChartError:
             return None
 

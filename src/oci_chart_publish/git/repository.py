@@ -303,14 +303,18 @@ class GitRepository:
     # -- files
 
     def read(self, rev: str, path: str) -> bytes | None:
-        """Return a file's bytes at a revision as git stores them, or None where there is no such file.
-
-        Files of submodules that are checked out are among them, as far as the clone has the commit they were at.
-        """
+        """Return a file's bytes at a revision as git stores them, or None where the repository has no such file."""
         if "\n" in path or "\n" in rev:
             done = self._git.run("cat-file", "blob", "--end-of-options", f"{rev}:{path}")
             return done.stdout if done.returncode == 0 else None
-        data = self._blobs.read(f"{rev}:{path}")
+        return self._blobs.read(f"{rev}:{path}")
+
+    def read_through(self, rev: str, path: str) -> bytes | None:
+        """Return what ``read`` does, or the bytes of a file of a submodule at the commit that it is at in ``rev``.
+
+        None where the submodule is not checked out, or without that commit.
+        """
+        data = self.read(rev, path)
         return self._read_in_submodule(rev, path) if data is None else data
 
     def _read_in_submodule(self, rev: str, path: str) -> bytes | None:
@@ -323,7 +327,7 @@ class GitRepository:
                 named = ("rev-parse", "--verify", "--quiet", "--end-of-options", f"{rev}:{folder}")
                 sha = self._git.run(*named).stdout.decode().strip()
                 known = bool(sha) and submodule.commit(sha) is not None
-                return submodule.read(sha, "/".join(names[count:])) if known else None
+                return submodule.read_through(sha, "/".join(names[count:])) if known else None
         return None
 
     def holds(self, rev: str, path: str) -> bool:

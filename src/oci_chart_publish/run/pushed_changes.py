@@ -55,7 +55,7 @@ def _of_chart(
 
 
 def _version(repository: GitRepository, rev: str, path: str) -> str:
-    data = repository.read(rev, path)
+    data = repository.read_through(rev, path)
     if data is None:
         return ""
     try:
