@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.fakes.clients import quick
 from tests.fakes.wire import Reply, Seen, WireServer
 
 from oci_chart_publish.chartrepo.chart_repository import index_url, resolve
@@ -176,3 +177,38 @@ def test_a_host_that_is_busy_is_asked_again(serve: Serve, registries: Make, tmp_
     found = registries().chart_repositories(tmp_path).index(server.url)
     assert [str(entry.version) for entry in found.versions("web")] == ["1.0.0"]
     assert len(server.lines()) == 4
+
+
+def test_a_public_repository_is_read_where_a_login_is_refused_and_that_is_told_once(
+    serve: Serve, registries: Make, tmp_path: Path
+) -> None:
+    told: list[str] = []
+
+    def answer(seen: Seen) -> Reply:
+        return Reply(status=401) if "authorization" in seen.headers else index(seen)
+
+    server = serve(answer)
+    repositories = registries({server.host: ALICE}, on_warning=told.append).chart_repositories(tmp_path)
+    assert repositories.index(server.url) is not None
+    repositories.archive(server.url, "web.tgz")
+    assert ["authorization" in seen.headers for seen in server.seen] == [True, False, False]
+    assert told == [f"{server.host}: its login is not accepted; what is public is read without it"]
+
+
+def test_a_private_repository_that_refuses_a_login_is_an_error(
+    serve: Serve, registries: Make, tmp_path: Path
+) -> None:
+    server = serve(lambda _seen: Reply(status=403))
+    with pytest.raises(AuthError, match="403"):
+        registries({server.host: ALICE}).chart_repositories(tmp_path).index(server.url)
+
+
+def test_a_repository_that_never_answers_is_given_up_for_all_charts(
+    serve: Serve, registries: Make, tmp_path: Path
+) -> None:
+    server = serve(lambda _seen: Reply(delay=20, drop=True))
+    repositories = registries(patience=quick(silence=0.5), read_timeout=0.3).chart_repositories(tmp_path)
+    for number in range(20):
+        with pytest.raises(RegistryError, match="no answer in time"):
+            repositories.archive(server.url, f"{number}.tgz")
+    assert len(server.seen) <= 4

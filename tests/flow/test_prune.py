@@ -89,6 +89,7 @@ def hosted(github: FakeGitHub, tmp_path: Path) -> dict[str, str]:
     event.write_text(json.dumps({"repository": {"default_branch": "main"}}))
     return {
         "GITHUB_API_URL": github.api_url,
+        "GITHUB_SERVER_URL": "https://github.com",
         "GITHUB_EVENT_NAME": "schedule",
         "GITHUB_EVENT_PATH": str(event),
         "GITHUB_REPOSITORY": "acme/charts",

@@ -14,6 +14,7 @@ from tests.fakes.wire import Reply, WireServer
 
 from oci_chart_publish.errors import ConfigError
 from oci_chart_publish.http.answer import ConnectionFailed
+from oci_chart_publish.http.authorities import bundle
 from oci_chart_publish.http.tls import Trust, check_pem
 from oci_chart_publish.http.transport import Transport
 
@@ -115,3 +116,8 @@ def test_a_key_that_is_not_that_of_the_certificate_is_a_usage_error(tmp_path: Pa
     )
     with pytest.raises(ConfigError, match=r"client certificate: .*b\.key: key values mismatch"):
         status(Trust(client_certificates={"127.0.0.1:1": pair}), "https://127.0.0.1:1/")
+
+
+def test_the_bundle_without_anything_named_is_the_systems(tmp_path: Path) -> None:
+    joined = Path(bundle(Trust(everywhere=written(tmp_path / "ca.pem", trustme.CA().cert_pem.bytes()))))
+    assert joined.read_bytes().count(b"BEGIN CERTIFICATE") > 50

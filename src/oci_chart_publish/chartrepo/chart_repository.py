@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
 import os
 import re
 import tempfile
+import threading
 import zlib
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import msgspec
@@ -28,6 +29,7 @@ from oci_chart_publish.http.address import origin_of, redact
 from oci_chart_publish.http.answer import Answer, ConnectionFailed, Transporting
 from oci_chart_publish.http.credentials import Credentials
 from oci_chart_publish.http.retry import Budget, RetryPolicy, is_transient
+from oci_chart_publish.http.waiting import Waiting
 from oci_chart_publish.oci.reference import Repository
 from oci_chart_publish.singleflight import SingleFlight
 
@@ -94,7 +96,6 @@ class IndexCache(msgspec.Struct, frozen=True):
         return self.folder / f"{hashlib.sha256(url.encode()).hexdigest()}.index"
 
 
-_LOG = logging.getLogger(__name__)
 INDEX_LIMIT = 64 * 1024 * 1024
 """Bytes of an index, as sent and decompressed."""
 ARCHIVE_LIMIT = 100 * 1024 * 1024
@@ -121,9 +122,13 @@ class ChartRepositories(msgspec.Struct, frozen=True, kw_only=True):
     patience: RetryPolicy = msgspec.field(default_factory=RetryPolicy)
     budget: Budget = msgspec.field(default_factory=lambda: Budget(RetryPolicy().total_asked))
     on_wait: Callable[[str], None] = _keep_quiet
+    on_warning: Callable[[str], None] = _keep_quiet
     on_secret: Callable[[str], None] = _keep_quiet
     _indexes: SingleFlight[RepositoryIndex] = msgspec.field(default_factory=SingleFlight)
     _kept: SingleFlight[RepositoryIndex | None] = msgspec.field(default_factory=SingleFlight)
+    _waits: dict[str, Waiting] = msgspec.field(default_factory=dict)
+    _without: set[str] = msgspec.field(default_factory=set)
+    _lock: Any = msgspec.field(default_factory=threading.Lock)
 
     def index(self, url: str) -> RepositoryIndex:
         """Return the index of the repository at ``url``, fetched or found unchanged once a run."""
@@ -181,42 +186,71 @@ class ChartRepositories(msgspec.Struct, frozen=True, kw_only=True):
         """Send until there is an answer that waiting will not change, or patience ends."""
         last = self.patience.tries - 1
         unreached = 0
+        waiting = self._waiting(origin_of(url).name)
         for attempt in range(self.patience.tries):
-            if self.budget.over:
-                raise RegistryError(f"GET {redact(url)}: the time of the run is used up")
             try:
                 answer = self._follow(repository, url, headers, limit)
             except ConnectionFailed as failure:
                 unreached = unreached + 1 if failure.unreachable else 0
-                wait = self.patience.unanswered(attempt, last + 1, unreached=unreached)
-                if wait is None or not failure.temporary:
-                    raise
-                self._wait(wait, failure.message)
+                waiting.unanswered(failure, attempt, last + 1, unreached)
                 continue
             unreached = 0
             if attempt == last or not is_transient(answer.status, answer.body):
                 return answer
-            asked = self.patience.after(attempt, answer.status, answer.header("Retry-After"))
-            if asked > self.patience.longest_asked or not self.budget.spend(asked):
+            if not waiting.put_off(answer, attempt):
                 return answer
-            self._wait(asked, f"GET {redact(url)}: {answer.status}")
         raise AssertionError("unreachable")
+
+    def _waiting(self, host: str) -> Waiting:
+        """Return what all requests to a host know of it together."""
+        with self._lock:
+            if host not in self._waits:
+                self._waits[host] = Waiting(host, policy=self.patience, budget=self.budget, tell=self.on_wait)
+            return self._waits[host]
 
     def _follow(self, repository: str, url: str, headers: Mapping[str, str], limit: int) -> Answer:
         own = origin_of(repository)
         place = url
         for _ in range(redirects.HOPS + 1):
             secret = self._authorization(repository) if origin_of(place) == own else {}
-            sent = {"User-Agent": f"oci-chart-publish/{__version__}", **headers, **secret}
-            answer = self.sender().send("GET", place, sent, None, limit=limit)
+            answer = self._send(place, {**headers, **secret}, limit)
+            if secret and answer.status in (401, 403):
+                answer = self._in_public(repository, place, headers, limit) or answer
             if not redirects.is_redirect(answer):
                 return answer
             place = redirects.target(answer.header("Location"), answer, own)
         raise RegistryError(f"GET {redact(url)}: more than {redirects.HOPS} redirects")
 
+    def _send(self, url: str, headers: Mapping[str, str], limit: int) -> Answer:
+        waiting = self._waiting(origin_of(url).name)
+        began = waiting.begin("GET", url)
+        sent = {"User-Agent": f"oci-chart-publish/{__version__}", **headers}
+        try:
+            answer = self.sender().send("GET", url, sent, None, limit=limit)
+        except ConnectionFailed as failure:
+            waiting.failed(began, failure)
+            raise
+        waiting.answered()
+        return answer
+
+    def _in_public(self, repository: str, url: str, headers: Mapping[str, str], limit: int) -> Answer | None:
+        """Return what everybody may read, where a login is refused; None where that is nothing."""
+        answer = self._send(url, headers, limit)
+        if answer.status >= 400:
+            return None
+        name = origin_of(repository).name
+        with self._lock:
+            first = name not in self._without
+            self._without.add(name)
+        if first:
+            self.on_warning(f"{name}: its login is not accepted; what is public is read without it")
+        return answer
+
     def _authorization(self, repository: str) -> dict[str, str]:
         """Return the header with the credential for a repository, if there is one that may be sent."""
         origin = origin_of(repository)
+        if origin.name in self._without:
+            return {}
         credential = self.credentials.find(Repository(origin.name, urlsplit(repository).path.strip("/")))
         if credential is None or not credential.password:
             return {}
@@ -228,12 +262,6 @@ class ChartRepositories(msgspec.Struct, frozen=True, kw_only=True):
         for secret in credential.secrets():
             self.on_secret(secret)
         return {"Authorization": credential.basic}
-
-    def _wait(self, seconds: float, reason: str) -> None:
-        _LOG.debug("%s; again in %.1f s", reason, seconds)
-        if seconds >= 1:
-            self.on_wait(f"{reason}; again in {seconds:.0f} s")
-        self.patience.sleep(seconds)
 
 
 def index_url(repository: str) -> str:

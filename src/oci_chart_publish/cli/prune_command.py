@@ -30,8 +30,7 @@ from oci_chart_publish.report import results
 from oci_chart_publish.report.compose import problem
 from oci_chart_publish.run.graph import survey
 from oci_chart_publish.run.project import Project
-
-GHCR = "ghcr.io"
+from oci_chart_publish.run.stores import registry_of_job
 
 
 @click.command()
@@ -146,9 +145,12 @@ class Pruning(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     @property
     def packages(self) -> GitHub | None:
-        """Who lists on ghcr.io, where the previews are the own packages of this repository's owner; else None."""
+        """Who lists in the registry of the code host, where previews are own packages of its owner; else None."""
         place, own = self.place, self.project.event.repository.partition("/")[0].lower()
-        ours = place.registry == GHCR and place.path.partition("/")[0] == own
+        ours = (
+            place.registry == registry_of_job(self.project.stores.environment)
+            and place.path.partition("/")[0] == own
+        )
         return self.github if ours else None
 
     def others(self, here: Collection[str]) -> list[str]:

@@ -64,6 +64,8 @@ class Options(msgspec.Struct, frozen=True, kw_only=True):
     api_url: str = API_URL
     timeout: int = 30
     between_writes: float = 1.0
+    ca_bundle: str = ""
+    """PEM file of all that is trusted; empty for what `requests` brings."""
     longest_wait: float = 120.0
     all_waits: float = 900.0
 
@@ -316,6 +318,7 @@ class Client:
                 auth=Auth.Token(self._token),
                 base_url=self._options.api_url.rstrip("/"),
                 timeout=self._options.timeout,
+                verify=self._options.ca_bundle or True,
                 user_agent="oci-chart-publish",
                 retry=0,
                 lazy=True,
@@ -335,7 +338,11 @@ class Client:
             kind = module.HTTPSRequestsConnectionClass if secure else module.HTTPRequestsConnectionClass
             assert parts.hostname is not None  # noqa: S101 - _pin saw to it
             self._uploads[parts.netloc] = kind(
-                parts.hostname, parts.port, retry=0, timeout=self._options.timeout
+                parts.hostname,
+                parts.port,
+                retry=0,
+                timeout=self._options.timeout,
+                verify=self._options.ca_bundle or True,
             )
         return self._uploads[parts.netloc]
 

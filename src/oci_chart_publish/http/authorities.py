@@ -6,12 +6,22 @@ macOS and Windows are asked through ``truststore``. Elsewhere the system's store
 
 from __future__ import annotations
 
+import atexit
 import ssl
 import sys
+import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from oci_chart_publish.errors import ConfigError
 from oci_chart_publish.http.tls import PEM_HINT, Trust, check_pem
+from oci_chart_publish.lazy import lazy
+
+if TYPE_CHECKING:
+    import certifi
+    import truststore
+else:
+    certifi, truststore = lazy("certifi"), lazy("truststore")
 
 _PLACES = (
     "/etc/ssl/certs/ca-certificates.crt",  # Debian, Alpine, Arch
@@ -57,6 +67,32 @@ def load(context: ssl.SSLContext, path: Path, origin: str) -> None:
         raise ConfigError(f"{origin}: {path} cannot be read: {error.strerror}") from error
 
 
+def bundle(trust: Trust) -> str:
+    """Return a PEM file with the certificate authorities of every connection, for a library that takes no context.
+
+    Empty where there is nothing but what that library brings: no store of the system, no file that was named.
+    """
+    named = [path for _, path in trust.named_bundles() if path.exists()]
+    files = named or [Path(place) for place in _system_files() if Path(place).is_file()][:1]
+    if trust.everywhere is not None:
+        files = [*(files or [Path(certifi.where())]), trust.everywhere]
+    if not files:
+        return ""
+    if len(files) == 1 and files[0].is_file():
+        return str(files[0])
+    parts = [file for path in files for file in (sorted(path.iterdir()) if path.is_dir() else [path])]
+    with tempfile.NamedTemporaryFile("wb", suffix=".pem", delete=False) as joined:
+        for file in parts:
+            if file.is_file() and _PEM in (data := file.read_bytes()):
+                joined.write(data.rstrip() + b"\n")
+    atexit.register(Path(joined.name).unlink, missing_ok=True)
+    return joined.name
+
+
+def _system_files() -> tuple[str, ...]:
+    return (*filter(None, [ssl.get_default_verify_paths().cafile]), *_PLACES)
+
+
 def _empty() -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
@@ -79,8 +115,6 @@ def _usual(trust: Trust, *, lenient: bool) -> ssl.SSLContext:
                 )
         return context
     if sys.platform in ("darwin", "win32"):
-        import truststore  # noqa: PLC0415 - where it is needed
-
         return truststore.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     return _of_openssl()
 
@@ -93,9 +127,7 @@ def _of_openssl() -> ssl.SSLContext:
         return context
     file = next((place for place in _PLACES if Path(place).is_file()), "")
     if not file:
-        import certifi  # noqa: PLC0415 - a system without a store, such as a small image
-
-        file = certifi.where()
+        file = certifi.where()  # a system without a store, such as a small image
     context.load_verify_locations(cafile=file)
     return context
 

@@ -28,12 +28,16 @@ DOCKER_HUB_KEY = "https://index.docker.io/v1/"
 
 
 class Credential(msgspec.Struct, frozen=True, kw_only=True):
-    """A user name with its password, or an identity token; ``origin`` says where it was found."""
+    """A user name with its password, or an identity token.
+
+    ``origin`` says where it was found, ``note`` what else to know where it is refused.
+    """
 
     username: str = ""
     password: str = ""
     identity_token: str = ""
     origin: str = ""
+    note: str = ""
 
     def __repr__(self) -> str:
         """Show what is no secret: a repr ends in logs and tracebacks."""
@@ -48,7 +52,8 @@ class Credential(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def refused(self) -> str:
         """What to say where a registry does not take it."""
-        return f"the credentials from {self.origin or 'the settings'} are not accepted"
+        note = f" ({self.note})" if self.note else ""
+        return f"the credentials from {self.origin or 'the settings'} are not accepted{note}"
 
     def secrets(self) -> frozenset[str]:
         """Every text that must not be printed: each line of a secret, and the derived values."""

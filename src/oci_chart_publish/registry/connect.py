@@ -137,6 +137,7 @@ class Registries:
             patience=self._options.patience,
             budget=self._budget,
             on_wait=self._options.on_wait,
+            on_warning=self._options.on_warning,
             on_secret=self._remember,
         )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -26,6 +27,8 @@ class CodeHost(msgspec.Struct, frozen=True, kw_only=True):
     event: Event
     progress: Progress
     """Told of waits."""
+    ca_bundle: Callable[[], str] = str
+    """Where the PEM file of all that is trusted is; see ``http.authorities.bundle``."""
 
     @property
     def missing(self) -> str:
@@ -44,5 +47,7 @@ class CodeHost(msgspec.Struct, frozen=True, kw_only=True):
         if self.missing:
             return None
 
-        options = api.Options(token=self.token, api_url=self.event.api_url or api.API_URL)
+        options = api.Options(
+            token=self.token, api_url=self.event.api_url or api.API_URL, ca_bundle=self.ca_bundle()
+        )
         return github.GitHub(self.event.repository, options, say=self.progress.say)

@@ -347,7 +347,12 @@ class Project(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     @property
     def code_host(self) -> CodeHost:
         """The code host of the event, where comments, releases and labels are."""
-        return CodeHost(token=self.settings.github_token, event=self.event, progress=self.progress)
+        return CodeHost(
+            token=self.settings.github_token,
+            event=self.event,
+            progress=self.progress,
+            ca_bundle=self.stores.ca_bundle,
+        )
 
     def github(self) -> GitHub | None:
         """Return a gateway to the code host, None without a token or a repository there."""

@@ -25,7 +25,10 @@ from oci_chart_publish.singleflight import locked_cached_property
 
 if TYPE_CHECKING:
     import platformdirs
+
+    from oci_chart_publish.http import authorities
 else:
+    authorities = lazy("oci_chart_publish.http.authorities")
     platformdirs = lazy("platformdirs")
 
 GHCR = "ghcr.io"
@@ -111,7 +114,8 @@ def credentials(settings: Settings, environment: Mapping[str, str]) -> Credentia
         token[registry] = Credential(
             username=environment["GITHUB_ACTOR"],
             password=settings.github_token,
-            origin="the job's token (github-token)",
+            origin="github-token",
+            note="it takes the job's own token and personal ones with packages; those of Apps it does not take",
         )
     found = discover(environment, document=settings.registry_auth, fallback=token)
     if not settings.password:
@@ -126,7 +130,9 @@ def registry_of_job(environment: Mapping[str, str]) -> str:
 
     https://docs.github.com/en/enterprise-cloud@latest/admin/data-residency
     """
-    server = (urlsplit(environment.get("GITHUB_SERVER_URL") or "https://github.com").hostname or "").lower()
+    api = urlsplit(environment.get("GITHUB_API_URL") or "https://api.github.com").hostname or ""
+    named = environment.get("GITHUB_SERVER_URL") or f"https://{api.removeprefix('api.')}"
+    server = (urlsplit(named).hostname or "").lower()
     if server == "github.com":
         return GHCR
     return f"containers.{server}" if server.endswith(".ghe.com") else ""
@@ -220,6 +226,10 @@ class Stores(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def repository(self, repository: Repository, *, push: bool) -> Target:
         """Return the store of one repository, to be asked for permission to pull, or also to ``push``."""
         return self.registries.repository(repository, actions=PULL_PUSH if push else PULL)
+
+    def ca_bundle(self) -> str:
+        """Return the PEM file of all that a run trusts everywhere, for the library that speaks to GitHub."""
+        return authorities.bundle(trust(self.settings, self.environment, frozenset()))
 
     @property
     def credentials(self) -> Credentials:
