@@ -98,7 +98,9 @@ class Bar:
             console=rich_console.Console(file=stream),
             transient=True,
         )
-        self._tasks: dict[str, int] = {}
+        self._lock = threading.Lock()
+        self._task: rich_progress.TaskID | None = None
+        self._building = True
         self._total = 0
 
     def start(self, total: int) -> None:
@@ -107,17 +109,25 @@ class Bar:
         self._bar.start()
 
     def step(self, chart: str, what: str) -> None:
-        """Advance the bar of this kind of step."""
-        if what not in self._tasks:
-            self._tasks[what] = self._bar.add_task(what, total=self._total, chart="")
-        self._bar.update(self._tasks[what], advance=1, chart=chart)  # type: ignore[arg-type]
+        """Advance the one bar; the first step of another kind than ``built`` begins it anew, without a known end."""
+        with self._lock:
+            building = what == "built"
+            if building and not self._building:
+                return  # the bar is about what came after
+            if self._task is not None and building != self._building:
+                self._bar.remove_task(self._task)
+                self._task = None
+            self._building = building
+            if self._task is None:
+                self._task = self._bar.add_task(what, total=self._total if building else None, chart="")
+            self._bar.update(self._task, advance=1, chart=chart)
 
     def say(self, line: str) -> None:
-        """Show a line above the bars."""
+        """Show a line above the bar."""
         self._bar.console.print(line, markup=False, highlight=False)
 
     def stop(self) -> None:
-        """Take the bars away."""
+        """Take the bar away."""
         self._bar.stop()
 
 
