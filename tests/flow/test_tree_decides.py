@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 from tests.fakes.git import GitRepo
 from tests.fakes.webs import REGISTRY, URL, Web, shown, web
 
-from oci_chart_publish.chart.diff import files
+from oci_chart_publish.chart.diff import difference, files
+from oci_chart_publish.commands.diff import open_chart
 from oci_chart_publish.github.event import Event
 
 
@@ -116,9 +118,10 @@ def test_url_of_an_older_line_is_not_the_tree(tmp_path: Path) -> None:
     tree.git.commit("feat: next")
     error = tree.plan("charts/web")["web"].error
     assert error is not None
-    assert (
-        "which does not satisfy" not in error.message
-    )  # it would have to be fetched, and this run is offline
+    # It would have to be fetched, and this run is offline.
+    assert error.message.startswith(
+        "'dependencies.0': db is 0.4.1 in this repository (charts/db), which does not satisfy ^0.3.0; the versions of db"
+    )
     tree.git.git("tag", "db-0.4.1")
     tree.change("charts/db", "more", "feat: db")
     bumped, _ = tree.bump()
@@ -365,3 +368,14 @@ def test_chart_in_the_folder_of_another_is_its_own_whatever_the_run_is_about(tmp
     tree.change("charts/app", "changed", "fix: app")
     assert shown(tree.plan(bump="auto"))["app"] == "1.0.1 would-publish"
     assert shown(tree.plan("charts/app/Chart.yaml", bump="auto")) == {"app": "1.0.1 would-publish"}
+
+
+def test_diff_of_a_folder_has_what_it_embeds_as_the_tree_has_it(tree: Web) -> None:
+    tree.change("libs/base", "changed")
+    tree.set_version("charts/app", "1.2.4")
+    with closing(tree.project((), {}, writes=False)) as project:
+        chart = open_chart(project, str(tree.git.root / "charts/app"))
+        plain = open_chart(project, str(tree.git.root / "libs/base"))
+    assert dict(files(chart))["charts/base/values.yaml"] == b"text: changed\n"
+    assert difference(tree.packed("app", "1.2.3"), chart).changed == ("Chart.yaml", "charts/base/values.yaml")
+    assert (plain.name, plain.subcharts) == ("base", ())

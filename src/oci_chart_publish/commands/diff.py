@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 
 import msgspec
@@ -13,8 +14,11 @@ from oci_chart_publish.chart.layer import chart_layer, entries, gzip, tar
 from oci_chart_publish.errors import ConfigError, NotFoundError
 from oci_chart_publish.oci.reference import SCHEME, DigestReference, TagReference, parse_reference
 from oci_chart_publish.oci.store import Source
+from oci_chart_publish.run.built_charts import chart_as_packed
+from oci_chart_publish.run.graph import ChartReader
+from oci_chart_publish.run.policy import StopOnly
 from oci_chart_publish.run.project import Project
-from oci_chart_publish.tree.tree import FolderTree
+from oci_chart_publish.tree.tree import ChartSource, FolderTree
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
@@ -57,10 +61,24 @@ def open_chart(project: Project, name: str) -> Chart:
         tag = reference.tag if isinstance(reference, TagReference) else str(reference.digest)
         return _stored(project.store(reference.repository), tag, name)
     if path.is_dir():
-        return load_chart(FolderTree(path))
+        return _in_tree(project, path) or load_chart(FolderTree(path))
     if path.is_file():
         return load_archive(path.read_bytes(), title=name)
     return _stored(project.layout, name, name)
+
+
+def _in_tree(project: Project, path: Path) -> Chart | None:
+    """Return the chart in a folder with what it embeds from its repository; None where it embeds nothing from there."""
+    folder = path.resolve()
+    root = project.root.resolve()
+    if not folder.is_relative_to(root):
+        return None
+    place = "" if folder == root else folder.relative_to(root).as_posix()
+    tree = project.chart_files.tree(place)
+    if tree is None or not ChartReader(run={place: tree}, policy=project.dependencies).links(place):
+        return None
+    source = ChartSource(path=place, tree=tree, tracked=True)
+    return chart_as_packed(source, project.run([source], StopOnly(threading.Event())))
 
 
 def _stored(store: Source, tag: str, name: str) -> Chart:

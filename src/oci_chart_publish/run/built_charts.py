@@ -21,6 +21,7 @@ from oci_chart_publish.build.dependencies import (
     archive_path,
     archives,
     check_version,
+    key_of,
     left_alone,
     naming,
     renewed_lock,
@@ -30,13 +31,13 @@ from oci_chart_publish.chart.archive import load_archive
 from oci_chart_publish.chart.chart import Chart, load_chart
 from oci_chart_publish.chart.layer import chart_layer
 from oci_chart_publish.chart.version import ChartVersion
-from oci_chart_publish.errors import ChartError, PublishError, SkippedError
+from oci_chart_publish.errors import ChartError, NotFoundError, PublishError, SkippedError
 from oci_chart_publish.model import ChartArtifact, Need
 from oci_chart_publish.push.reconcile import Observation, Plan, State, decide, look_up
 from oci_chart_publish.run.assemble import build_at, destinations_of, lacks_of, tree_at
 from oci_chart_publish.run.decisions import Decisions
-from oci_chart_publish.run.graph import ChartGraph
-from oci_chart_publish.run.policy import ChartNode, Run
+from oci_chart_publish.run.graph import ChartGraph, survey
+from oci_chart_publish.run.policy import ChartNode, ChartSource, Run
 from oci_chart_publish.singleflight import SingleFlight, locked_cached_property
 from oci_chart_publish.tree.tree import OverlayTree
 from oci_chart_publish.workers import Workers
@@ -242,13 +243,33 @@ class BuiltCharts(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         plan = self.compared(node.source.path)
         published = _published(plan)
         files: dict[str, bytes] = {}
-        if published is not None and not self.run.options.exact:
+        if published is not None and not self.run.options.exact and not self.run.options.update_dependencies:
             files = _packed(needs, published.subcharts)
         if published is not None:
             needs = [_at_version(need, published.subcharts) for need in needs]
         wanted = [need for need in needs if not files]
-        fetched, warnings = archives(wanted, self.run.policy.dependencies.fetcher(), self.workers.gather)
+        try:
+            fetched, warnings = archives(wanted, self.run.policy.dependencies.fetcher(), self.workers.gather)
+        except PublishError as error:
+            raise self._unfit(node, wanted, error) from error
         return {**files, **fetched}, warnings
+
+    def _unfit(self, node: ChartNode, needs: Iterable[Need], error: PublishError) -> PublishError:
+        """Return an error about a dependency that this repository holds in another version, and says so."""
+        need = next((need for need in needs if key_of(need.number) == error.key), None)
+        other = (
+            self.graph.nodes.get(node.links.get(need.number, ""))
+            if need and need.number in node.links
+            else None
+        )
+        if need is None or other is None or not isinstance(error, ChartError | NotFoundError):
+            return error
+        version, place = self.decisions.version(other), other.source.path
+        problem = (
+            f"{need.name} is {version} in this repository ({place}), which does not satisfy {need.version}"
+        )
+        hint = f"change the dependency's version, or that of {place}/Chart.yaml"
+        return ChartError(f"{problem}; {error.message}", path=error.path, key=error.key, hint=hint)
 
     def _new_lock(self, node: ChartNode, files: Mapping[str, bytes]) -> dict[str, bytes]:
         """Return the lock for what was resolved, and write it to the tree where that is asked for and it changed."""
@@ -260,6 +281,17 @@ class BuiltCharts(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         if node.inside:
             dependencies.save_lock(f"{node.source.path}/{path}" if node.source.path else path, data)
         return {path: data}
+
+
+def chart_as_packed(source: ChartSource, run: Run) -> Chart:
+    """Return a chart with what it embeds from its repository, as the tree has it; what lies elsewhere is missing."""
+    graph = survey([source], run.policy.dependencies)
+    for failure in graph.failures:
+        raise failure.error
+    with Workers(run.options.jobs) as workers:
+        built = BuiltCharts(graph=graph, decisions=Decisions(), run=run, workers=workers)
+        artifact = built.certain(source.path)
+    return load_archive(run.policy.layout.blob(artifact.layer), title=source.tree.title)
 
 
 def _standing(plan: Plan) -> Observation | None:
