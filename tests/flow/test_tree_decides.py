@@ -120,7 +120,7 @@ def test_url_of_an_older_line_is_not_the_tree(tmp_path: Path) -> None:
     assert error is not None
     # It would have to be fetched, and this run is offline.
     assert error.message.startswith(
-        "'dependencies.0': db is 0.4.1 in this repository (charts/db), which does not satisfy ^0.3.0; the versions of db"
+        "'dependencies.0': db is 0.4.1 in this repository (charts/db), which does not satisfy ^0.3.0; "
     )
     tree.git.git("tag", "db-0.4.1")
     tree.change("charts/db", "more", "feat: db")
