@@ -26,8 +26,8 @@ SEAM = {"run/settings_policy.py", "run/dependency_sources.py", "run/versions.py"
 CARRIERS = {"workers.py", "singleflight.py", "lazy.py", "progress.py"}
 """What calls functions that were handed to it, for those who handed them."""
 
-PARAMETERS = {("build/build.py", "run/assemble.py")}
-"""Functions as parameters: ``build`` asks what a chart lacks once it has loaded it."""
+PARAMETERS = {("build/build.py", "run/assemble.py"), ("http/answer.py", "registry/connect.py")}
+"""Functions as parameters: ``build`` asks what a chart lacks once it has loaded it; an answer is masked."""
 
 Call = tuple[str, str]
 

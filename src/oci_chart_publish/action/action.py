@@ -170,7 +170,7 @@ def inputs(environment: Mapping[str, str]) -> dict[str, str]:
     for one that is no input: the runner only warns of it.
     """
     known = {name.upper().replace("-", "_"): name for name in (*fields(), *_OWN_INPUTS)}
-    found = {}
+    values = {}
     for key, value in environment.items():
         written = key.removeprefix("INPUT_").replace("-", "_")
         if not key.startswith("INPUT_") or not value.strip() or written in _OF_THE_RUNNER:
@@ -178,8 +178,8 @@ def inputs(environment: Mapping[str, str]) -> dict[str, str]:
         if written not in known:
             name = written.lower().replace("_", "-")
             raise ConfigError(f"unknown input {name!r} ({key})", hint=suggestion(name, known.values()))
-        found[known[written]] = value.strip()
-    return found
+        values[known[written]] = value.strip()
+    return values
 
 
 def publish_report(report: document.Report, project: Project, environment: Mapping[str, str]) -> None:
@@ -219,8 +219,8 @@ def _own_folder(environment: Mapping[str, str], project: Project) -> Path:
     temp = environment.get("RUNNER_TEMP")
     if not temp:
         return project.layout.root.parent / "oci-chart-publish"
-    places = (Path(temp) / f"oci-chart-publish{f'-{number}' if number > 1 else ''}" for number in count(1))
-    return next(place for place in places if not place.exists())
+    folders = (Path(temp) / f"oci-chart-publish{f'-{number}' if number > 1 else ''}" for number in count(1))
+    return next(folder for folder in folders if not folder.exists())
 
 
 def _files(report: document.Report, project: Project, folder: Path) -> dict[str, str]:

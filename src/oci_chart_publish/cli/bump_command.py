@@ -87,19 +87,21 @@ def bump(environment: Mapping[str, str], /, *, write: bool, check: bool, commit:
         run = project.run(sources, StopOnly(threading.Event()))
         run = replace(run, options=replace(run.options, tags_suffice=not (write or commit)))
         bumped, errors = pipeline.bump(sources, run)
-        moving = [one for one in bumped if one.files]
+        moving = [chart for chart in bumped if chart.files]
         change = partial(_change, project, _files(moving), message, to, write=write)
         lines: list[str] | None = None
         if as_json:
             # Changes come first, so that what keeps them from being made is the one document on stdout.
             lines = change() if (write or to) and not errors else []
-            sys.stdout.write(results.encode([_document(one) for one in bumped]))
+            sys.stdout.write(results.encode([_document(chart) for chart in bumped]))
         else:
-            print(columns(HEAD, [_cells(one) for one in bumped]))
-        for one in bumped:
-            if one.decision.warning and not quiet:
-                print(f"warning: {plain(one.name)}: {plain(one.decision.warning)}", file=sys.stderr)
-        for note in project.unused_settings({one.name: one.path for one in bumped}) if not quiet else ():
+            print(columns(HEAD, [_cells(chart) for chart in bumped]))
+        for chart in bumped:
+            if chart.decision.warning and not quiet:
+                print(f"warning: {plain(chart.name)}: {plain(chart.decision.warning)}", file=sys.stderr)
+        for note in (
+            project.unused_settings({chart.name: chart.path for chart in bumped}) if not quiet else ()
+        ):
             print(f"warning: {plain(note, 1000)}", file=sys.stderr)
         for error in {str(error): error for error in errors}.values():  # what all charts lack is said once
             show(error)
@@ -107,50 +109,51 @@ def bump(environment: Mapping[str, str], /, *, write: bool, check: bool, commit:
             return int(worst(error.exit_code for error in errors))
         if check:
             # What is published already lacks nothing, though the tree names an older version.
-            due = [one for one in moving if one.decision.level != "none"]
-            ours = _touched(project, bumped) if due and project.settings.conflicts != "all" else None
-            return _check(due, ours)
+            due = [chart for chart in moving if chart.decision.level != "none"]
+            touched = _touched(project, bumped) if due and project.settings.conflicts != "all" else None
+            return _check(due, touched)
         if write or to:
             for line in change() if lines is None else lines:
                 print(line, file=sys.stderr if as_json else sys.stdout)
     return int(ExitCode.DONE)
 
 
-def _cells(one: Bumped) -> tuple[str, ...]:
-    decision = one.decision
-    later = decision.version if decision.version != one.version else ""
-    return tuple(plain(cell) for cell in (one.name, one.version, later, decision.level, decision.reason))
+def _cells(chart: Bumped) -> tuple[str, ...]:
+    decision = chart.decision
+    later = decision.version if decision.version != chart.version else ""
+    return tuple(plain(cell) for cell in (chart.name, chart.version, later, decision.level, decision.reason))
 
 
-def _document(one: Bumped) -> results.BumpedChart:
+def _document(chart: Bumped) -> results.BumpedChart:
     return results.BumpedChart(
-        name=one.name,
-        path=one.path,
-        version=one.version,
-        next=one.decision.version,
-        previous=one.decision.previous,
-        level=one.decision.level,
-        reason=one.decision.reason,
-        warning=one.decision.warning,
-        files=tuple(sorted(one.files)),
+        name=chart.name,
+        path=chart.path,
+        version=chart.version,
+        next=chart.decision.version,
+        previous=chart.decision.previous,
+        level=chart.decision.level,
+        reason=chart.decision.reason,
+        warning=chart.decision.warning,
+        files=tuple(sorted(chart.files)),
     )
 
 
 def _touched(project: Project, bumped: Sequence[Bumped]) -> frozenset[str]:
     """Return the names of the charts that this push or pull request changed, by themselves or in what they embed."""
     charts = [
-        document.Chart(name=one.name, path=one.path, version=one.version, status="unknown") for one in bumped
+        document.Chart(name=chart.name, path=chart.path, version=chart.version, status="unknown")
+        for chart in bumped
     ]
     touched = project.touched(charts)
     return frozenset(chart.name for chart in charts if touched(chart))
 
 
-def _check(due: Sequence[Bumped], ours: Container[str] | None) -> int:
+def _check(due: Sequence[Bumped], touched: Container[str] | None) -> int:
     """Show the charts that were not raised; an earlier change turns no later pull request red."""
     errors = []
-    for one in due:
-        error = _not_raised(one)
-        if ours is None or one.name in ours:
+    for chart in due:
+        error = _not_raised(chart)
+        if touched is None or chart.name in touched:
             errors.append(error)
             show(error)
         else:
@@ -158,22 +161,24 @@ def _check(due: Sequence[Bumped], ours: Container[str] | None) -> int:
     return int(worst(error.exit_code for error in errors))
 
 
-def _not_raised(one: Bumped) -> PublishError:
+def _not_raised(chart: Bumped) -> PublishError:
     """Return what is wrong with a version, at its line."""
     error = ConflictError(
-        f"{one.version} was not raised: {one.decision.reason}",
-        hint=f"set it to {one.decision.version}, or run `bump --write`",
+        f"{chart.version} was not raised: {chart.decision.reason}",
+        hint=f"set it to {chart.decision.version}, or run `bump --write`",
     )
     # Only scalars change: the line is the same before and after.
     return error.at(
-        chart_file(one.path), key="version", line=line_of(one.files.get("Chart.yaml", b""), "version")
+        chart_file(chart.path), key="version", line=line_of(chart.files.get("Chart.yaml", b""), "version")
     )
 
 
 def _files(moving: Sequence[Bumped]) -> dict[str, bytes]:
     """Return the new bytes of every file that changes, by path below the root."""
     return {
-        f"{one.path}/{path}" if one.path else path: data for one in moving for path, data in one.files.items()
+        f"{chart.path}/{path}" if chart.path else path: data
+        for chart in moving
+        for path, data in chart.files.items()
     }
 
 

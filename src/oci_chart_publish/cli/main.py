@@ -128,18 +128,18 @@ _shown: ContextVar[list[PublishError] | None] = ContextVar("shown", default=None
 @contextmanager
 def collected() -> Iterator[list[PublishError]]:
     """Give a list, and put every error into it that is shown meanwhile: the action says them in other ways, too."""
-    found: list[PublishError] = []
-    token = _shown.set(found)
+    errors: list[PublishError] = []
+    token = _shown.set(errors)
     try:
-        yield found
+        yield errors
     finally:
         _shown.reset(token)
 
 
 def _collect(error: PublishError) -> None:
-    found = _shown.get()
-    if found is not None:
-        found.append(error)
+    errors = _shown.get()
+    if errors is not None:
+        errors.append(error)
 
 
 def show(error: PublishError) -> None:

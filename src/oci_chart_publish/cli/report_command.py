@@ -43,8 +43,8 @@ def report(environment: Mapping[str, str], /, file: Path, *, as_json: bool, **op
     with closing(project):
         saved = posted(project, saved, source)
     if project.event.name:
-        said = (note for note in saved.notes if note not in known)
-        annotate((note_of(saved, note) for note in said), sys.stderr)
+        notes = (note for note in saved.notes if note not in known)
+        annotate((note_of(saved, note) for note in notes), sys.stderr)
     home = project.event.url
     append(
         environment.get("GITHUB_STEP_SUMMARY", ""),

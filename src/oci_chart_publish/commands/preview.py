@@ -104,8 +104,8 @@ def previewed(
         listener=StopOnly(stopping),
         progress=writing.progress,
     )
-    made = pipeline.publish([source for source in sources if source.path in moving], run)
-    return _listed(report, made)
+    previews = pipeline.publish([source for source in sources if source.path in moving], run)
+    return _listed(report, previews)
 
 
 def for_pull_request(project: Project) -> Project:
@@ -136,14 +136,14 @@ def for_pull_request(project: Project) -> Project:
 
 def _listed(report: document.Report, previews: Sequence[document.Chart]) -> document.Report:
     """Return the report with the reference of each chart's preview, and what failed as a note."""
-    found = {chart.name: chart for chart in previews}
+    by_name = {chart.name: chart for chart in previews}
     charts = []
     problems = []
     for chart in report.charts:
-        preview = found.get(chart.name)
-        made = preview is not None and preview.status in {"published", "unchanged"} and preview.targets
+        preview = by_name.get(chart.name)
+        is_made = preview is not None and preview.status in {"published", "unchanged"} and preview.targets
         charts.append(
-            replace_struct(chart, preview=preview.targets[0].reference) if preview and made else chart
+            replace_struct(chart, preview=preview.targets[0].reference) if preview and is_made else chart
         )
         if preview is not None and preview.error is not None:
             problems.append(f"no preview of {chart.name}: {preview.error.message}")
@@ -155,5 +155,5 @@ def _of_workflow_run(project: Project) -> PullRequestEvent | None:
     if github is None or project.event.workflow_run is None:
         return None
     with github:
-        found = github.pulls.of_workflow_run(project.event.workflow_run)
-    return PullRequestEvent.of(found) if found else None
+        pull = github.pulls.of_workflow_run(project.event.workflow_run)
+    return PullRequestEvent.of(pull) if pull else None

@@ -77,10 +77,10 @@ def _tags(reference: Repository | TagReference | DigestReference, store: Target,
     if isinstance(reference, DigestReference):
         raise ConfigError(f"{text}: a digest has no version to be known by", hint="name the tag")
     tags = store.tags() if isinstance(store, Listing) else ()
-    found = [tag for tag in tags if ChartVersion.from_tag(tag) is not None]
-    if not found:
+    versions = [tag for tag in tags if ChartVersion.from_tag(tag) is not None]
+    if not versions:
         raise NotFoundError(f"{text} holds no version of a chart")
-    return sorted(found)
+    return sorted(versions)
 
 
 class Promoted(msgspec.Struct, frozen=True, kw_only=True):
@@ -129,23 +129,23 @@ def _promoted(promotion: Promotion, *, dry: bool) -> Promoted:
     if manifest is None:
         raise NotFoundError(f"{promotion.source.title}: there is no {promotion.source_name}")
     digest = manifest.descriptor.digest
-    held = promotion.target.resolve(promotion.target_name)
-    if held is not None and held.digest != digest:
+    present = promotion.target.resolve(promotion.target_name)
+    if present is not None and present.digest != digest:
         raise ConflictError(
-            f"{promotion.title} holds {held.digest} already, not {digest}",
+            f"{promotion.title} holds {present.digest} already, not {digest}",
             hint="compare them with `diff`; what is published is never overwritten",
         )
     if dry:
-        status: Literal["would-copy", "unchanged"] = "would-copy" if held is None else "unchanged"
+        status: Literal["would-copy", "unchanged"] = "would-copy" if present is None else "unchanged"
         return Promoted(reference=promotion.title, status=status, digest=digest)
-    if held is None:
+    if present is None:
         copy(promotion.source, promotion.target, manifest, name=None)
     copied = copy_attachments(promotion.source, promotion.target, manifest)
-    if held is None:
+    if present is None:
         _tag(promotion, manifest)
     return Promoted(
         reference=promotion.title,
-        status="unchanged" if held is not None else "copied",
+        status="unchanged" if present is not None else "copied",
         digest=digest,
         referrers=copied,
     )

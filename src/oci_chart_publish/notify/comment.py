@@ -29,7 +29,7 @@ _CLOSED = frozenset({403, 404, 410})
 """Statuses of what is not ours to change: a conversation that is locked, what this token does not see."""
 
 
-class Place(msgspec.Struct, frozen=True, kw_only=True):
+class CommentedPull(msgspec.Struct, frozen=True, kw_only=True):
     """A pull request to comment on; ``create`` also where there is no comment yet.
 
     ``publishes`` tells whether its base is known for a branch that is published from.
@@ -77,7 +77,7 @@ class Commenter(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         if self.when == "off" or (report.command == "publish" and compose.is_nowhere(report)):
             return report
         try:
-            places = list(self._places(report))
+            pulls = list(self._pulls(report))
         except ForgeError as error:
             why = "which pull request this run belongs to is not known, so no comment was written"
             if isinstance(error, ReadOnlyError):
@@ -85,18 +85,20 @@ class Commenter(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             if self._harmless(report, error, expected=expected):
                 return _noted(report, f"{why}: {compose.line(error)}")
             return compose.concluded(report, [error])
-        if not places and expected:
+        if not pulls and expected:
             return _noted(report, "no pull request was found for this event, so no comment was written")
         if self.dry_run:
-            listed = ", ".join(f"#{place.number}" for place in places)
-            return _noted(report, f"dry run: would comment on {listed}") if places else report
-        return self._write(report, places, expected=expected)
+            listed = ", ".join(f"#{pull.number}" for pull in pulls)
+            return _noted(report, f"dry run: would comment on {listed}") if pulls else report
+        return self._write(report, pulls, expected=expected)
 
-    def _write(self, report: document.Report, places: list[Place], *, expected: bool) -> document.Report:
+    def _write(
+        self, report: document.Report, pulls: list[CommentedPull], *, expected: bool
+    ) -> document.Report:
         problems: list[PublishError] = []
-        for place in places:
+        for pull in pulls:
             try:
-                self._upsert(report, place)
+                self._upsert(report, pull)
             except ReadOnlyError as error:
                 hint = "" if self.event.read_only else f". {error.hint}"
                 return _noted(
@@ -104,9 +106,9 @@ class Commenter(msgspec.Struct, frozen=True, kw_only=True, dict=True):
                 )
             except ForgeError as error:
                 if not error.temporary and error.status in _CLOSED:
-                    why = f"pull request {place.number} takes no comment, {_SUMMARY_ONLY}: {error.message}"
+                    why = f"pull request {pull.number} takes no comment, {_SUMMARY_ONLY}: {error.message}"
                 elif self._harmless(report, error, expected=expected):
-                    why = f"no comment on pull request {place.number}, {_SUMMARY_ONLY}: {compose.line(error)}"
+                    why = f"no comment on pull request {pull.number}, {_SUMMARY_ONLY}: {compose.line(error)}"
                 else:
                     problems.append(error)
                     continue
@@ -126,16 +128,16 @@ class Commenter(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """Return what to tell of a token that may not, without advice that nobody can follow."""
         return error.message if self.event.read_only else compose.line(error)
 
-    def _upsert(self, report: document.Report, place: Place) -> None:
-        mark = RunMark(*_reported(self.event), _stage(report, merged=place.merged))
+    def _upsert(self, report: document.Report, pull: CommentedPull) -> None:
+        mark = RunMark(*_reported(self.event), _stage(report, merged=pull.merged))
         if mark.stage is not Stage.PLANNED and mark.attempt > 1:
             report = self._with_earlier(report)
         self.github.comments.upsert(
-            place.number,
+            pull.number,
             self.key,
             body(
                 report,
-                place,
+                pull,
                 self._footer(report),
                 self.event.url,
                 final=mark.stage is not Stage.PLANNED,
@@ -143,7 +145,7 @@ class Commenter(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             ),
             mark,
             revision=report.revision or "",
-            create=place.create,
+            create=pull.create,
         )
 
     def _with_earlier(self, report: document.Report) -> document.Report:
@@ -156,12 +158,12 @@ class Commenter(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         )
         return replace(report, charts=tuple(charts))
 
-    def _places(self, report: document.Report) -> Iterator[Place]:
+    def _pulls(self, report: document.Report) -> Iterator[CommentedPull]:
         """Yield where to comment. Nobody waits for a new comment on what is closed or merged."""
         event = self.event
         pull_request = event.pull_request
         if pull_request is not None:
-            yield Place(
+            yield CommentedPull(
                 number=pull_request.number,
                 create=not pull_request.closed and self._worth(report),
                 closed=pull_request.closed,
@@ -173,16 +175,16 @@ class Commenter(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             found = self.github.pulls.of_workflow_run(event.workflow_run)
             if found is not None:
                 create = found.open and self._worth(report)
-                yield self._place(found, create=create)
+                yield self._pull(found, create=create)
             elif report.command == "publish":
-                yield from (self._place(pull, create=False) for pull in self._merged(report))
+                yield from (self._pull(pull, create=False) for pull in self._merged(report))
         elif event.name == "push":
             # A merge group is pushed later. A schedule or a dispatch brings no pull request: on the last one's merge it
             # would say "unchanged" where a release failed.
-            yield from (self._place(pull, create=False) for pull in self._merged(report))
+            yield from (self._pull(pull, create=False) for pull in self._merged(report))
 
-    def _place(self, pull: PullRequest, *, create: bool) -> Place:
-        return Place(
+    def _pull(self, pull: PullRequest, *, create: bool) -> CommentedPull:
+        return CommentedPull(
             number=pull.number,
             create=create,
             closed=not pull.open,
@@ -229,31 +231,37 @@ class Commenter(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
 
 def body(
-    report: document.Report, place: Place, footer: str, home: str = "", *, final: bool, source: str = ""
+    report: document.Report,
+    pull: CommentedPull,
+    footer: str,
+    home: str = "",
+    *,
+    final: bool,
+    source: str = "",
 ) -> str:
     """Return the comment's Markdown: the report, or, of a plan that is over, how it ended and the report folded.
 
     ``home`` is the repository's page, below which releases are linked to.
     """
-    if final or not place.closed:
+    if final or not pull.closed:
         return render(
             report, limit=COMMENT_LIMIT, footer=footer, home=home, elsewhere=IN_SUMMARY, source=source
         )
-    if place.merged:
-        head = f"### Helm charts: merged\n\n{_to_come(place)}"
+    if pull.merged:
+        head = f"### Helm charts: merged\n\n{_to_come(pull)}"
     else:
         head = "### Helm charts: closed without a merge, nothing of it was published"
     inside = render(report, limit=COMMENT_LIMIT - 1_000, home=home, elsewhere=IN_SUMMARY, source=source)
     return f"{head}\n\n<details><summary>The last plan</summary>\n\n{inside}\n</details>\n\n{footer}\n"
 
 
-def _to_come(place: Place) -> str:
+def _to_come(pull: CommentedPull) -> str:
     """Say what follows a merge: a branch that nothing is published from may be merged on, and say nothing here."""
-    if not place.base:
+    if not pull.base:
         return "What the publish run makes of it will be said here."
-    if place.publishes:
-        return f"What the publish run of {code(place.base)} makes of it will be said here."
-    return f"If a run publishes {code(place.base)}, what it makes of it will be said here."
+    if pull.publishes:
+        return f"What the publish run of {code(pull.base)} makes of it will be said here."
+    return f"If a run publishes {code(pull.base)}, what it makes of it will be said here."
 
 
 def _reported(event: Event) -> tuple[int, int]:

@@ -65,8 +65,8 @@ def tree_at(node: ChartNode, version: str, moved: Mapping[str, str], run: Run) -
 
 def app_version_of(node: ChartNode, version: str, run: Run) -> str:
     """Return the appVersion that a chart gets at a version, empty where it keeps its own; who has none gets none."""
-    wanted = run.policy.app_version(node.metadata.name, version) if node.metadata.app_version else ""
-    return "" if wanted == node.metadata.app_version else wanted
+    required = run.policy.app_version(node.metadata.name, version) if node.metadata.app_version else ""
+    return "" if required == node.metadata.app_version else required
 
 
 def destinations_of(chart: str, version: str, run: Run) -> list[Destination]:

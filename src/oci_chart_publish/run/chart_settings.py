@@ -30,7 +30,7 @@ class ChartSettingsResolver(msgspec.Struct, frozen=True, kw_only=True):
 
     def registries(self, name: str) -> tuple[str, ...] | None:
         """Return the registries of a chart alone; None where it goes where all go."""
-        return self._own(name, lambda one: one.registries)
+        return self._of_chart_alone(name, lambda chart: chart.registries)
 
     def template(self, name: str) -> TagTemplate:
         """Return the tag template of a chart."""
@@ -60,7 +60,7 @@ class ChartSettingsResolver(msgspec.Struct, frozen=True, kw_only=True):
         check_template(settings.app_version)
         if settings.bump == "chart" and settings.release == "off":
             return  # no tag is read or written
-        several = any(one.tag_template for one in settings.chart_settings.values())
+        several = any(chart.tag_template for chart in settings.chart_settings.values())
         # By one template with the name in it, only a chart called as another one's version can be in the way.
         if several or any("." in name for name in names):
             refuse_collisions({name: self.template(name) for name in names})
@@ -76,7 +76,7 @@ class ChartSettingsResolver(msgspec.Struct, frozen=True, kw_only=True):
 
     def belonging(self, name: str, folder: str, related: Mapping[str, str] | None = None) -> Belonging:
         """Return which files belong to a chart, those of the ``related`` charts (names by folder) included."""
-        extra = self._own(name, lambda one: one.extra_paths) or ()
+        extra = self._of_chart_alone(name, lambda one: one.extra_paths) or ()
         below = f"{folder}/" if folder else ""
         # Whatever charts a run is about, the files of one are not those of another.
         inner = nested_in(folder, tuple(dict.fromkeys((*self.folders, *self.files.folders))))
@@ -92,14 +92,17 @@ class ChartSettingsResolver(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def _ignore(self, name: str) -> tuple[str, ...]:
-        return (*self.settings.ignore_changes, *(self._own(name, lambda one: one.ignore_changes) or ()))
+        return (
+            *self.settings.ignore_changes,
+            *(self._of_chart_alone(name, lambda chart: chart.ignore_changes) or ()),
+        )
 
     def ignored_changes(self, name: str) -> Callable[[str], bool] | None:
         """Return a predicate over a chart's paths: those whose change needs no new version; None if none is exempt."""
         globs = self._ignore(name)
         return partial(covers, globs) if globs else None
 
-    def _own(self, name: str, value: Callable[[ChartSettings], T]) -> T | None:
+    def _of_chart_alone(self, name: str, value: Callable[[ChartSettings], T]) -> T | None:
         """Return a setting of a chart alone, the plainest name that fits first; None where there is none."""
         keys: Sequence[str] = matching(name, self.settings.chart_settings)
         found = (value(self.settings.chart_settings[key]) for key in reversed(keys))

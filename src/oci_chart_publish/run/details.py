@@ -48,13 +48,13 @@ def describe(entry: document.Chart, plan: Plan, layout: Source, *, size_budget: 
     if entry.status not in {*MOVED, "conflict", "drift"}:
         return Described(entry=entry)
     try:
-        ours = _load(plan.artifact.manifest, layout)
+        built = _load(plan.artifact.manifest, layout)
     except PublishError:
         return Described(entry=entry)
-    size = release_size(ours)
+    size = release_size(built)
     warnings = (*entry.warnings, _too_large(size)) if 0 < size_budget < size else entry.warnings
-    entry = replace(entry, release_size=size, version_line=_version_line(ours), warnings=warnings)
-    return _moving(entry, plan, ours) if entry.status in MOVED else _in_conflict(entry, plan, ours)
+    entry = replace(entry, release_size=size, version_line=_version_line(built), warnings=warnings)
+    return _moving(entry, plan, built) if entry.status in MOVED else _in_conflict(entry, plan, built)
 
 
 def _too_large(size: int) -> str:
@@ -68,7 +68,7 @@ def _version_line(chart: Chart) -> int | None:
     return line_of(chart.file("Chart.yaml") or b"", "version")
 
 
-def _moving(entry: document.Chart, plan: Plan, ours: Chart) -> Described:
+def _moving(entry: document.Chart, plan: Plan, built: Chart) -> Described:
     version = ChartVersion.parse(plan.artifact.version)
     for finding in plan.findings:
         versions = published(finding.site.store)
@@ -80,7 +80,7 @@ def _moving(entry: document.Chart, plan: Plan, ours: Chart) -> Described:
         before = previous(finding.site.store, version, versions)
         if before is not None:
             return Described(
-                entry=_compared(entry, before, ours), before=before, registry=finding.site.registry
+                entry=_compared(entry, before, built), before=before, registry=finding.site.registry
             )
     return Described(entry=entry)
 
@@ -90,7 +90,7 @@ def _below(entry: document.Chart, version: ChartVersion, versions: Sequence[Char
     return replace(entry, later_version=str(later)) if later > version else entry
 
 
-def _compared(entry: document.Chart, before: Previous, ours: Chart) -> document.Chart:
+def _compared(entry: document.Chart, before: Previous, built: Chart) -> document.Chart:
     layer = chart_layer(before.manifest)
     entry = replace(
         entry,
@@ -99,37 +99,37 @@ def _compared(entry: document.Chart, before: Previous, ours: Chart) -> document.
         previous_size=layer.size if layer else None,
     )
     try:
-        return _changes(entry, difference(_load(before.manifest, before.store), ours))
+        return _changes(entry, difference(_load(before.manifest, before.store), built))
     except PublishError:
         return entry
 
 
-def _in_conflict(entry: document.Chart, plan: Plan, ours: Chart) -> Described:
+def _in_conflict(entry: document.Chart, plan: Plan, built: Chart) -> Described:
     try:
-        return Described(entry=_conflict(entry, plan, ours))
+        return Described(entry=_conflict(entry, plan, built))
     except PublishError:
         return Described(entry=entry)
 
 
-def _conflict(entry: document.Chart, plan: Plan, ours: Chart) -> document.Chart:
-    finding = next((one for one in plan.findings if one.state is State.DIFFERENT), None)
+def _conflict(entry: document.Chart, plan: Plan, built: Chart) -> document.Chart:
+    finding = next((different for different in plan.findings if different.state is State.DIFFERENT), None)
     if finding is None or finding.manifest is None:
         return entry
     if entry.status == "conflict":  # what is held is not to be released, so no version is wanted
-        wanted = proposal(plan.artifact.version, published_versions(finding.site.store))
-        targets = tuple(_advised(target, entry.path, wanted) for target in entry.targets)
+        next_version = proposal(plan.artifact.version, published_versions(finding.site.store))
+        targets = tuple(_advised(target, entry.path, next_version) for target in entry.targets)
         error = next((target.error for target in targets if target.status == "conflict"), entry.error)
-        entry = replace(entry, next_version=wanted, targets=targets, error=error)
+        entry = replace(entry, next_version=next_version, targets=targets, error=error)
     if chart_layer(finding.manifest) is None:
         return entry
-    return _changes(entry, difference(_load(finding.manifest, finding.site.store), ours))
+    return _changes(entry, difference(_load(finding.manifest, finding.site.store), built))
 
 
-def _advised(target: document.Target, path: str, wanted: str) -> document.Target:
+def _advised(target: document.Target, path: str, next_version: str) -> document.Target:
     if target.error is None or target.status != "conflict":
         return target
     folder = f"{path}/" if path else ""
-    hint = f"set 'version: {wanted}' in {folder}Chart.yaml, or restore what was published"
+    hint = f"set 'version: {next_version}' in {folder}Chart.yaml, or restore what was published"
     return replace(target, error=replace(target.error, hint=hint))
 
 
@@ -190,16 +190,16 @@ def with_sizes(
     def over() -> bool:
         return stopping() or time.monotonic() > ends
 
-    wanted = [
+    due = [
         (index, before, release)
         for index, before in _chosen(charts)
         for release in before.releases[-(RELEASES - 1) :]
     ]
-    read = gather([partial(_size, before, release, memo, over) for _, before, release in wanted])
-    found: dict[int, dict[str, int | None]] = {}
-    for (index, _, release), size in zip(wanted, read, strict=True):
-        found.setdefault(index, {})[str(release)] = size
-    return [_with(chart.entry, found.get(index, {})) for index, chart in enumerate(charts)]
+    read = gather([partial(_size, before, release, memo, over) for _, before, release in due])
+    sizes: dict[int, dict[str, int | None]] = {}
+    for (index, _, release), size in zip(due, read, strict=True):
+        sizes.setdefault(index, {})[str(release)] = size
+    return [_with(chart.entry, sizes.get(index, {})) for index, chart in enumerate(charts)]
 
 
 def _chosen(charts: Sequence[Described]) -> list[tuple[int, Previous]]:
@@ -212,7 +212,7 @@ def _chosen(charts: Sequence[Described]) -> list[tuple[int, Previous]]:
         for index, chart in enumerate(charts)
         if chart.before is not None and Repository.parse(chart.registry).registry != DOCKER_HUB
     ]
-    return sorted(able, key=lambda one: -_change(charts[one[0]].entry))[:CHARTS]
+    return sorted(able, key=lambda pair: -_change(charts[pair[0]].entry))[:CHARTS]
 
 
 def _change(entry: document.Chart) -> float:
@@ -227,8 +227,8 @@ def _with(entry: document.Chart, before: Mapping[str, int | None]) -> document.C
     if entry.size is None or None in before.values():
         return entry
     known = tuple(document.Size(version=version, size=size) for version, size in before.items() if size)
-    ours = document.Size(version=entry.version, size=entry.size)
-    return replace(entry, recent_sizes=(*known, ours)) if known else entry
+    built = document.Size(version=entry.version, size=entry.size)
+    return replace(entry, recent_sizes=(*known, built)) if known else entry
 
 
 def _size(before: Previous, release: ChartVersion, memo: Memo, over: Callable[[], bool]) -> int | None:
@@ -246,7 +246,9 @@ def _size(before: Previous, release: ChartVersion, memo: Memo, over: Callable[[]
 def _read(store: Target, tag: str, memo: Memo) -> int:
     key = f"{store.title}:{tag}"
     match memo.get(_MEMO, key):
-        case [str(digest), int(size)] if (found := store.resolve(tag)) and str(found.digest) == digest:
+        case [str(digest), int(size)] if (descriptor := store.resolve(tag)) and str(
+            descriptor.digest
+        ) == digest:
             return size
     manifest = store.manifest(tag)
     if manifest is None:

@@ -57,8 +57,8 @@ def plan(sources: Iterable[ChartSource], run: Run) -> tuple[document.Chart, ...]
     run.progress.start(len(graph.charts))
     with Workers(run.options.jobs) as workers:
         promise = _Promise(policy=run.policy)
-        so_far = _so_far(graph, run, "planned")
-        outcomes = _each_in_order(partial(_prepare_as_promised, promise), graph, so_far, run, workers)
+        current = _current(graph, run, "planned")
+        outcomes = _each_in_order(partial(_prepare_as_promised, promise), graph, current, run, workers)
         outcomes = promise.all_or_none(outcomes)
         entries = _entries([*graph.failures, *outcomes], run, workers, wrote=False)
     run.progress.stop()
@@ -71,15 +71,15 @@ def publish(sources: Iterable[ChartSource], run: Run) -> tuple[document.Chart, .
     run.progress.start(len(graph.charts))
     with Workers(run.options.jobs) as workers:
         promise = _Promise(policy=run.policy)
-        so_far = _so_far(graph, run, "published")
+        current = _current(graph, run, "published")
         outcomes = _each_in_order(
-            partial(_prepare_and_upload, promise, workers=workers), graph, so_far, run, workers
+            partial(_prepare_and_upload, promise, workers=workers), graph, current, run, workers
         )
         outcomes = promise.all_or_none(outcomes)
         plans = [outcome for outcome in outcomes if isinstance(outcome, Plan)]
         failures = [outcome for outcome in outcomes if isinstance(outcome, Failure)]
         plans = workers.each(partial(_put_manifest, run=run, workers=workers), plans)
-        finished = tag_in_order(plans, [*graph.failures, *failures], so_far, run, workers)
+        finished = tag_in_order(plans, [*graph.failures, *failures], current, run, workers)
         finished = named_in_layout(finished, run)
         entries = _entries([*graph.failures, *failures, *finished], run, workers, wrote=True)
     run.progress.stop()
@@ -92,50 +92,51 @@ def verify(sources: Iterable[ChartSource], run: Run) -> tuple[document.Chart, ..
     graph = survey(sources, run.policy.dependencies)
     run.progress.start(len(graph.charts))
     with Workers(run.options.jobs) as workers:
-        so_far = _so_far(graph, run, "verified")
-        outcomes = _each_in_order(prepare, graph, dict(so_far), run, workers)
-        checked = workers.each(partial(_check, so_far=so_far, run=run, workers=workers), outcomes)
+        current = _current(graph, run, "verified")
+        outcomes = _each_in_order(prepare, graph, dict(current), run, workers)
+        checked = workers.each(partial(_check, current=current, run=run, workers=workers), outcomes)
         entries = _entries([*graph.failures, *checked], run, workers, wrote=True)
     run.progress.stop()
     return entries
 
 
-def _so_far(graph: ChartGraph, run: Run, done: str) -> dict[str, Outcome]:
+def _current(graph: ChartGraph, run: Run, verb: str) -> dict[str, Outcome]:
     """Return what has become of the charts of a run by name, to be kept up to date: nothing as yet.
 
     It is what is reported where the run is interrupted and hangs: then what is under way counts as not ``done``.
     """
-    why = SkippedError(f"not {done}: {INTERRUPTED}")
-    so_far: dict[str, Outcome] = {one.metadata.name: failure(one, why) for one in graph.charts}
-    writes = done == "published"
+    why = SkippedError(f"not {verb}: {INTERRUPTED}")
+    current: dict[str, Outcome] = {outcome.metadata.name: failure(outcome, why) for outcome in graph.charts}
+    writes = verb == "published"
 
-    def landed() -> list[document.Chart]:
+    def entries() -> list[document.Chart]:
         outcomes = [
-            one.skipped(why.message) if _is_under_way(one) and writes else one for one in so_far.values()
+            outcome.skipped(why.message) if _is_under_way(outcome) and writes else outcome
+            for outcome in current.values()
         ]
-        return [_entry(one, wrote=done != "planned") for one in (*graph.failures, *outcomes)]
+        return [_entry(outcome, wrote=verb != "planned") for outcome in (*graph.failures, *outcomes)]
 
-    run.listener.on_outcomes(landed)
-    return so_far
+    run.listener.on_outcomes(entries)
+    return current
 
 
 def _is_under_way(outcome: Outcome) -> TypeGuard[Plan]:
     return isinstance(outcome, Plan) and outcome.going and not outcome.done
 
 
-def _check(outcome: Outcome, so_far: dict[str, Outcome], run: Run, workers: Workers) -> Outcome:
+def _check(outcome: Outcome, current: dict[str, Outcome], run: Run, workers: Workers) -> Outcome:
     if isinstance(outcome, Failure):
-        so_far[outcome.name] = outcome
+        current[outcome.name] = outcome
         return outcome
     if run.stopping:
-        return so_far[outcome.artifact.name]
-    found = [finding for finding in outcome.findings if finding.state not in {State.FAILED, State.UNKNOWN}]
+        return current[outcome.artifact.name]
+    findings = [finding for finding in outcome.findings if finding.state not in {State.FAILED, State.UNKNOWN}]
     errors = workers.gather(
-        [partial(protocol.verify_destination, outcome.artifact, finding) for finding in found]
+        [partial(protocol.verify_destination, outcome.artifact, finding) for finding in findings]
     )
-    for finding, error in zip(found, errors, strict=True):
+    for finding, error in zip(findings, errors, strict=True):
         outcome = outcome if error is None else outcome.failed(finding.site, error)
-    so_far[outcome.artifact.name] = outcome
+    current[outcome.artifact.name] = outcome
     return outcome
 
 
@@ -157,7 +158,7 @@ def bump(sources: Iterable[ChartSource], run: Run) -> tuple[list[Bumped], list[P
     """Decide every version, dependencies first, and say what would change in the tree; nothing is written."""
     graph = survey(sources, run.policy.dependencies)
     errors = [failure.error for failure in graph.failures]
-    found: list[Bumped] = []
+    bumped: list[Bumped] = []
     with Workers(run.options.jobs) as workers:
         built = decide_versions(graph, run, workers)
         for node in graph.charts:
@@ -166,10 +167,10 @@ def bump(sources: Iterable[ChartSource], run: Run) -> tuple[list[Bumped], list[P
                 built.check(node)
                 if decision is not None:
                     moved = built.decisions.moved(node)
-                    found.append(_bumped(node, decision, moved, run))
+                    bumped.append(_bumped(node, decision, moved, run))
             except PublishError as error:
                 errors.append(failure(node, error).error)
-    return found, errors
+    return bumped, errors
 
 
 def _bumped(node: ChartNode, decision: VersionDecision, moved: Mapping[str, str], run: Run) -> Bumped:
@@ -191,7 +192,7 @@ Prepare = Callable[[ChartNode, BuiltCharts, Run], Outcome]
 
 
 def _each_in_order(
-    prepare: Prepare, graph: ChartGraph, so_far: dict[str, Outcome], run: Run, workers: Workers
+    prepare: Prepare, graph: ChartGraph, current: dict[str, Outcome], run: Run, workers: Workers
 ) -> list[Outcome]:
     """Decide every version, then prepare every chart of the run, those that others embed before them.
 
@@ -204,8 +205,8 @@ def _each_in_order(
 
     def prepare_one(name: str) -> Outcome:
         if not run.stopping:
-            so_far[name] = prepare(by_name[name], built, run)
-        return so_far[name]
+            current[name] = prepare(by_name[name], built, run)
+        return current[name]
 
     order = {name: node.dependencies for name, node in by_name.items()}
     return list(workers.in_order(order, prepare_one).values())
@@ -220,14 +221,14 @@ class _Promise(msgspec.Struct, frozen=True, kw_only=True):
     policy: ProjectPolicy
     broken: list[str] = msgspec.field(default_factory=list)
 
-    def held(self, one: ChartNode, outcome: Outcome) -> Outcome:
+    def held(self, node: ChartNode, outcome: Outcome) -> Outcome:
         """Return the plan, or that it is not what was promised; it goes out to nobody before all have been here."""
         if isinstance(outcome, Plan) and outcome.going:
             try:
                 self.policy.check_plan(outcome)
             except PublishError as error:
                 self.broken.append(outcome.artifact.name)
-                return failure(one, error)
+                return failure(node, error)
         return outcome
 
     def all_or_none(self, outcomes: list[Outcome]) -> list[Outcome]:
@@ -235,7 +236,10 @@ class _Promise(msgspec.Struct, frozen=True, kw_only=True):
         if not self.broken:
             return outcomes
         why = f"not published, because not all is as planned: {', '.join(sorted(self.broken))}"
-        return [one.skipped(why) if isinstance(one, Plan) and one.going else one for one in outcomes]
+        return [
+            outcome.skipped(why) if isinstance(outcome, Plan) and outcome.going else outcome
+            for outcome in outcomes
+        ]
 
 
 def _prepare_as_promised(promise: _Promise, node: ChartNode, built: BuiltCharts, run: Run) -> Outcome:
@@ -265,11 +269,11 @@ def _put_manifest(plan: Plan, run: Run, workers: Workers) -> Plan:
 def _entries(
     outcomes: Iterable[Outcome], run: Run, workers: Workers, *, wrote: bool
 ) -> tuple[document.Chart, ...]:
-    found = list(outcomes)
-    entries = workers.each(partial(_entry, wrote=wrote), found)
+    settled = list(outcomes)
+    entries = workers.each(partial(_entry, wrote=wrote), settled)
     run.listener.on_outcomes(lambda: entries)
     if run.options.details and not run.stopping:
-        entries = details.detailed(entries, found, run, workers)
+        entries = details.detailed(entries, settled, run, workers)
     return tuple(entries)
 
 

@@ -31,12 +31,12 @@ def superseded(
     commits = (
         repository.log([f"{before}..{revision}"], tuple(paths.values()), first_parent=True) if paths else ()
     )
-    found: list[str] = []
+    notes: list[str] = []
     for name, path in paths.items():
         touching = [commit.sha for commit in commits if path in commit.files]
         if len(touching) > 1:
-            found += _of_chart(repository, (before, revision), name, path, touching)
-    return tuple(found)
+            notes += _of_chart(repository, (before, revision), name, path, touching)
+    return tuple(notes)
 
 
 def _of_chart(
@@ -92,8 +92,8 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             and not self.event.on_default_branch
         ):
             target = self.event.default_branch
-            places = [f"refs/{kind}/{target}" for kind in ("remotes/origin", "heads")] if target else []
-            return self._base_of_branch(self.repository, target, places)
+            candidates = [f"refs/{kind}/{target}" for kind in ("remotes/origin", "heads")] if target else []
+            return self._base_of_branch(self.repository, target, candidates)
         return self._available(self.repository, self.event.before)
 
     @locked_cached_property
@@ -116,34 +116,38 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             return None
 
     def _base_of_pull_request(self, repository: GitRepository, pull_request: PullRequestEvent) -> str | None:
-        others = [sha for sha in repository.parents(self.revision) if sha != pull_request.head]
-        if len(others) == 1 and pull_request.head in repository.parents(self.revision):
-            return self._available(repository, others[0])
+        parents = [sha for sha in repository.parents(self.revision) if sha != pull_request.head]
+        if len(parents) == 1 and pull_request.head in repository.parents(self.revision):
+            return self._available(repository, parents[0])
         target = pull_request.base_ref
-        places = [f"refs/remotes/origin/{target}"] if target else []
-        return self._base_of_branch(repository, target, [*places, *filter(None, [pull_request.base])])
+        candidates = [f"refs/remotes/origin/{target}"] if target else []
+        return self._base_of_branch(repository, target, [*candidates, *filter(None, [pull_request.base])])
 
-    def _base_of_branch(self, repository: GitRepository, target: str, places: Sequence[str]) -> str | None:
+    def _base_of_branch(
+        self, repository: GitRepository, target: str, candidates: Sequence[str]
+    ) -> str | None:
         """Return where the branch that is checked out left the ``target`` branch, of which ``places`` are commits.
 
         A branch may have taken in newer commits of its target: the newest common ancestor is where it left it.
         """
-        if not places:
+        if not candidates:
             return None
-        found = self._ancestors(repository, places)
-        if not found and (repository.is_shallow() or not self.event.pull_request):
+        ancestors = self._ancestors(repository, candidates)
+        if not ancestors and (repository.is_shallow() or not self.event.pull_request):
             repository.fetch_history(target)
-            found = self._ancestors(repository, places)
-        if found:
-            return _newest(repository, found)
+            ancestors = self._ancestors(repository, candidates)
+        if ancestors:
+            return _newest(repository, ancestors)
         # Without a common history all that differs is new.
-        return next(filter(None, map(repository.commit, places)), None)
+        return next(filter(None, map(repository.commit, candidates)), None)
 
-    def _ancestors(self, repository: GitRepository, places: Sequence[str]) -> list[str]:
+    def _ancestors(self, repository: GitRepository, candidates: Sequence[str]) -> list[str]:
         """Return the common ancestors with some commits, those of what was merged since only if there is no other."""
-        present = [place for place in places if repository.commit(place)]
-        found = [base for place in present if (base := repository.merge_base(place, self.revision))]
-        return [base for base in found if base != repository.commit(self.revision)] or found
+        present = [candidate for candidate in candidates if repository.commit(candidate)]
+        ancestors = [
+            base for candidate in present if (base := repository.merge_base(candidate, self.revision))
+        ]
+        return [base for base in ancestors if base != repository.commit(self.revision)] or ancestors
 
     def _available(self, repository: GitRepository, sha: str) -> str | None:
         """Return a commit that is there now, None where it cannot be: the history was rewritten, say."""

@@ -214,11 +214,11 @@ def _document(text: bytes, path: Path) -> Mapping[str, Any]:
     return {**document, "chart-settings": by_chart} if named else document
 
 
-def _by_chart(given: Mapping[Any, Any], origin: str) -> dict[str, ChartSettings]:
+def _by_chart(document: Mapping[Any, Any], origin: str) -> dict[str, ChartSettings]:
     """Convert the settings of each chart; ConfigError names the chart and the key."""
     known = {field.encode_name: field for field in msgspec.structs.fields(ChartSettings)}
-    found = {}
-    for name, settings in given.items():
+    by_name = {}
+    for name, settings in document.items():
         if not isinstance(settings, dict):
             raise ConfigError(f"{origin}: {name!r}: expected a mapping of settings")
         unknown = next((key for key in settings if key not in known), None)
@@ -226,48 +226,50 @@ def _by_chart(given: Mapping[Any, Any], origin: str) -> dict[str, ChartSettings]
             raise ConfigError(
                 f"{origin}: {name!r}: unknown key {unknown!r}", hint=suggestion(str(unknown), known)
             )
-        found[str(name)] = ChartSettings(
+        by_name[str(name)] = ChartSettings(
             **{
                 known[key].name: _convert(value, known[key].type, f"{origin}: {name!r}: {key!r}")
                 for key, value in settings.items()
                 if value is not None
             }
         )
-        outside = (path for path in found[str(name)].extra_paths if _leads_out(path))
+        outside = (path for path in by_name[str(name)].extra_paths if _leads_out(path))
         if path := next(outside, None):
             raise ConfigError(
                 f"{origin}: {name!r}: 'extra-paths': {path!r} leads out of the repository",
                 hint="paths are from the top of the repository",
             )
-        if found[str(name)].registries == ():
+        if by_name[str(name)].registries == ():
             raise ConfigError(
                 f"{origin}: {name!r}: 'registries' is empty",
                 hint="name one, or leave the chart out with !GLOB under charts of the command or the action",
             )
-    return found
+    return by_name
 
 
 def _leads_out(path: str) -> bool:
     return posixpath.normpath(path.strip().lstrip("/")).split("/", maxsplit=1)[0] == ".."
 
 
-def _convert(value: Any, wanted: Any, origin: str) -> Any:  # noqa: ANN401  (raw values of four origins)
+def _convert(value: Any, expected: Any, origin: str) -> Any:  # noqa: ANN401  (raw values of four origins)
     if isinstance(value, str):
-        if _is(wanted, tuple):
+        if _is(expected, tuple):
             value = [line.strip() for line in value.splitlines() if line.strip()]
-        elif _is(wanted, dict):
+        elif _is(expected, dict):
             value = _document(value.encode(), Path(origin))
-    elif _is(wanted, tuple) and not isinstance(value, list | tuple):
+    elif _is(expected, tuple) and not isinstance(value, list | tuple):
         value = [value]
-    elif isinstance(value, bool) and "off" in _values(wanted):
+    elif isinstance(value, bool) and "off" in _values(expected):
         value = "on" if value else "off"  # which YAML takes for truth values
-    if _is(wanted, dict) and isinstance(value, Mapping):
-        inner = get_args(_bare(wanted))[1]
-        return {str(key): _convert(one, inner, f"{origin}: {str(key)!r}") for key, one in value.items()}
+    if _is(expected, dict) and isinstance(value, Mapping):
+        inner = get_args(_bare(expected))[1]
+        return {str(key): _convert(item, inner, f"{origin}: {str(key)!r}") for key, item in value.items()}
     try:
-        return msgspec.convert(value, wanted, strict=False)
+        return msgspec.convert(value, expected, strict=False)
     except msgspec.ValidationError as error:
-        raise ConfigError(f"{origin}: {_said(error)}", hint=_choices(wanted) or _meant(wanted)) from error
+        raise ConfigError(
+            f"{origin}: {_in_words_of_yaml(error)}", hint=_choices(expected) or _meant(expected)
+        ) from error
 
 
 _KINDS = {
@@ -281,7 +283,7 @@ _KINDS = {
 }
 
 
-def _said(error: msgspec.ValidationError) -> str:
+def _in_words_of_yaml(error: msgspec.ValidationError) -> str:
     """Return what is wrong with a value, in the words of YAML: "expected a whole number, got text"."""
 
     def named(match: re.Match[str]) -> str:
@@ -293,31 +295,33 @@ def _said(error: msgspec.ValidationError) -> str:
     return text[0].lower() + text[1:]
 
 
-def _meant(wanted: Any) -> str:  # noqa: ANN401
+def _meant(expected: Any) -> str:  # noqa: ANN401
     """Return what a setting means."""
     metas = (
-        (one for one in get_args(wanted) if isinstance(one, Meta)) if get_origin(wanted) is Annotated else ()
+        (meta for meta in get_args(expected) if isinstance(meta, Meta))
+        if get_origin(expected) is Annotated
+        else ()
     )
-    return next((one.description for one in metas if one.description), "")
+    return next((meta.description for meta in metas if meta.description), "")
 
 
-def _bare(wanted: Any) -> Any:  # noqa: ANN401
-    return get_args(wanted)[0] if get_origin(wanted) is Annotated else wanted
+def _bare(expected: Any) -> Any:  # noqa: ANN401
+    return get_args(expected)[0] if get_origin(expected) is Annotated else expected
 
 
-def _is(wanted: Any, kind: type) -> bool:  # noqa: ANN401
-    bare = _bare(wanted)
+def _is(expected: Any, kind: type) -> bool:  # noqa: ANN401
+    bare = _bare(expected)
     if isinstance(bare, types.UnionType):
         return any(_is(part, kind) for part in get_args(bare))
     return (get_origin(bare) or bare) is kind
 
 
-def _choices(wanted: Any) -> str:  # noqa: ANN401
-    values = _values(wanted)
+def _choices(expected: Any) -> str:  # noqa: ANN401
+    values = _values(expected)
     return "expected one of: " + ", ".join(values) if values else ""
 
 
-def _values(wanted: Any) -> tuple[str, ...]:  # noqa: ANN401
+def _values(expected: Any) -> tuple[str, ...]:  # noqa: ANN401
     """Return the values that a setting may have, where they are listed."""
-    bare = _bare(wanted)
+    bare = _bare(expected)
     return get_args(bare) if get_origin(bare) is Literal else ()

@@ -160,8 +160,8 @@ def _the_one_without(registries: Sequence[str], found: Credentials) -> str:
 
 def everywhere(settings: Settings) -> tuple[str, ...]:
     """Return the registries that charts go to, those of single charts included."""
-    own = (one.registries or () for one in settings.chart_settings.values())
-    return tuple(chain(settings.registries, *own))
+    of_charts = (chart.registries or () for chart in settings.chart_settings.values())
+    return tuple(chain(settings.registries, *of_charts))
 
 
 def keep_apart(settings: Settings) -> None:

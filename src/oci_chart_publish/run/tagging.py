@@ -17,20 +17,20 @@ from oci_chart_publish.workers import Workers
 def tag_in_order(
     plans: Sequence[Plan],
     failures: Sequence[Failure],
-    so_far: dict[str, Outcome],
+    current: dict[str, Outcome],
     run: Run,
     workers: Workers,
 ) -> list[Outcome]:
     """Write tags, dependencies first; a chart whose dependency failed is left alone."""
     by_name = {plan.artifact.name: plan for plan in plans}
     bad = {failure.name for failure in failures}
-    so_far.update(by_name)
+    current.update(by_name)
 
     few = sum(plan.going for plan in plans) <= protocol.FEW
     patience = protocol.FRESH if few else protocol.SOON
 
     def tag(name: str) -> Outcome:
-        outcome = so_far[name] = _tag(_unless_blocked(by_name[name], bad), run, workers, patience)
+        outcome = current[name] = _tag(_unless_blocked(by_name[name], bad), run, workers, patience)
         # A dependency in conflict is published, if with other content: that must not hold up what depends on it.
         if _failed(outcome) and by_name[name].status not in {"conflict", "drift"}:
             bad.add(name)
@@ -38,7 +38,7 @@ def tag_in_order(
 
     def confirm(outcome: Outcome) -> Outcome:
         if isinstance(outcome, Plan) and outcome.unconfirmed:
-            outcome = so_far[outcome.artifact.name] = protocol.confirm_tags(outcome, workers.gather)
+            outcome = current[outcome.artifact.name] = protocol.confirm_tags(outcome, workers.gather)
         return outcome
 
     graph = {name: plan.artifact.dependencies for name, plan in by_name.items()}
@@ -97,7 +97,9 @@ def named_in_layout(outcomes: Sequence[Outcome], run: Run) -> list[Outcome]:
 
 
 def _unnamed(outcome: Outcome, names: Container[str], problem: PublishError) -> Outcome:
-    if isinstance(outcome, Failure) or not any(one.site.reference in names for one in outcome.findings):
+    if isinstance(outcome, Failure) or not any(
+        finding.site.reference in names for finding in outcome.findings
+    ):
         return outcome
     warning = f"the registry has it, but it got no name in the cache: {problem.message}"
     warnings = (*outcome.artifact.warnings, warning)

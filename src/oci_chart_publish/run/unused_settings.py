@@ -39,28 +39,28 @@ def unused_settings(
     nobody knows.
     """
     by_chart = settings.chart_settings
-    found = list(_unmatched(by_chart, charts, others)) if by_chart else []
-    found += _refs(settings.publish_refs)
+    notes = list(_unmatched(by_chart, charts, others)) if by_chart else []
+    notes += _refs(settings.publish_refs)
     if untracked is not None and settings.include_untracked:
         files = _inside(untracked(), set(charts.values()))
-        found += _fitting_nothing("include-untracked", settings.include_untracked, files, "untracked file")
+        notes += _fitting_nothing("include-untracked", settings.include_untracked, files, "untracked file")
     for name, folder in charts.items():
         for key in matching(name, by_chart):
-            found += [
+            notes += [
                 f"chart-settings: {key}: extra-paths: there is no {path!r} in the repository: files and folders, "
                 "from its top"
                 for path in by_chart[key].extra_paths
                 if not exists(normal(path))
             ]
-            found += _below(f"chart-settings: {key}: ignore-changes", by_chart[key].ignore_changes, folder)
-        found += _below("ignore-changes", settings.ignore_changes, folder)
-    told = "\n".join(found)
-    left = [line for line in settings.ignore_changes if f"ignore-changes: {line!r} " not in told]
-    if paths is not None and left:
+            notes += _below(f"chart-settings: {key}: ignore-changes", by_chart[key].ignore_changes, folder)
+        notes += _below("ignore-changes", settings.ignore_changes, folder)
+    text = "\n".join(notes)
+    globs = [line for line in settings.ignore_changes if f"ignore-changes: {line!r} " not in text]
+    if paths is not None and globs:
         everything = tuple(paths())
         folders = {posixpath.dirname(path) for path in everything if posixpath.basename(path) == CHART_FILE}
-        found += _fitting_nothing("ignore-changes", left, _inside(everything, folders), "file")
-    return tuple(dict.fromkeys(found))
+        notes += _fitting_nothing("ignore-changes", globs, _inside(everything, folders), "file")
+    return tuple(dict.fromkeys(notes))
 
 
 def _inside(paths: Iterable[str], folders: set[str]) -> frozenset[str]:
