@@ -4,12 +4,13 @@
 #   make test     install real registries, Helm 3 and 4 and clients once, and run all tests
 #   make lint     ruff, mypy, zizmor, schemas, generated pages
 #   make bench    ours against helm, xargs -P8 helm and a bare client
+#   make campaign  every fault of a list at every request, and what came of it
 #   make mutants  random changes of pure modules, and which of them the tests notice
 #   make campaign-github  every request of a publish refused by every refusal GitHub is known for
 #   make image    the image of the action, without a daemon (buildah, podman; as root it installs them)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format types docs schema bench mutants campaign-github image tools lock clean
+.PHONY: help demo test lint format types docs schema bench campaign mutants campaign-github image tools lock clean
 
 # The newest usable Python; PYTHON=... chooses another.
 PYTHON ?= $(shell for v in 3.14 3.13 3.12 3.11 3; do \
@@ -67,6 +68,9 @@ format: $(VENV)/.dev
 docs schema: $(VENV)/.run
 	$(RUN) scripts/options.py
 	$(RUN) scripts/schema.py
+
+campaign: $(VENV)/.dev
+	$(RUN) scripts/campaign.py
 
 mutants: $(VENV)/.dev
 	$(RUN) scripts/mutants.py $(ARGS)

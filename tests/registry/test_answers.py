@@ -94,15 +94,23 @@ def test_one_404_of_something_between_is_never_absent(fake: Fake, client: Client
     store = client(registry)
     push(store)
     assert store.resolve("9.9.9") is None  # this registry says "not there" in words
-    registry.next("GET .*/manifests/", reply)
+    gets = [reply] * (1 if reply.body else 2)  # what says nothing at all is asked again
+    registry.next("GET .*/manifests/", *gets)
     with pytest.raises(RegistryError, match="nothing there speaks the registry API") as caught:
         store.resolve("1.0.0")
     assert not isinstance(caught.value, NotFoundError)
     proven(store)
-    for pattern in ("HEAD .*/manifests/", "GET .*/manifests/"):
-        registry.next(pattern, reply)
+    registry.next("HEAD .*/manifests/", reply)
+    registry.next("GET .*/manifests/", *gets)
     with pytest.raises(RegistryError, match="nothing there speaks the registry API"):
         store.resolve("1.0.0")
+
+
+def test_one_empty_404_of_a_host_that_nothing_is_known_of_is_asked_again(fake: Fake, client: Client) -> None:
+    registry = fake()
+    push(client(registry))
+    registry.next("GET .*/manifests/", Reply(status=404))
+    assert client(registry).resolve("1.0.0") == MANIFEST.descriptor
 
 
 def test_a_404_of_a_proven_head_needs_no_second_request(fake: Fake, client: Client) -> None:

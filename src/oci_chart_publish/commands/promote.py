@@ -118,12 +118,12 @@ def promote(project: Project, source: str, destination: str) -> list[Promoted]:
 
 def _or_failed(promotion: Promotion, *, dry: bool) -> Promoted:
     try:
-        return _promoted(promotion, dry=dry)
+        return carry_out(promotion, dry=dry)
     except PublishError as error:
         return Promoted(reference=promotion.title, status="failed", error=error)
 
 
-def _promoted(promotion: Promotion, *, dry: bool) -> Promoted:
+def carry_out(promotion: Promotion, *, dry: bool) -> Promoted:
     """Copy one artifact and what refers to it, or only look."""
     manifest = promotion.source.manifest(promotion.source_name)
     if manifest is None:

@@ -43,7 +43,8 @@ FEW = 8
 
 _MARGIN = 1.5
 _LEAST = 0.05
-_PAUSES = (0.5, 1.0, 1.5)
+PAUSES = (0.5, 1.0, 1.5)
+"""Seconds for which a registry may be late in showing a tag that it has taken."""
 
 
 def upload(plan: Plan, layout: Target, gather: Gather[PublishError | None]) -> Plan:
@@ -155,7 +156,7 @@ def confirm_tags(plan: Plan, gather: Gather[PublishError | None]) -> Plan:
 def _confirm(plan: Plan, site: Destination, due: float) -> None:
     digest = plan.manifest.descriptor.digest
     time.sleep(max(0.0, due - time.monotonic()))
-    for pause in (*_PAUSES, 0.0):
+    for pause in (*PAUSES, 0.0):
         now = site.store.resolve(site.name)
         if now is not None and now.digest == digest:
             return
@@ -167,7 +168,7 @@ def _confirm(plan: Plan, site: Destination, due: float) -> None:
             )
         time.sleep(pause)  # some registries show a moment later what they have taken
     raise RegistryError(
-        f"{site.reference} was written and is not there {sum(_PAUSES):.0f} seconds later",
+        f"{site.reference} was written and is not there {sum(PAUSES):.0f} seconds later",
         hint="run again: what is there by then is not written twice",
         temporary=True,
     )

@@ -10,7 +10,7 @@ from oci_chart_publish.http.tokens import Scope
 from oci_chart_publish.oci import descriptor as mediatype
 from oci_chart_publish.registry import profiles as hints
 from oci_chart_publish.registry import refusals as faults
-from oci_chart_publish.registry.classify import Known, Meaning, Question, classify, in_words, is_own
+from oci_chart_publish.registry.classify import Known, Meaning, Question, classify, in_words, is_bare, is_own
 from oci_chart_publish.registry.host import SMALL, Call, Host
 
 ACCEPT = {"Accept": ", ".join(mediatype.MANIFESTS)}
@@ -31,8 +31,10 @@ class Asking:
         return path if "://" in path[:8] else self._path + path
 
     def send(self, call: Call) -> Answer:
-        """Send a request whose ``target`` is below the repository."""
+        """Send a request whose ``target`` is below the repository; twice where a bare 404 could be anybody's."""
         answer = self.host.request(call, self.auth)
+        if call.method == "GET" and is_bare(answer):
+            answer = self.host.request(call, self.auth)
         if in_words(answer):
             self.host.features.words = True
             self.host.features.marks |= is_own(answer)

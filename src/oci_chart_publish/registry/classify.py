@@ -132,6 +132,11 @@ def is_own(answer: Answer) -> bool:
     return any(answer.header(name) for name in _API_HEADERS)
 
 
+def is_bare(answer: Answer) -> bool:
+    """Tell whether an answer is a 404 that says nothing, and has nobody's signature."""
+    return answer.status == 404 and not is_own(answer) and shape(answer) is Shape.NOTHING
+
+
 def in_words(answer: Answer) -> bool:
     """Tell whether an answer says "not there" as the specification has it."""
     return answer.status == 404 and bool(set(codes_of(answer)) & _NOTHING_THERE)
