@@ -7,8 +7,18 @@ from oci_chart_publish.progress import Silent
 from oci_chart_publish.run.code_host import CodeHost
 
 
+class Nobody:
+    def ca_bundle(self) -> str:
+        return ""
+
+
 def host(token: str = "t0ken", *, repository: str = "acme/charts", api_url: str = "") -> CodeHost:
-    return CodeHost(token=token, event=Event(repository=repository, api_url=api_url), progress=Silent())
+    return CodeHost(
+        token=token,
+        event=Event(repository=repository, api_url=api_url),
+        progress=Silent(),
+        authorities=Nobody(),
+    )
 
 
 @pytest.mark.parametrize(

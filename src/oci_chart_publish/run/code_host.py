@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import msgspec
 
@@ -19,6 +18,13 @@ else:
     api = lazy("oci_chart_publish.github.api")
 
 
+class Authorities(Protocol):
+    """Who is trusted."""
+
+    def ca_bundle(self) -> str:
+        """Return where the PEM file of all that is trusted is; see ``http.authorities.bundle``."""
+
+
 class CodeHost(msgspec.Struct, frozen=True, kw_only=True):
     """Token and repository, with which a gateway is opened where it is needed."""
 
@@ -27,8 +33,7 @@ class CodeHost(msgspec.Struct, frozen=True, kw_only=True):
     event: Event
     progress: Progress
     """Told of waits."""
-    ca_bundle: Callable[[], str] = str
-    """Where the PEM file of all that is trusted is; see ``http.authorities.bundle``."""
+    authorities: Authorities
 
     @property
     def missing(self) -> str:
@@ -48,6 +53,8 @@ class CodeHost(msgspec.Struct, frozen=True, kw_only=True):
             return None
 
         options = api.Options(
-            token=self.token, api_url=self.event.api_url or api.API_URL, ca_bundle=self.ca_bundle()
+            token=self.token,
+            api_url=self.event.api_url or api.API_URL,
+            ca_bundle=self.authorities.ca_bundle(),
         )
         return github.GitHub(self.event.repository, options, say=self.progress.say)

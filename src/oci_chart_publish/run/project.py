@@ -351,7 +351,7 @@ class Project(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             token=self.settings.github_token,
             event=self.event,
             progress=self.progress,
-            ca_bundle=self.stores.ca_bundle,
+            authorities=self.stores,
         )
 
     def github(self) -> GitHub | None:
