@@ -574,6 +574,25 @@ def test_a_proxys_refusal_of_a_tunnel_is_final_unless_it_says_later(
     assert caught.value.temporary is temporary
 
 
+def test_a_socks_proxy_is_told_name_and_login_and_nothing_else(transport: Any) -> None:
+    heard: list[bytes] = []
+    with listening() as (address, serve_one):
+
+        def script(connection: socket.socket) -> None:
+            for reply in (b"\x05\x02", b"\x01\x00", b"\x05\x00\x00\x01\x00\x00\x00\x00\x00\x00"):
+                heard.append(connection.recv(4096))
+                connection.sendall(reply)
+            heard.append(connection.recv(4096))
+            connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi")
+
+        serve_one(script)
+        sender = transport(trust=Trust(environment={"ALL_PROXY": f"socks5h://us:p%23w@{address}"}))
+        assert get(sender, "http://registry.test/v2/").body == b"hi"
+    assert heard[1] == b"\x01\x02us\x03p#w"
+    assert heard[2] == b"\x05\x01\x00\x03\x0dregistry.test\x00P"
+    assert heard[3].startswith(b"GET /v2/ HTTP/1.1\r\n")
+
+
 def answer_with(connection: socket.socket, reply: bytes, lingers: float = 0.0) -> None:
     """Take the head of a request, send ``reply`` and close, whatever else is on its way."""
     connection.recv(4096)

@@ -229,10 +229,10 @@ class OriginPool:
     def _new(self) -> Any:  # noqa: ANN401
         """Return a connection with the pool's TLS and proxy settings, not open yet."""
         pool = self._pool
-        place = (pool.host, pool.port)
+        place: dict[str, Any] = {"host": pool.host, "port": pool.port}
         if self._tunnel and pool.proxy is not None:
-            place = (pool.proxy.host or "", pool.proxy.port)
-        return cast("Any", pool.ConnectionCls)(*place, timeout=self._connect, **pool.conn_kw)
+            place = {"host": pool.proxy.host or "", "port": pool.proxy.port}
+        return cast("Any", pool.ConnectionCls)(**place, timeout=self._connect, **pool.conn_kw)
 
     def _open(self, connection: Any) -> None:  # noqa: ANN401
         proxy = self._pool.proxy
