@@ -15,8 +15,10 @@ from tempfile import TemporaryDirectory
 ROOT = Path(__file__).parents[1]
 FILES = ("run/project.py", "commands/preview.py")
 MADE = frozenset(
-    ["Run", "PublishOptions", "SettingsPolicy", "PreviewPolicy", "DependencySources", "ChartSettingsResolver"]
-    + ["ChartFiles", "CodeHost", "Stores"]
+    [
+        *("Run", "PublishOptions", "SettingsPolicy", "PreviewPolicy", "DependencySources"),
+        *("ChartSettingsResolver", "ChartFiles", "CodeHost", "Stores"),
+    ]
 )
 
 
