@@ -180,8 +180,10 @@ class Host:
                 unreached = unreached + 1 if failure.unreachable else 0
                 self._waiting.unanswered(failure, attempt - 1, tries, unreached)
             except Deferred as error:
-                if last or not self._waiting.put_off(error.answer, attempt - 1):
+                # The request itself was not sent, so this is none of the tries that its caller allows.
+                if attempt >= self.patience.tries or not self._waiting.put_off(error.answer, attempt - 1):
                     raise
+                tries += 1
                 continue
             else:
                 unreached = 0
