@@ -37,6 +37,8 @@ GO = (
     Go("olareg", "github.com/olareg/olareg/cmd/olareg", "v0.1.2", throwaway=True),
     Go("crane", "github.com/google/go-containerregistry/cmd/crane", "v0.21.9"),
     Go("oras", "oras.land/oras/cmd/oras", "v1.3.3"),
+    Go("cosign", "github.com/sigstore/cosign/v3/cmd/cosign", "v3.1.2"),
+    Go("notation", "github.com/notaryproject/notation/cmd/notation", "v1.3.2", throwaway=True),
     Go("actionlint", "github.com/rhysd/actionlint/cmd/actionlint", "v1.7.12"),
     Go("helm3", "helm.sh/helm/v3/cmd/helm", "v3.21.4", "helm"),
     Go("helm", "helm.sh/helm/v4/cmd/helm", "v4.3.1", "helm"),

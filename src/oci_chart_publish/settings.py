@@ -174,6 +174,19 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True, rename="kebab", forbid
     dry_run: Annotated[bool, _about("Read and build everything, write nothing.")] = False
     jobs: Annotated[int, Meta(ge=1, le=128, description="Requests in flight to one registry.")] = 32
 
+    sign: Annotated[
+        tuple[Literal["cosign", "notation"], ...],
+        _about("Signatures to attach before any tag is written: cosign, notation, or both, one a line."),
+    ] = ()
+    cosign_key: Annotated[
+        str, _about("Private key for cosign: PEM text, a file, or env://NAME; plain or encrypted by cosign.")
+    ] = ""
+    cosign_password: Annotated[str, _about("Password of a key that cosign encrypted.")] = ""
+    notation_key: Annotated[str, _about("Private key for notation: PEM text, a file, or env://NAME.")] = ""
+    notation_certificate: Annotated[
+        str, _about("Its certificate, then those that signed it: PEM text, a file, or env://NAME.")
+    ] = ""
+
     publish_refs: Annotated[
         Lines, _about("Globs of whole refs that publish, besides the default branch.")
     ] = ()

@@ -15,6 +15,7 @@ from oci_chart_publish.layout.memo import Memo
 from oci_chart_publish.oci.reference import Repository
 from oci_chart_publish.oci.store import Target
 from oci_chart_publish.progress import Silent
+from oci_chart_publish.push.attach import Signer
 from oci_chart_publish.push.reconcile import Plan
 from oci_chart_publish.run.policy import Outcomes, PublishOptions, Run, VersionPolicy
 from oci_chart_publish.tree.tree import FolderTree, Tree
@@ -52,6 +53,7 @@ class LayoutPolicy(msgspec.Struct, frozen=True, kw_only=True):
     registries: tuple[str, ...] = ()
     versions: VersionPolicy | None = None
     refused: Mapping[str, Exception] = msgspec.field(default_factory=dict)
+    signers: tuple[Signer, ...] = ()
 
     @property
     def dependencies(self) -> FolderDependencies:

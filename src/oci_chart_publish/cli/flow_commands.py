@@ -51,6 +51,7 @@ BUILD = (
     "strict",
     "jobs",
 )
+SIGN = ("sign", "cosign-key", "cosign-password", "notation-key", "notation-certificate")
 OUTPUT = ("report", "markdown")
 ALL = click.option("--all", "everything", is_flag=True, help="List the charts that are unchanged, too.")
 
@@ -86,7 +87,7 @@ def plan(environment: Mapping[str, str], /, **options: Any) -> int:  # noqa: ANN
 
 @click.command()
 @PATHS
-@setting_options(*REGISTRY, *BUILD, "from-plan", "overwrite", "dry-run", *OUTPUT)
+@setting_options(*REGISTRY, *BUILD, *SIGN, "from-plan", "overwrite", "dry-run", *OUTPUT)
 @ALL
 @common
 @click.pass_obj

@@ -27,6 +27,7 @@ COMMANDS = {
     "bump": "oci_chart_publish.cli.bump_command:bump",
     "verify": "oci_chart_publish.cli.flow_commands:verify",
     "report": "oci_chart_publish.cli.report_command:report",
+    "sign": "oci_chart_publish.cli.sign_command:sign",
     "promote": "oci_chart_publish.cli.promote_command:promote",
     "prune": "oci_chart_publish.cli.prune_command:prune",
     "doctor": "oci_chart_publish.cli.doctor_command:doctor",

@@ -98,6 +98,7 @@ def previewed(
             dependencies=writing.dependencies,
             versions=versions,
             approved=None,  # a saved plan shows releases, and those have been compared by now
+            signers=(),  # a preview is no release
         ),
         # A preview is named for the head and built from its merge: once the base went on, the newer one counts.
         options=replace(writing.options, overwrite=True, details=False),

@@ -26,6 +26,7 @@ from oci_chart_publish.oci.descriptor import Descriptor
 from oci_chart_publish.oci.manifest import Manifest
 from oci_chart_publish.oci.store import Target, copy
 from oci_chart_publish.outcomes import MOVED, Status
+from oci_chart_publish.push.attach import Signer, attach
 from oci_chart_publish.push.reconcile import Destination, Observation, Plan, State, conflict
 
 T = TypeVar("T")
@@ -73,9 +74,9 @@ def needs_manifest_first(plan: Plan) -> bool:
     return len(plan.missing) > 1 or plan.holder is not None
 
 
-def put_manifest(plan: Plan, gather: Gather[PublishError | None]) -> Plan:
-    """Store the manifest by digest at all sites that lack the chart."""
-    if not plan.going or not needs_manifest_first(plan):
+def put_manifest(plan: Plan, gather: Gather[PublishError | None], *, always: bool = False) -> Plan:
+    """Store the manifest by digest at all sites that lack the chart; with ``always`` also where there is one alone."""
+    if not plan.going or not (always or needs_manifest_first(plan)):
         return plan
     steps = [_step(lambda s=site: _put_manifest(plan, s)) for site in plan.missing]  # type: ignore[misc]
     return _with_failures(plan, plan.missing, gather(steps))
@@ -86,6 +87,21 @@ def _put_manifest(plan: Plan, site: Destination) -> None:
     site.store.put_manifest(plan.manifest)
     if plan.holder is not None:
         copy_attachments(plan.holder.store, site.store, plan.manifest)
+
+
+def sign(plan: Plan, signers: Sequence[Signer], gather: Gather[PublishError | None]) -> Plan:
+    """Attach what is missing of the signatures: before the tag where the chart is new, and where it is the same.
+
+    The layout, which is all there is without a registry, holds none. What fails leaves no tag.
+    """
+    if not signers or plan.failures or not (plan.going or plan.status == "unchanged"):
+        return plan
+    same = [one for one in plan.findings if one.state is State.SAME and one.manifest is not None]
+    held = [(one.site, one.manifest.descriptor) for one in same if one.manifest is not None]
+    targets = [*held, *((site, plan.manifest.descriptor) for site in plan.missing)]
+    targets = [(site, subject) for site, subject in targets if site.registry]
+    steps = [_step(lambda s=site, d=subject: attach(s.store, d, signers)) for site, subject in targets]  # type: ignore[misc]
+    return _with_failures(plan, [site for site, _ in targets], gather(steps))
 
 
 def put_tags(
@@ -203,7 +219,7 @@ def verify_destination(artifact: ChartArtifact, finding: Observation) -> Publish
     return None
 
 
-def _step(call: Callable[[], None]) -> Callable[[], PublishError | None]:
+def _step(call: Callable[[], object]) -> Callable[[], PublishError | None]:
     def run() -> PublishError | None:
         try:
             call()

@@ -263,7 +263,9 @@ def _prepare_and_upload(
 def _put_manifest(plan: Plan, run: Run, workers: Workers) -> Plan:
     if run.stopping and plan.going:
         return plan.skipped(f"not published: {INTERRUPTED}")
-    return protocol.put_manifest(plan, workers.gather)
+    signers = run.policy.signers
+    plan = protocol.put_manifest(plan, workers.gather, always=bool(signers))
+    return protocol.sign(plan, signers, workers.gather)
 
 
 def _entries(

@@ -26,6 +26,7 @@ from oci_chart_publish.oci.descriptor import Descriptor
 from oci_chart_publish.oci.reference import Repository
 from oci_chart_publish.oci.store import Target
 from oci_chart_publish.progress import Progress
+from oci_chart_publish.push.attach import Signer
 from oci_chart_publish.push.reconcile import Plan
 from oci_chart_publish.report import document
 from oci_chart_publish.tree.tree import Tree
@@ -135,6 +136,10 @@ class ProjectPolicy(Protocol):
     @property
     def versions(self) -> VersionPolicy | None:
         """What decides versions; None where Chart.yaml has them."""
+
+    @property
+    def signers(self) -> Sequence[Signer]:
+        """What signs each chart in a registry before its tag is written; none where nothing is to be signed."""
 
     def store(self, repository: Repository) -> Target:
         """Return the store of one repository of a registry; nothing is asked before it is used."""

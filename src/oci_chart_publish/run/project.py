@@ -44,7 +44,8 @@ from oci_chart_publish.tree.worktree import WorkTreeFiles
 
 if TYPE_CHECKING:
     from oci_chart_publish.github import GitHub
-    from oci_chart_publish.run import approved_plan, changed_since, labels, unused_settings, versions
+    from oci_chart_publish.push.attach import Signer
+    from oci_chart_publish.run import approved_plan, changed_since, labels, signing, unused_settings, versions
     from oci_chart_publish.run.approved_plan import ApprovedPlan
     from oci_chart_publish.run.labels import Labels
     from oci_chart_publish.run.versions import Versions
@@ -53,6 +54,7 @@ else:
     approved_plan = lazy("oci_chart_publish.run.approved_plan")
     changed_since = lazy("oci_chart_publish.run.changed_since")
     labels = lazy("oci_chart_publish.run.labels")
+    signing = lazy("oci_chart_publish.run.signing")
     unused_settings = lazy("oci_chart_publish.run.unused_settings")
     versions = lazy("oci_chart_publish.run.versions")
     commit_tree = lazy("oci_chart_publish.tree.commit_tree")
@@ -224,7 +226,15 @@ class Project(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             dependencies=self.dependencies,
             versions=self.versions(charts) if self.settings.bump != "chart" else None,
             approved=self.planned,
+            signers=self.signers,
         )
+
+    @property
+    def signers(self) -> Sequence[Signer]:
+        """What signs the charts of a run that writes; a key that does not load is a ConfigError before it begins."""
+        if not self.settings.sign or not self.writes:
+            return ()  # a plan, of a stranger's proposal maybe, has no use for keys
+        return signing.make_signers(self.settings, self.environment, self.folder)
 
     @property
     def options(self) -> PublishOptions:

@@ -12,6 +12,7 @@ from oci_chart_publish.layout.layout import ImageLayout
 from oci_chart_publish.layout.memo import Memo
 from oci_chart_publish.oci.reference import Repository
 from oci_chart_publish.oci.store import Target
+from oci_chart_publish.push.attach import Signer
 from oci_chart_publish.push.reconcile import Plan
 from oci_chart_publish.run.artifact_options import ArtifactOptionsResolver
 from oci_chart_publish.run.chart_settings import ChartSettingsResolver
@@ -34,6 +35,8 @@ class SettingsPolicy(msgspec.Struct, frozen=True, kw_only=True):
     versions: VersionPolicy | None
     approved: ApprovedPlan | None
     """The saved plan that the run keeps to."""
+    signers: Sequence[Signer]
+    """What signs each chart before its tag is written."""
 
     @property
     def layout(self) -> ImageLayout:
