@@ -31,9 +31,9 @@ from tests.fakes.github_state import Run
 from tests.fakes.published import AllChanged, NamedCharts, Pushed
 
 from oci_chart_publish.git.repository import GitRepository
-from oci_chart_publish.github import GitHub
 from oci_chart_publish.github.api import Clock, Options
 from oci_chart_publish.github.event import Event
+from oci_chart_publish.github.gateway import GitHub
 from oci_chart_publish.notify.chart_releases import REPORT, SUMS, Releaser
 from oci_chart_publish.notify.comment import Commenter
 from oci_chart_publish.notify.unfinished import Unfinished

@@ -19,8 +19,8 @@ from tests.real.registries import Registry
 from oci_chart_publish.cli.prune_command import ClosedPullRequests, Pruning
 from oci_chart_publish.commands.prune import PackageVersions, Preview
 from oci_chart_publish.errors import ForgeError
-from oci_chart_publish.github import GitHub
 from oci_chart_publish.github.api import Options
+from oci_chart_publish.github.gateway import GitHub
 from oci_chart_publish.oci.digest import Digest
 from oci_chart_publish.oci.reference import Repository
 from oci_chart_publish.run.project import open_project

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 import pytest
 from tests.fakes.github import FakeGitHub
 
-from oci_chart_publish.github import GitHub
 from oci_chart_publish.github.api import Clock, Options
+from oci_chart_publish.github.gateway import GitHub
 
 
 @dataclass

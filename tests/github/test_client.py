@@ -13,9 +13,9 @@ import trustme
 from tests.fakes.github import FakeGitHub, Token
 
 from oci_chart_publish.errors import ConfigError, ForgeError, ReadOnlyError
-from oci_chart_publish.github import GitHub
 from oci_chart_publish.github.api import BURST, Client, Options
 from oci_chart_publish.github.comments import RunMark
+from oci_chart_publish.github.gateway import GitHub
 from oci_chart_publish.github.releases import AssetFile, ReleaseSpec
 
 if TYPE_CHECKING:
@@ -363,7 +363,7 @@ def test_a_certificate_that_nobody_signed_is_refused(watch: Watch) -> None:
 def test_pygithub_is_not_imported_before_the_first_request() -> None:
     code = (
         "import sys\n"
-        "from oci_chart_publish.github import GitHub\n"
+        "from oci_chart_publish.github.gateway import GitHub\n"
         "from oci_chart_publish.github.api import Options\n"
         "GitHub('acme/charts', Options(token='t')).close()\n"
         "print({'github', 'requests'} & set(sys.modules))\n"

@@ -6,9 +6,9 @@ import pytest
 from tests.fakes.github import Comment, FakeGitHub, Token
 
 from oci_chart_publish.errors import ForgeError, ReadOnlyError
-from oci_chart_publish.github import GitHub
 from oci_chart_publish.github.api import Options
 from oci_chart_publish.github.comments import CommentOutcome, CommentStatus, RunMark, Stage
+from oci_chart_publish.github.gateway import GitHub
 
 BOT = "github-actions[bot]"
 PAGE = "/acme/charts/pull/7#issuecomment-"

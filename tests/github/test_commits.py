@@ -5,7 +5,7 @@ from tests.fakes.github import FakeGitHub, Token
 from tests.github.conftest import Watch
 
 from oci_chart_publish.errors import ForgeError, ReadOnlyError, StaleHeadError
-from oci_chart_publish.github import GitHub
+from oci_chart_publish.github.gateway import GitHub
 
 FILES = {"charts/web/Chart.yaml": b"version: 1.4.1\r\n", "logo.png": b"\x89PNG\x00"}
 

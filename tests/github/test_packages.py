@@ -5,8 +5,8 @@ from tests.fakes import github as fakes
 from tests.fakes.github import FakeGitHub, Token
 
 from oci_chart_publish.errors import ForgeError, ReadOnlyError
-from oci_chart_publish.github import GitHub
 from oci_chart_publish.github.container_packages import PackageVersion
+from oci_chart_publish.github.gateway import GitHub
 
 PACKAGE = "charts-previews/web"
 

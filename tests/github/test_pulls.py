@@ -6,7 +6,7 @@ import pytest
 from tests.fakes.github import FakeGitHub, Pull, Token
 
 from oci_chart_publish.errors import ForgeError, ReadOnlyError
-from oci_chart_publish.github import GitHub
+from oci_chart_publish.github.gateway import GitHub
 from oci_chart_publish.github.pull_requests import PullRequest
 
 FORK = "mallory/charts"

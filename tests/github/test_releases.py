@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from tests.fakes.github import Asset, FakeGitHub, Release, Token
 
 from oci_chart_publish.errors import ForgeError, ReadOnlyError
-from oci_chart_publish.github import GitHub
+from oci_chart_publish.github.gateway import GitHub
 from oci_chart_publish.github.releases import (
     AssetFile,
     MakeLatest,

@@ -5,7 +5,7 @@ from tests.fakes.github import FakeGitHub
 from tests.fakes.github_state import Run
 
 from oci_chart_publish.errors import ForgeError
-from oci_chart_publish.github import GitHub
+from oci_chart_publish.github.gateway import GitHub
 from oci_chart_publish.github.workflow_runs import WorkflowRun
 
 SHA = "1" * 40

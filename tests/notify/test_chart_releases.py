@@ -7,9 +7,9 @@ import pytest
 from tests.fakes.github import FakeGitHub
 from tests.fakes.published import NamedCharts
 
-from oci_chart_publish.github import GitHub
 from oci_chart_publish.github.api import Clock, Options
 from oci_chart_publish.github.event import Event
+from oci_chart_publish.github.gateway import GitHub
 from oci_chart_publish.notify.chart_releases import Releaser
 from oci_chart_publish.report import document
 

@@ -8,9 +8,9 @@ import pytest
 from tests.fakes.github import FakeGitHub, Token
 from tests.fakes.published import Pushed
 
-from oci_chart_publish.github import GitHub
 from oci_chart_publish.github.api import Clock, Options
 from oci_chart_publish.github.event import DEPENDABOT, Event, PullRequestEvent
+from oci_chart_publish.github.gateway import GitHub
 from oci_chart_publish.notify.comment import Commenter
 from oci_chart_publish.report import document
 

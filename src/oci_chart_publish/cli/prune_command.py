@@ -23,7 +23,7 @@ from oci_chart_publish.commands.prune import (
     stale,
 )
 from oci_chart_publish.errors import ConfigError, ForgeError, PublishError, worst
-from oci_chart_publish.github import GitHub
+from oci_chart_publish.github.gateway import GitHub
 from oci_chart_publish.oci.reference import Repository
 from oci_chart_publish.oci.store import Target
 from oci_chart_publish.report import results

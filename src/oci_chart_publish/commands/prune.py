@@ -19,7 +19,7 @@ from oci_chart_publish.oci.reference import Repository
 from oci_chart_publish.oci.store import Target
 
 if TYPE_CHECKING:
-    from oci_chart_publish.github import GitHub
+    from oci_chart_publish.github.gateway import GitHub
 
 
 @runtime_checkable

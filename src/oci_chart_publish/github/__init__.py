@@ -4,9 +4,3 @@ PyGithub is imported by ``client`` alone, when the first request is made. Its re
 pinning, the paths of GitHub Enterprise Server, GraphQL and errors; retries, pacing and what is looked up before a
 POST is repeated are ours.
 """
-
-from __future__ import annotations
-
-from oci_chart_publish.github.gateway import GitHub
-
-__all__ = ["GitHub"]

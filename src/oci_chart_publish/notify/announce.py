@@ -23,7 +23,7 @@ from oci_chart_publish.run.project import Project
 from oci_chart_publish.run.pushed_changes import Touched
 
 if TYPE_CHECKING:
-    from oci_chart_publish.github import GitHub
+    from oci_chart_publish.github.gateway import GitHub
     from oci_chart_publish.notify import chart_releases, comment, unfinished
     from oci_chart_publish.notify.comment import Commenter
     from oci_chart_publish.notify.unfinished import Unfinished

@@ -23,9 +23,9 @@ from msgspec.structs import replace
 
 from oci_chart_publish.chart.version import ChartVersion
 from oci_chart_publish.errors import ForbiddenError, ForgeError, PublishError, ReadOnlyError
-from oci_chart_publish.github import GitHub
 from oci_chart_publish.github import releases as sections
 from oci_chart_publish.github.event import Event
+from oci_chart_publish.github.gateway import GitHub
 from oci_chart_publish.github.git_refs import TagStatus
 from oci_chart_publish.github.releases import (
     AssetFile,

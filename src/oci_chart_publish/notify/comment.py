@@ -19,7 +19,7 @@ from oci_chart_publish.report.markdown import IN_SUMMARY, render
 from oci_chart_publish.report.text import code, escaped
 
 if TYPE_CHECKING:
-    from oci_chart_publish.github import GitHub
+    from oci_chart_publish.github.gateway import GitHub
     from oci_chart_publish.github.pull_requests import PullRequest
 
 COMMENT_LIMIT = 60_000

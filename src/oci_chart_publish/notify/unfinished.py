@@ -15,8 +15,8 @@ import msgspec
 
 from oci_chart_publish.errors import ForgeError, PublishError
 from oci_chart_publish.git.repository import GitRepository
-from oci_chart_publish.github import GitHub
 from oci_chart_publish.github.event import Event
+from oci_chart_publish.github.gateway import GitHub
 from oci_chart_publish.github.workflow_runs import WorkflowRun
 from oci_chart_publish.paths.ownership import Belonging
 from oci_chart_publish.report.document import Chart

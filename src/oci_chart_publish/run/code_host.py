@@ -11,10 +11,10 @@ from oci_chart_publish.lazy import lazy
 from oci_chart_publish.progress import Progress
 
 if TYPE_CHECKING:
-    from oci_chart_publish import github
-    from oci_chart_publish.github import GitHub, api
+    from oci_chart_publish.github import api, gateway
+    from oci_chart_publish.github.gateway import GitHub
 else:
-    github = lazy("oci_chart_publish.github")
+    gateway = lazy("oci_chart_publish.github.gateway")
     api = lazy("oci_chart_publish.github.api")
 
 
@@ -57,4 +57,4 @@ class CodeHost(msgspec.Struct, frozen=True, kw_only=True):
             api_url=self.event.api_url or api.API_URL,
             ca_bundle=self.authorities.ca_bundle(),
         )
-        return github.GitHub(self.event.repository, options, say=self.progress.say)
+        return gateway.GitHub(self.event.repository, options, say=self.progress.say)

@@ -43,7 +43,7 @@ from oci_chart_publish.tree.tree import ChartSource
 from oci_chart_publish.tree.worktree import WorkTreeFiles
 
 if TYPE_CHECKING:
-    from oci_chart_publish.github import GitHub
+    from oci_chart_publish.github.gateway import GitHub
     from oci_chart_publish.push.attach import Signer
     from oci_chart_publish.run import approved_plan, changed_since, labels, signing, unused_settings, versions
     from oci_chart_publish.run.approved_plan import ApprovedPlan
