@@ -84,9 +84,9 @@ class PublishError(Exception):
     def at(self, path: str, *, key: str = "", line: int | None = None) -> Self:
         """Return the same error about another place; this one may be known to others."""
         # Not copy(): the constructors of some classes take more than the message.
-        found = type(self).__new__(type(self), *self.args)
-        found.__dict__.update(self.__dict__, path=path, key=key, line=line)
-        return found
+        result = type(self).__new__(type(self), *self.args)
+        result.__dict__.update(self.__dict__, path=path, key=key, line=line)
+        return result
 
     def within(self, folder: str) -> Self:
         """Return the same error with its path below ``folder`` (a POSIX path)."""
@@ -231,5 +231,5 @@ class SkippedError(PublishError):
 
 def worst(codes: Iterable[ExitCode]) -> ExitCode:
     """Return the exit code that stands for several: the first of 1 2 8 4 3 6 5 7, or 0 for none."""
-    found = set(codes)
-    return next((code for code in PRECEDENCE if code in found), ExitCode.DONE)
+    result = set(codes)
+    return next((code for code in PRECEDENCE if code in result), ExitCode.DONE)

@@ -36,8 +36,8 @@ def listen_early() -> None:
     for end in (heard, written):
         os.set_blocking(end, False)
     signal.set_wakeup_fd(written, warn_on_full_buffer=False)
-    for one in _SIGNALS:
-        signal.signal(one, lambda *_: None)
+    for item in _SIGNALS:
+        signal.signal(item, lambda *_: None)
     _pipe.append(heard)
 
 
@@ -74,7 +74,9 @@ class Interruption:
         """
         listen_early()
         with _listening:
-            told = any(one.stopping.is_set() for one in _listeners) or (not _listeners and _told_to_stop())
+            told = any(listener.stopping.is_set() for listener in _listeners) or (
+                not _listeners and _told_to_stop()
+            )
             _listeners.append(self)
         if told:
             self.stop()

@@ -63,11 +63,11 @@ class Need(msgspec.Struct, frozen=True, kw_only=True):
 
     def allows(self, version: str) -> bool:
         """Tell whether a version is the one that is locked (``1.2.3`` is ``v1.2.3``), or satisfies the constraint."""
-        found = ChartVersion.parse(version)
+        result = ChartVersion.parse(version)
         if not self.locked:
-            return Constraint.parse(self.version).allows(found)
-        wanted = ChartVersion.parse(self.version)
-        return found == wanted and found.build == wanted.build
+            return Constraint.parse(self.version).allows(result)
+        expected = ChartVersion.parse(self.version)
+        return result == expected and result.build == expected.build
 
 
 class ChartArtifact(msgspec.Struct, frozen=True, kw_only=True):

@@ -72,11 +72,11 @@ def needs(chart: Chart, folder: str, around: Surroundings, *, locked: bool = Tru
         return ()
     plain = _plain(chart, around.aliases)
     versions = _locked_versions(chart, plain) if locked else {}
-    found = []
+    result = []
     for number in missing:
         with naming(number):
-            found.append(_need(plain[number], number, versions.get(number), folder, around))
-    return tuple(found)
+            result.append(_need(plain[number], number, versions.get(number), folder, around))
+    return tuple(result)
 
 
 def _with_url(dependency: Dependency, aliases: Mapping[str, str]) -> Dependency:
@@ -85,11 +85,11 @@ def _with_url(dependency: Dependency, aliases: Mapping[str, str]) -> Dependency:
 
 def _plain(chart: Chart, aliases: Mapping[str, str]) -> list[Dependency]:
     """Return the declared dependencies with the URLs that names of repositories stand for."""
-    found = []
+    result = []
     for number, dependency in enumerate(chart.metadata.dependencies):
         with naming(number):
-            found.append(_with_url(dependency, aliases))
-    return found
+            result.append(_with_url(dependency, aliases))
+    return result
 
 
 def _need(dependency: Dependency, number: int, locked: str | None, folder: str, around: Surroundings) -> Need:
@@ -153,13 +153,13 @@ def _locked_versions(chart: Chart, declared: Sequence[Dependency]) -> dict[int, 
             hint="run `helm dependency update`, or publish with dependency: update, and commit the lock",
         )
     waiting = list(lock.dependencies)
-    found: dict[int, str] = {}
+    result: dict[int, str] = {}
     for number, dependency in enumerate(declared):
-        entry = next((one for one in waiting if one.name == dependency.name), None)
+        entry = next((item for item in waiting if item.name == dependency.name), None)
         if entry is not None:
             waiting.remove(entry)
-            found[number] = entry.version
-    return found
+            result[number] = entry.version
+    return result
 
 
 def left_alone(artifact: ChartArtifact, embedded: Iterable[str]) -> tuple[str, ...]:
@@ -228,10 +228,10 @@ def archives(
     ChartError where one cannot be had.
     """
     lacking = tuple(needs)
-    found = gather([partial(_archive, need, fetcher) for need in lacking])
+    result = gather([partial(_archive, need, fetcher) for need in lacking])
     files: dict[str, bytes] = {}
     warnings: list[str] = []
-    for need, (version, data) in zip(lacking, found, strict=True):
+    for need, (version, data) in zip(lacking, result, strict=True):
         if not need.locked and version != need.version:
             warnings.append(
                 f"{need.name} {need.version} was resolved to {version} without a lock: the result is not reproducible"

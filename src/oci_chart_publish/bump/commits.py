@@ -46,7 +46,7 @@ def _reverted(commit: Commit, commits: Sequence[Commit], brought: Brought) -> li
     """Return the commits of the list that this one reverts, None for each that is not in it."""
     shas: list[str] = _SHA.findall(commit.message)
     if commit.subject.lower().startswith("revert:"):
-        shas += [sha.strip() for found in _REFS.findall(commit.message) for sha in found.split(",")]
+        shas += [sha.strip() for result in _REFS.findall(commit.message) for sha in result.split(",")]
     for merge, kept in _MERGE.findall(commit.message):
         shas += brought(merge, kept) or [merge]
     pulls = _PULL.findall(commit.message) if commit.subject.startswith("Revert ") else []
@@ -86,28 +86,28 @@ def commits_since(
     no commit holds.
     """
     logged = _log(repository, base, rev, belonging)
-    found = [commit for commit in logged if touches(commit, belonging)]
+    result = [commit for commit in logged if touches(commit, belonging)]
     own = replace(belonging, dependencies=())
-    counted = {commit.sha for commit in found if touches(commit, own)}
+    counted = {commit.sha for commit in result if touches(commit, own)}
     folder = belonging.folder
-    for earlier, commits in _moves(repository, base, found, name, own):
+    for earlier, commits in _moves(repository, base, result, name, own):
         folder = earlier.folder
         counted |= {commit.sha for commit in commits}
-        found = _merged(found, commits)
+        result = _merged(result, commits)
 
     def brought(merge: str, kept: str) -> list[str]:
         if repository.commit(merge) is None or repository.commit(kept) is None:
             return []
-        return [one.sha for one in _log(repository, kept, merge, belonging) if touches(one, belonging)]
+        return [item.sha for item in _log(repository, kept, merge, belonging) if touches(item, belonging)]
 
-    if not found:
+    if not result:
         merges = (_whole(repository, commit) for commit in logged if len(commit.parents) > 1)
-        found = [commit for commit in merges if touches(commit, belonging)]
-        counted = {commit.sha for commit in found if touches(commit, own)}
-    number = newer(found)
-    since = base or (found[number].sha if number < len(found) else "")
+        result = [commit for commit in merges if touches(commit, belonging)]
+        counted = {commit.sha for commit in result if touches(commit, own)}
+    number = newer(result)
+    since = base or (result[number].sha if number < len(result) else "")
     return ChartCommits(
-        commits=unreverted(found[:number], brought), own=frozenset(counted), since=since, folder=folder
+        commits=unreverted(result[:number], brought), own=frozenset(counted), since=since, folder=folder
     )
 
 

@@ -94,10 +94,10 @@ def meaning(message: str, rules: Rules) -> CommitIntent:
     subject, _, body = _lines(message).strip("\n").partition("\n")
     subject = subject.strip()
     stated = _stated(subject, rules)
-    found: list[tuple[Level, str]] = [(stated or rules.untyped, "" if stated else rules.because)]
+    result: list[tuple[Level, str]] = [(stated or rules.untyped, "" if stated else rules.because)]
     if rules.squash:
         squashed = [line.strip() for line in _SQUASHED.findall(body)]
-        found += [
+        result += [
             (_stated(line, rules) or rules.untyped, f"which lists {line!r}")
             for line in squashed
             if _is_typed(line, rules)
@@ -107,12 +107,12 @@ def meaning(message: str, rules: Rules) -> CommitIntent:
     for token, value in footers(body):
         version = value.strip().removeprefix("v")
         if token in _BREAKING:
-            found.append(("major", f"with {token}"))
+            result.append(("major", f"with {token}"))
         elif token.lower() == "release-as" and is_strict(version):
             release_as = version
         elif token.lower() == "release-as":
             not_read = f"{token}: {version}"
-    level, because = max(found, key=lambda one: ORDER.index(one[0]))
+    level, because = max(result, key=lambda one: ORDER.index(one[0]))
     return CommitIntent(
         level=level, subject=subject, because=because, release_as=release_as, not_read=not_read
     )
@@ -145,16 +145,16 @@ def footers(body: str) -> list[tuple[str, str]]:
     squash merges put lists and sign-offs behind them.
     """
     paragraphs = re.split(r"\n(?:[ \t]*\n)+", _lines(body).strip("\n"))
-    found = [(match["token"], match["value"]) for match in _earlier(paragraphs[:-1])]
+    result = [(match["token"], match["value"]) for match in _earlier(paragraphs[:-1])]
     token, value = "", ""
     for line in paragraphs[-1].split("\n"):
         match = _FOOTER.fullmatch(line)
         if match is None:
             value = f"{value}\n{line}"
             continue
-        found += [(token, value)] if token else []
+        result += [(token, value)] if token else []
         token, value = match["token"], match["value"]
-    return [*found, (token, value)] if token else found
+    return [*result, (token, value)] if token else result
 
 
 def _earlier(paragraphs: Iterable[str]) -> Iterator[re.Match[str]]:

@@ -64,7 +64,7 @@ class Releases:
     ) -> History:
         """Return the history of one chart with the commits since its last release."""
         base, counted = history.base, history.counted
-        found = commits_since(
+        result = commits_since(
             self._repository,
             "" if base is None else self._tags[self._tagged(name, template)[base]],
             self._rev,
@@ -75,11 +75,11 @@ class Releases:
         return replace(
             history,
             changes=tuple(
-                Change(message=commit.message, sha=commit.sha, own=commit.sha in found.own)
-                for commit in found.commits
+                Change(message=commit.message, sha=commit.sha, own=commit.sha in result.own)
+                for commit in result.commits
             ),
-            since=found.since,
-            folder=found.folder,
+            since=result.since,
+            folder=result.folder,
         )
 
     def tag(self, name: str, template: TagTemplate, version: ChartVersion) -> tuple[str, str] | None:
@@ -94,9 +94,9 @@ class Releases:
         """
         ours = tuple(beginning(self._ordered, template.around(name)[0]))
         reachable = self._reachable.intersection(ours)
-        found = self._released(name, template, reachable)
+        result = self._released(name, template, reachable)
         others = self._released(name, template, ours)
-        return found | {version: tag for version, tag in others.items() if version not in found}
+        return result | {version: tag for version, tag in others.items() if version not in result}
 
     def metadata(self, rev: str, folder: str) -> ChartMetadata | None:
         """Return what Chart.yaml says at a revision; None where there is none, or none that can be read."""
@@ -111,8 +111,8 @@ class Releases:
 
     def _released(self, name: str, template: TagTemplate, tags: Iterable[str]) -> dict[ChartVersion, str]:
         """Return the versions that count among some tags, each with its tag."""
-        found = template.versions(name, tags)
-        return {version: tag for version, tag in found.items() if self._counts(version)}
+        result = template.versions(name, tags)
+        return {version: tag for version, tag in result.items() if self._counts(version)}
 
     def _counts(self, version: ChartVersion) -> bool:
         return preview_of(self._preview, str(version)) is None
@@ -138,8 +138,8 @@ class Releases:
 
 def matching(name: str, settings: Mapping[str, object]) -> list[str]:
     """Return the keys of per-chart settings that fit a chart's name, the plainest last so that it wins."""
-    found = [key for key in settings if covers((key,), name)]
-    return sorted(found, key=lambda key: (key == name, len(key)))
+    result = [key for key in settings if covers((key,), name)]
+    return sorted(result, key=lambda key: (key == name, len(key)))
 
 
 def subjects_since(
@@ -159,5 +159,5 @@ def subjects_since(
     if not before:
         return ()
     since = tags[template.versions(name, tags)[max(before)]]
-    found = commits_since(repository, since, revision, name, belonging)
-    return tuple(commit.subject for commit in found.commits)
+    result = commits_since(repository, since, revision, name, belonging)
+    return tuple(commit.subject for commit in result.commits)

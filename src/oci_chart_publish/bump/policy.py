@@ -33,10 +33,10 @@ def next_version(
     if not top.prerelease:
         return _candidate(top.bumped(level), channel) if channel else top.bumped(level)
     core = ChartVersion(top.major, top.minor, top.patch)
-    wanted = stable.bumped(level) if stable is not None else core
+    expected = stable.bumped(level) if stable is not None else core
     token = channel or _token(top.prerelease)
-    if core < wanted:
-        return _candidate(wanted, token)
+    if core < expected:
+        return _candidate(expected, token)
     if token == _token(top.prerelease):
         return _candidate(core, "", _counted_up(top.prerelease))
     other = _candidate(core, token)
@@ -130,11 +130,11 @@ def one_step(
     """Decide by policy ``major``, ``minor`` or ``patch`` where nothing is settled without it."""
     current = ChartVersion.parse(version)
     top = history.top or current
-    wanted = top.bumped(level)
-    if wanted in history.taken and is_same(wanted):
-        return _held_already(wanted, history, current)
+    expected = top.bumped(level)
+    if expected in history.taken and is_same(expected):
+        return _held_already(expected, history, current)
     return _decision(
-        _free(wanted, top, level, history), level, f"bump: {level}, above {top}", history, current
+        _free(expected, top, level, history), level, f"bump: {level}, above {top}", history, current
     )
 
 
@@ -210,8 +210,8 @@ def settled(version: str, history: History, *, is_same: IsSame = lambda _: False
         return _decision(current, "none", f"Chart.yaml was raised above {top}", history, current)
     # Without a base, Chart.yaml tells from where on: what is older is not what this tree wants to be.
     lowest = history.base or current
-    candidates = sorted((one for one in history.counted if one >= lowest), reverse=True)
-    done = next((one for one in candidates if is_same(one)), None)
+    candidates = sorted((candidate for candidate in history.counted if candidate >= lowest), reverse=True)
+    done = next((candidate for candidate in candidates if is_same(candidate)), None)
     if done is None:
         return None
     return _held_already(done, history, current)
@@ -234,37 +234,39 @@ def _next(
     if level == "none" and bumped_dependency:
         level, reason = "patch", f"its dependency {bumped_dependency} changed"
     stable = max((one for one in history.counted if not one.prerelease), default=None)
-    wanted = top if level == "none" else next_version(top, level, stable=stable, channel=channel)
+    expected = top if level == "none" else next_version(top, level, stable=stable, channel=channel)
     named = next((one for one in meanings if _is_pending(one, history)), None)
-    if named is not None and (level == "none" or not _is_above(wanted, named, meanings)):
+    if named is not None and (level == "none" or not _is_above(expected, named, meanings)):
         return _release_as(named, top, history, current)
     if level == "none":
         # Without a commit, whatever differs was not meant to.
         return replace(_decision(top, level, reason, history, current), withheld=bool(meanings))
-    if wanted in history.taken and is_same(wanted):  # a branch that was released, and squashed into this one
-        return _held_already(wanted, history, current)
-    return _decision(_free(wanted, top, level, history), level, reason, history, current)
+    if expected in history.taken and is_same(
+        expected
+    ):  # a branch that was released, and squashed into this one
+        return _held_already(expected, history, current)
+    return _decision(_free(expected, top, level, history), level, reason, history, current)
 
 
-def _is_above(wanted: ChartVersion, named: CommitIntent, meanings: Sequence[CommitIntent]) -> bool:
+def _is_above(version: ChartVersion, named: CommitIntent, meanings: Sequence[CommitIntent]) -> bool:
     """Tell whether a label asks for more than the version that a commit of another pull request names."""
-    return any(one.label for one in meanings) and wanted > ChartVersion.parse(named.release_as)
+    return any(one.label for one in meanings) and version > ChartVersion.parse(named.release_as)
 
 
 def _asked(change: Change, rules: Rules, labels: Iterable[str], history: History) -> CommitIntent:
     """Return what one commit asks for."""
-    found = meaning(change.message, rules)
+    result = meaning(change.message, rules)
     labelled = _label(labels)
     if labelled is not None:
         label = f"{LABEL}{'skip' if labelled == 'none' else labelled}"
-        return CommitIntent(level=labelled, subject=found.subject, label=label)
+        return CommitIntent(level=labelled, subject=result.subject, label=label)
     begun = history.base or history.top
-    level = found.level
+    level = result.level
     if level == "major" and rules.initial_development and begun is not None and begun.major == 0:
         level = "minor"
     if not change.own:  # a version that is named is for the chart whose files were changed
-        found = replace(found, release_as="", not_read="")
-    return replace(found, level=level)
+        result = replace(result, release_as="", not_read="")
+    return replace(result, level=level)
 
 
 def _is_pending(named: CommitIntent, history: History) -> bool:
@@ -276,23 +278,25 @@ def _label(labels: Iterable[str]) -> Level | None:
     # As GitHub, which has no two labels that differ in case alone; people write "release: minor", too.
     plain = ("".join(label.casefold().split()) for label in labels)
     names = (label.removeprefix(LABEL) for label in plain if label.startswith(LABEL))
-    found = [_LEVELS[name] for name in names if name in _LEVELS]
-    if "none" in found:
+    result = [_LEVELS[name] for name in names if name in _LEVELS]
+    if "none" in result:
         return "none"
-    return highest(found) if found else None
+    return highest(result) if result else None
 
 
 def _release_as(
     named: CommitIntent, top: ChartVersion, history: History, current: ChartVersion
 ) -> VersionDecision:
-    wanted = ChartVersion.parse(named.release_as)
-    if wanted <= top or wanted in history.taken:
-        problem = f"is not above {top}, which is released" if wanted <= top else "is taken by another branch"
+    expected = ChartVersion.parse(named.release_as)
+    if expected <= top or expected in history.taken:
+        problem = (
+            f"is not above {top}, which is released" if expected <= top else "is taken by another branch"
+        )
         raise ConflictError(
-            f"Release-As: {wanted} in {named.subject!r} {problem}",
+            f"Release-As: {expected} in {named.subject!r} {problem}",
             hint="name a higher version in a later commit",
         )
-    return _decision(wanted, "explicit", f"Release-As in {named.subject!r}", history, current)
+    return _decision(expected, "explicit", f"Release-As in {named.subject!r}", history, current)
 
 
 def _from_commits(meanings: Sequence[CommitIntent]) -> tuple[Level, str]:
@@ -308,14 +312,14 @@ def _from_commits(meanings: Sequence[CommitIntent]) -> tuple[Level, str]:
     return level, f"{asks.subject!r}, {asks.because}" if asks.because else f"{asks.subject!r}"
 
 
-def _free(wanted: ChartVersion, top: ChartVersion, level: str, history: History) -> ChartVersion:
-    """Return ``wanted``, or the next one of its line that no other branch has taken; ConflictError beyond the line."""
-    free = wanted
+def _free(version: ChartVersion, top: ChartVersion, level: str, history: History) -> ChartVersion:
+    """Return ``version``, or the next one of its line that no other branch has taken; ConflictError beyond the line."""
+    free = version
     while free in history.taken:
         free = next_version(free, "patch", stable=None)
-    if free != wanted and level != "patch" and not wanted.prerelease:
+    if free != version and level != "patch" and not version.prerelease:
         raise ConflictError(
-            f"the next {level} version after {top} is {wanted}, "
+            f"the next {level} version after {top} is {version}, "
             "which exists already, on a newer commit or another branch",
             hint="run on the newer commit, merge that branch, set a version that is free in Chart.yaml, or ask for a "
             f"patch of {top.major}.{top.minor} with the label {LABEL}patch",
@@ -341,6 +345,6 @@ def _decision(
 def proposal(version: str, counted: Iterable[ChartVersion]) -> str:
     """Return the version that would do where content changed under a published one: the next free one of its line."""
     current = ChartVersion.parse(version)
-    line = [one for one in counted if (one.major, one.minor) == (current.major, current.minor)]
+    line = [item for item in counted if (item.major, item.minor) == (current.major, current.minor)]
     top = max([*line, current])
     return str(next_version(top, "patch", stable=None))

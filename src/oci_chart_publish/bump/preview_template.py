@@ -55,5 +55,5 @@ def preview_of(template: str, version: str) -> int | None:
     pattern = re.escape(literals[0]) + "".join(
         field + re.escape(literal) for field, literal in zip(fields, literals[1:], strict=True)
     )
-    found = re.fullmatch(pattern, version, re.ASCII)
-    return int(found["number"]) if found and "number" in seen else None
+    result = re.fullmatch(pattern, version, re.ASCII)
+    return int(result["number"]) if result and "number" in seen else None

@@ -48,9 +48,9 @@ def stamped_files(
         metadata = decode_metadata(tree.read("Chart.yaml"), requirements=tree.read(declared))
     dependencies = list(metadata.dependencies)
     for number, dependency in enumerate(dependencies):
-        wanted = moved.get(dependency.name)
-        if wanted is not None and not _covers(dependency, wanted):
-            changes.setdefault(declared, {})[f"dependencies.{number}.version"] = _follow(dependency, wanted)
+        expected = moved.get(dependency.name)
+        if expected is not None and not _covers(dependency, expected):
+            changes.setdefault(declared, {})[f"dependencies.{number}.version"] = _follow(dependency, expected)
     files = {
         path: replace_scalars(tree.read(path), scalars, path=path)
         for path, scalars in changes.items()
@@ -86,9 +86,9 @@ def redirected_files(
     if lock is None:
         return {declared: edited}
     moved = replace_scalars(data, _repositories(lock.dependencies, inside, url), path=path)
-    wanted = [replace(d, repository=url) if d.name in inside else d for d in metadata.dependencies]
+    expected = [replace(d, repository=url) if d.name in inside else d for d in metadata.dependencies]
     digest = _digest(
-        lock, metadata.dependencies, decode_lock(moved, path=path) or Lock(), wanted, aliases or {}
+        lock, metadata.dependencies, decode_lock(moved, path=path) or Lock(), expected, aliases or {}
     )
     if digest is not None:  # a lock that does not fit is told of by whoever needs it
         moved = replace_scalars(moved, {"digest": digest}, path=path)
@@ -138,10 +138,10 @@ def _lock(
     edited = replace_scalars(data, scalars, path=path) if scalars else data
     chart = files.get("Chart.yaml", tree.read("Chart.yaml"))
     requirements = files.get(declared, tree.read(declared)) if declared != "Chart.yaml" else None
-    wanted = decode_metadata(chart, requirements=requirements).dependencies
+    expected = decode_metadata(chart, requirements=requirements).dependencies
     original = tree.read(declared) if declared != "Chart.yaml" else None
     declares = decode_metadata(tree.read("Chart.yaml"), requirements=original).dependencies
-    digest = _digest(lock, declares, decode_lock(edited, path=path) or Lock(), wanted, aliases)
+    digest = _digest(lock, declares, decode_lock(edited, path=path) or Lock(), expected, aliases)
     if digest is None:
         raise ChartError(
             "does not fit the declared dependencies as they are, before any bump",
@@ -156,14 +156,14 @@ def _digest(
     before: Lock,
     declared: Sequence[Dependency],
     after: Lock,
-    wanted: Sequence[Dependency],
+    dependencies: Sequence[Dependency],
     aliases: Mapping[str, str],
 ) -> str | None:
     """Return the digest of the edited lock, made as that of the old one was; None where that one fits in no way."""
     # Helm puts the URL in place of a name before it makes the digest (``pkg/downloader/manager.go``).
     if before.digest == lock_digest(_unaliased(declared, aliases), before.dependencies):
-        return lock_digest(_unaliased(wanted, aliases), after.dependencies)
-    return lock_digest_helm2(wanted) if before.digest == lock_digest_helm2(declared) else None
+        return lock_digest(_unaliased(dependencies, aliases), after.dependencies)
+    return lock_digest_helm2(dependencies) if before.digest == lock_digest_helm2(declared) else None
 
 
 def _unaliased(dependencies: Sequence[Dependency], aliases: Mapping[str, str]) -> list[Dependency]:

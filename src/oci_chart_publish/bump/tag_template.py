@@ -78,12 +78,12 @@ class TagTemplate(msgspec.Struct, frozen=True, eq=False):
         """Return the versions of a chart and their tags, lowest first; of those that differ in ``+...`` alone one."""
         before, after = self.around(name)
         ours = sorted((tag for tag in tags if tag.startswith(before)), reverse=True)
-        found: dict[ChartVersion, str] = {}
+        result: dict[ChartVersion, str] = {}
         for tag in ours:
             version = _between(tag, before, after)
             if version is not None:
-                found.setdefault(version, tag)
-        return dict(sorted(found.items()))
+                result.setdefault(version, tag)
+        return dict(sorted(result.items()))
 
     def around(self, name: str) -> tuple[str, str]:
         """Return what stands before and after the version in a chart's tags."""

@@ -55,8 +55,8 @@ def moved(old: str, new: str) -> Level:
 
 
 def _numbers(version: str) -> tuple[int, int, int] | None:
-    found = _NUMBERS.match(version)
-    if found is None:
+    result = _NUMBERS.match(version)
+    if result is None:
         return None
-    major, minor, patch, alone = found.groups()
+    major, minor, patch, alone = result.groups()
     return int(major or alone), int(minor or 0), int(patch or 0)

@@ -181,9 +181,9 @@ def push(layout: ImageLayout, connect: Connect, reference: str, *, overwrite: bo
     yield f"{where.tag}: pushed to remote ({layers} layer{'s' if layers > 1 else ''}, {total} total)"
 
 
-def _conflict(where: TagReference, theirs: Digest, ours: Digest) -> ConflictError:
+def _conflict(where: TagReference, theirs: Digest, digest: Digest) -> ConflictError:
     return ConflictError(
-        f"{where} holds something else already: {theirs.short}, not {ours.short}",
+        f"{where} holds something else already: {theirs.short}, not {digest.short}",
         hint="save under another tag, pull it to look at what is there, or push with --overwrite",
     )
 

@@ -73,18 +73,18 @@ def gunzip(data: bytes) -> bytes:
     if not data.startswith(_GZIP):
         raise ChartError("not a gzip archive", hint="expected a chart packed as .tgz")
     streams: list[bytes] = []
-    left, rest = SIZE_LIMIT + _SLACK, data
+    remaining, rest = SIZE_LIMIT + _SLACK, data
     while rest:
         if len(streams) == _STREAM_LIMIT:
             raise ChartError(f"more than {_STREAM_LIMIT} gzip streams in a row")
         try:
-            stream, rest = _first_stream(rest, left)
+            stream, rest = _first_stream(rest, remaining)
         except ChartError:
             if streams and streams[-1].endswith(_TAR_END):
                 break
             raise
         streams.append(stream)
-        left -= len(stream)
+        remaining -= len(stream)
     return streams[0] if len(streams) == 1 else b"".join(streams)
 
 
@@ -113,15 +113,15 @@ def _too_large(limit: int, path: str = "") -> ChartError:
 
 
 def _regular_files(tar: bytes, limit: int) -> Iterator[ChartFile]:
-    left = limit
+    remaining = limit
     for number, (name, kind, data) in enumerate(_members(tar)):
         if number >= MEMBER_LIMIT:
             raise ChartError(f"more than {MEMBER_LIMIT} members in the archive")
         if kind in (tarfile.DIRTYPE, _GLOBAL):
             continue
         path = _inner_path(name)
-        left -= len(data)
-        if left < 0:
+        remaining -= len(data)
+        if remaining < 0:
             raise _too_large(limit, path)
         yield ChartFile(path, bytes(data))
 

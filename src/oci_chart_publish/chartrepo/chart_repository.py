@@ -146,12 +146,12 @@ class ChartRepositories(msgspec.Struct, frozen=True, kw_only=True):
         """
         target = resolve(repository, url)
         own = origin_of(repository)
-        found = origin_of(target)
-        if own.scheme == "https" and found.scheme == "http" and not digest:
+        result = origin_of(target)
+        if own.scheme == "https" and result.scheme == "http" and not digest:
             raise RegistryError(
                 f"{redact(repository)}: an archive over plain http without a digest: {redact(target)}"
             )
-        if found.private and not own.private:
+        if result.private and not own.private:
             raise RegistryError(f"{redact(repository)}: an archive at the private address {redact(target)}")
         answer = self._get(repository, target, {"Accept-Encoding": "identity"}, ARCHIVE_LIMIT)
         if answer.status != 200:
@@ -161,8 +161,8 @@ class ChartRepositories(msgspec.Struct, frozen=True, kw_only=True):
         return answer.body
 
     def _cached(self, url: str) -> RepositoryIndex | None:
-        found = self._cache.load(url)
-        return RepositoryIndex(found.data, redact(index_url(url))) if found else None
+        result = self._cache.load(url)
+        return RepositoryIndex(result.data, redact(index_url(url))) if result else None
 
     @property
     def _cache(self) -> IndexCache:
@@ -307,16 +307,16 @@ def _decoded(answer: Answer) -> bytes:
 
 
 def _refusal(answer: Answer) -> RegistryError:
-    said = f"GET {redact(answer.url)}: {answer.status}"
+    message = f"GET {redact(answer.url)}: {answer.status}"
     if answer.status in (401, 403):
         host = origin_of(answer.url).name
         return AuthError(
-            said, status=answer.status, hint=f"give credentials for {host}, as for a registry of that name"
+            message, status=answer.status, hint=f"give credentials for {host}, as for a registry of that name"
         )
     if answer.status in (404, 410):
         return NotFoundError(
-            said,
+            message,
             status=answer.status,
             hint="is this the URL of the repository, and is the chart still there?",
         )
-    return RegistryError(said, status=answer.status, temporary=is_transient(answer.status, answer.body))
+    return RegistryError(message, status=answer.status, temporary=is_transient(answer.status, answer.body))

@@ -156,18 +156,18 @@ class Pruning(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     def others(self, here: Collection[str]) -> list[str]:
         """Return the names of other charts that there are previews of; say so where nobody lists them."""
         try:
-            found = self._listed()
+            result = self._listed()
         except PublishError as error:
-            found, why = None, f" ({error.message})"
+            result, why = None, f" ({error.message})"
         else:
             why = ""
-        if found is None:
+        if result is None:
             print(
                 f"{self.place.registry} does not list its repositories{why}: previews of charts that are not in this "
                 "tree were not looked at; name such a chart with --chart NAME",
                 file=sys.stderr,
             )
-        return [name for name in found or () if name not in here]
+        return [name for name in result or () if name not in here]
 
     def _listed(self) -> tuple[str, ...] | None:
         packages = self.packages

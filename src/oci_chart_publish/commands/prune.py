@@ -51,21 +51,21 @@ def stale(
     kept = {tag for tag, number in numbers.items() if number is None or not is_closed(number)}
     held = {_shown(repository, store, tag) for tag in kept}
     for tag, number in numbers.items():
-        found = store.resolve(tag) if tag not in kept else None
-        if number is not None and found is not None and found.digest not in held:
-            yield Preview(repository=repository, tag=tag, digest=found.digest, number=number)
+        result = store.resolve(tag) if tag not in kept else None
+        if number is not None and result is not None and result.digest not in held:
+            yield Preview(repository=repository, tag=tag, digest=result.digest, number=number)
 
 
 def _shown(repository: Repository, store: Target, tag: str) -> Digest:
     """Return the digest of a tag that is to stay; where a registry lists it and does not show it, nothing may go."""
-    found = store.resolve(tag)
-    if found is None:
+    result = store.resolve(tag)
+    if result is None:
         raise RegistryError(
             f"{repository}:{tag} is listed, and not there: what it uses is not known",
             hint="nothing is removed from this repository; run again once the registry shows the tag",
             temporary=True,
         )
-    return found.digest
+    return result.digest
 
 
 def is_of(preview: Preview, store: Target, source: str) -> bool:

@@ -50,8 +50,8 @@ def charts(patterns: Iterable[str], *, base: Path, files: Files | None) -> tuple
     if files is None:
         _refuse_repositories(kept, search.root)
     if not kept:
-        left = ", ".join(f"!{pattern}" for pattern in parsed.excludes)
-        raise ConfigError(f"charts: {left} leaves out every chart that was found: {_listing(folders)}")
+        remaining = ", ".join(f"!{pattern}" for pattern in parsed.excludes)
+        raise ConfigError(f"charts: {remaining} leaves out every chart that was found: {_listing(folders)}")
     return tuple(_source(folder, search.root, files) for folder in sorted(kept, key=os.fsencode))
 
 

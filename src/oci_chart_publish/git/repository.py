@@ -135,10 +135,10 @@ class GitRepository:
 
         ConfigError where git is missing or refuses the repository.
         """
-        found = locate(path)
-        if found is None:
+        result = locate(path)
+        if result is None:
             return None
-        root, bare = found
+        root, bare = result
         git = Git(root, env, bare=bare)
         done = git.run("rev-parse", "--git-dir" if bare else "--show-toplevel")
         if done.returncode:
@@ -282,16 +282,16 @@ class GitRepository:
 
     def tags(self) -> Mapping[str, str]:
         """Return every tag with the sha of its commit, annotated ones peeled; tags of other objects are left out."""
-        found = {}
+        result = {}
         for line in self._git.output("for-each-ref", f"--format={_TAGS}", "refs/tags").splitlines():
             name, kind, sha, peeled_kind, peeled = line.split(b"\0")
             if kind == b"commit":
-                found[os.fsdecode(name)] = sha.decode()
+                result[os.fsdecode(name)] = sha.decode()
             elif peeled_kind == b"commit":
-                found[os.fsdecode(name)] = peeled.decode()
+                result[os.fsdecode(name)] = peeled.decode()
             elif peeled_kind == b"tag" and (commit := self.commit(peeled.decode())):
-                found[os.fsdecode(name)] = commit
-        return found
+                result[os.fsdecode(name)] = commit
+        return result
 
     def tags_reachable(self, rev: str = "HEAD") -> frozenset[str]:
         """Return the names of the tags whose commit is ``rev`` or an ancestor of it."""

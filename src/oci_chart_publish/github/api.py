@@ -130,8 +130,8 @@ class Client:
         while url and (most is None or number < most):
             headers, data = self._json("GET", url, query=asked, needs=needs)
             yield from response.listed(data, path)
-            found = re.search(r'<([^>]+)>;\s*rel="next"', headers.get("link", ""))
-            url, asked, number = found[1] if found else "", {}, number + 1
+            result = re.search(r'<([^>]+)>;\s*rel="next"', headers.get("link", ""))
+            url, asked, number = result[1] if result else "", {}, number + 1
 
     def patch(self, path: str, body: Json, *, needs: str) -> Json:
         """Change a thing; safe to repeat."""
@@ -227,9 +227,9 @@ class Client:
                     self._say(f"{method} {self._place(url)}: {failure.describe()}: again in {wait:.0f} s")
                 self._clock.sleep(wait)
             if (
-                failure.lost and find and (found := find()) is not None
+                failure.lost and find and (result := find()) is not None
             ):  # after the pause: lists may lag behind
-                return {}, found
+                return {}, result
             if wait is None:
                 raise explain(f"{method} {self._place(url)}", failure, needs)
         raise AssertionError("the last attempt returns or raises")

@@ -103,10 +103,10 @@ class Comments:
             raise ValueError(f"not a key of a comment: {key!r}")
         whole = f"{_marker(key, mark, revision)}\n{body}"
         for _ in range(_ROUNDS):
-            found = self.find(pull, key, of_jobs=not create)
-            if not found and not create:
+            result = self.find(pull, key, of_jobs=not create)
+            if not result and not create:
                 return CommentOutcome(status=CommentStatus.ABSENT)
-            outcome = self._settle(found, whole, mark) if found else self._create(pull, key, whole, mark)
+            outcome = self._settle(result, whole, mark) if result else self._create(pull, key, whole, mark)
             if outcome:
                 return outcome
         raise ForgeError(
@@ -136,19 +136,19 @@ class Comments:
 
     def _create(self, pull: int, key: str, body: str, mark: RunMark) -> CommentOutcome | None:
         def find() -> Json | None:
-            found = [comment for comment in self.find(pull, key) if comment.mark == mark]
-            return {"id": found[0].id, "html_url": found[0].url} if found else None
+            result = [comment for comment in self.find(pull, key) if comment.mark == mark]
+            return {"id": result[0].id, "html_url": result[0].url} if result else None
 
         path = f"{self._path}/{pull}/comments"
         created = self._client.create(path, {"body": body}, find=find, needs=NEEDS)
         self._login = self._login or response.text(response.mapping(created, "user"), "login", "")
         number = response.integer(created, "id")
-        found = self.find(pull, key)
-        if number not in {comment.id for comment in found}:
-            found = sorted((*found, *self._unlisted(number)), key=lambda comment: comment.id)
-        if [comment.id for comment in found] == [number]:
+        result = self.find(pull, key)
+        if number not in {comment.id for comment in result}:
+            result = sorted((*result, *self._unlisted(number)), key=lambda comment: comment.id)
+        if [comment.id for comment in result] == [number]:
             return CommentOutcome(status=CommentStatus.CREATED, url=response.text(created, "html_url"))
-        return self._settle(found, body, mark) if found else None
+        return self._settle(result, body, mark) if result else None
 
     def _unlisted(self, number: int) -> list[Comment]:
         """Return a comment of ours that a list lacks, which may lag behind; empty where somebody deleted it."""
@@ -168,7 +168,7 @@ class Comments:
         newest = max(comment.mark.rank for comment in found)
         if newest > mark.rank:
             # Whoever created a later comment sees the earlier ones, so the newest text reaches the oldest comment.
-            extra = [one for one in others if one.mark.rank < newest] if winner.mark.rank == newest else []
+            extra = [item for item in others if item.mark.rank < newest] if winner.mark.rank == newest else []
             self._delete(extra)
             return CommentOutcome(status=CommentStatus.SUPERSEDED, url=winner.url)
         status = CommentStatus.UNCHANGED

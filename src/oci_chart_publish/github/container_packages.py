@@ -39,8 +39,8 @@ class Packages:
     def names(self) -> tuple[str, ...]:
         """Return the names of all container packages of the owner that the token may see."""
         path = f"{self._owner_path()}/packages"
-        found = self._client.pages(path, {"package_type": "container"}, needs="packages: read")
-        return tuple(response.text(item, "name") for item in found)
+        result = self._client.pages(path, {"package_type": "container"}, needs="packages: read")
+        return tuple(response.text(item, "name") for item in result)
 
     def versions(self, package: str) -> tuple[PackageVersion, ...]:
         """Return all versions, the newest first; none where there is no such package."""

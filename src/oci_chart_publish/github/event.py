@@ -132,7 +132,7 @@ def read_event(environment: Mapping[str, str]) -> Event:
     pull_request = _mapping(document, "pull_request")
     before = _text(document, "before") or _text(_mapping(document, "merge_group"), "base_sha")
     listed = document.get("commits")
-    commits = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
+    commits = [commit for commit in listed if isinstance(commit, dict)] if isinstance(listed, list) else []
     return Event(
         name=environment.get("GITHUB_EVENT_NAME", ""),
         repository=repository,
@@ -141,7 +141,7 @@ def read_event(environment: Mapping[str, str]) -> Event:
         default_branch=_text(_mapping(document, "repository"), "default_branch"),
         before="" if before == _NO_COMMIT else before,
         commits=len(commits),
-        pushed=tuple(_text(one, "id") for one in commits if _text(one, "id")),
+        pushed=tuple(_text(commit, "id") for commit in commits if _text(commit, "id")),
         named=_named(commits or [_mapping(_mapping(document, "workflow_run"), "head_commit")]),
         created=before == _NO_COMMIT,
         url=f"{server}/{repository}" if server and repository else "",

@@ -66,8 +66,8 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def codes(self) -> tuple[str, ...]:
         """GitHub's codes: ``already_exists``, ``custom`` (REST), ``STALE_DATA``, ``FORBIDDEN`` (GraphQL)."""
-        found = (error.get(key) for error in self.errors for key in ("code", "type"))
-        return tuple(str(code) for code in found if code)
+        result = (error.get(key) for error in self.errors for key in ("code", "type"))
+        return tuple(str(code) for code in result if code)
 
     @property
     def limited(self) -> bool:
@@ -102,13 +102,13 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
 
     def says(self, what: str) -> bool:
         """Whether GitHub's words hold these, given in small letters."""
-        return any(what in said.lower() for said in self._messages())
+        return any(what in message.lower() for message in self._messages())
 
     @property
     def retry_after(self) -> float:
         """The seconds of ``Retry-After``, 0 without."""
-        wanted = self.headers.get("retry-after", "")
-        return float(wanted) if wanted.isdigit() else 0.0
+        expected = self.headers.get("retry-after", "")
+        return float(expected) if expected.isdigit() else 0.0
 
     def pause(self, now: float) -> float:
         """Return the seconds GitHub wants us to wait; a minute where it does not say."""
@@ -130,8 +130,8 @@ class Failure(msgspec.Struct, frozen=True, kw_only=True):
             )
             for error in self.errors
         ]
-        said = [self.message, *(detail for detail in details if detail and detail != self.message)]
-        line = ": ".join(" ".join(part.split()) for part in said if part)
+        message = [self.message, *(detail for detail in details if detail and detail != self.message)]
+        line = ": ".join(" ".join(part.split()) for part in message if part)
         return f"{self.status} {line}" if self.status else line
 
 
@@ -192,11 +192,11 @@ def _hint(failure: Failure, needs: str) -> str:
 
 def _permissions(failure: Failure, needs: str) -> str:
     accepted = failure.headers.get("x-accepted-github-permissions", "")
-    said = f" GitHub accepts: {accepted}" if accepted else ""
+    message = f" GitHub accepts: {accepted}" if accepted else ""
     if SCOPES in failure.codes:
         return "Give the personal access token one of these scopes, or take ${{ github.token }}."
     if not needs:
-        return f"The token may not do this.{said}"
+        return f"The token may not do this.{message}"
     if failure.says(PERSONAL):
-        return f"Give the personal access token `{needs}`.{said}"
-    return f"Add `{needs}` to the `permissions:` of the job.{said}"
+        return f"Give the personal access token `{needs}`.{message}"
+    return f"Add `{needs}` to the `permissions:` of the job.{message}"

@@ -60,21 +60,21 @@ class Tags:
         REST lists all tags, or those of a prefix, and takes no size of a page (``git/list-matching-refs`` has none):
         a repository of charts has thousands.
         """
-        wanted = sorted(set(names))
-        found: set[str] = set()
-        for start in range(0, len(wanted), ASKED):
-            found |= self._ask(wanted[start : start + ASKED])
-        return frozenset(found)
+        expected = sorted(set(names))
+        result: set[str] = set()
+        for start in range(0, len(expected), ASKED):
+            result |= self._ask(expected[start : start + ASKED])
+        return frozenset(result)
 
     def _ask(self, names: Sequence[str]) -> set[str]:
         asked = [{"ref": f"refs/tags/{name}"} for name in names]
-        found = ask(self._client, self._repository, _REF, {"ref": "String!"}, asked, needs=NEEDS)
-        return {name for name, ref in zip(names, found, strict=True) if ref is not None}
+        result = ask(self._client, self._repository, _REF, {"ref": "String!"}, asked, needs=NEEDS)
+        return {name for name, ref in zip(names, result, strict=True) if ref is not None}
 
     def get(self, name: str) -> TagRef | None:
         """Return one tag, None where there is none."""
-        found = self._find(name)
-        return _tag(found) if found is not None else None
+        result = self._find(name)
+        return _tag(result) if result is not None else None
 
     def commit(self, tag: TagRef) -> str:
         """Return the commit of a tag (one request where it is annotated)."""
@@ -104,9 +104,9 @@ class Tags:
         return TagOutcome(status=status, commit=made)
 
     def _existing(self, tag: TagRef, commit: str) -> TagOutcome:
-        found = self.commit(tag)
-        status = TagStatus.EXISTING if found == commit else TagStatus.ELSEWHERE
-        return TagOutcome(status=status, commit=found)
+        result = self.commit(tag)
+        status = TagStatus.EXISTING if result == commit else TagStatus.ELSEWHERE
+        return TagOutcome(status=status, commit=result)
 
     def _find(self, name: str) -> Json | None:
         path = f"{self._path}/ref/tags/{quote(name)}"

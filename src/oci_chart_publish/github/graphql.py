@@ -15,7 +15,7 @@ def ask(
     repository: str,
     field: str,
     types: Mapping[str, str],
-    things: Sequence[Mapping[str, object]],
+    mappings: Sequence[Mapping[str, object]],
     *,
     fragment: str = "",
     needs: str,
@@ -26,18 +26,18 @@ def ask(
     has a value of. GitHub's limits are the caller's to keep. Raises ForgeError.
     """
     owner, _, name = repository.partition("/")
-    numbers = range(len(things))
+    numbers = range(len(mappings))
     declared = "".join(f", ${key}{number}: {kind}" for number in numbers for key, kind in types.items())
     fields = " ".join(f"n{number}: {_numbered(field, number)}" for number in numbers)
     document = (
         f"query ($owner: String!, $name: String!{declared}) "
         f"{{ repository(owner: $owner, name: $name) {{ {fields} }} }} {fragment}"
     )
-    values = {f"{key}{number}": value for number in numbers for key, value in things[number].items()}
+    values = {f"{key}{number}": value for number in numbers for key, value in mappings[number].items()}
     data = client.query(document, {"owner": owner, "name": name, **values}, needs=needs)
     answered = response.mapping(data, "repository")
-    found = (answered.get(f"n{number}") for number in numbers)
-    return [None if one is None else response.whole(one, "repository") for one in found]
+    result = (answered.get(f"n{number}") for number in numbers)
+    return [None if item is None else response.whole(item, "repository") for item in result]
 
 
 def _numbered(field: str, number: int) -> str:

@@ -116,13 +116,13 @@ class PullRequests:
         were not among the answers are asked for themselves.
         """
         commits = tuple(commits)
-        found = self._associated(commits)
-        known = {pull.number for pull in found.values()}
+        result = self._associated(commits)
+        known = {pull.number for pull in result.values()}
         for number in dict.fromkeys(named):
             pull = self._numbered(number) if number not in known else None
             if pull is not None and pull.merged and pull.merge_commit in commits:
-                found[pull.merge_commit] = pull
-        return found
+                result[pull.merge_commit] = pull
+        return result
 
     def _numbered(self, number: int) -> PullRequest | None:
         """Return a pull request, None where the number is none of one."""
@@ -134,7 +134,7 @@ class PullRequests:
             raise
 
     def _associated(self, commits: Iterable[str]) -> dict[str, PullRequest]:
-        found: dict[str, PullRequest] = {}
+        result: dict[str, PullRequest] = {}
         waiting: list[tuple[str, str | None]] = [(commit, None) for commit in dict.fromkeys(commits)]
         while waiting:
             asked, waiting = waiting[:ASKED], waiting[ASKED:]
@@ -144,11 +144,11 @@ class PullRequests:
                 # Of several (a branch that was merged into another first) the one that became this very commit counts.
                 best = next((pull for pull in merged if pull.merge_commit == commit), None)
                 if best or merged:
-                    found[commit] = best or found.get(commit, merged[0])
+                    result[commit] = best or result.get(commit, merged[0])
                 further = response.mapping(page, "pageInfo")
                 if best is None and response.flag(further, "hasNextPage"):
                     waiting.append((commit, response.text(further, "endCursor")))
-        return found
+        return result
 
     def _brought(self, asked: Sequence[tuple[str, str | None]]) -> Iterator[Json]:
         """Yield a page of the pull requests of each commit, from the cursor beside it on."""
@@ -181,8 +181,8 @@ class PullRequests:
         branch = response.text(run, "head_branch", "")
         if not repository:
             return None
-        found = _heads(self.of_commit(head), head, repository, title)
-        return found or _heads(self._from_branch(repository, branch), head, repository, title)
+        result = _heads(self.of_commit(head), head, repository, title)
+        return result or _heads(self._from_branch(repository, branch), head, repository, title)
 
     def _from_branch(self, repository: str, branch: str) -> Iterable[PullRequest]:
         """Yield the pull requests from a branch, also those closed unmerged, which GitHub lists for no commit.

@@ -191,9 +191,9 @@ class AssetChanges(msgspec.Struct, frozen=True, kw_only=True):
 
 def compare(release: Release, files: Iterable[AssetFile]) -> AssetChanges:
     """Say how the assets of a release differ from ``files``, changing nothing."""
-    found = [(file, _named(release.assets, file)) for file in files]
-    different = tuple(file.name for file, asset in found if asset and not _same(asset, file))
-    return AssetChanges(different=different, missing=tuple(file.name for file, asset in found if not asset))
+    result = [(file, _named(release.assets, file)) for file in files]
+    different = tuple(file.name for file, asset in result if asset and not _same(asset, file))
+    return AssetChanges(different=different, missing=tuple(file.name for file, asset in result if not asset))
 
 
 def lacks(release: Release, names: Iterable[str]) -> bool:
@@ -305,18 +305,18 @@ class Releases:
 
     def of_tag(self, tag: str) -> tuple[Release, ...]:
         """Return the releases of one tag, drafts too (of which there can be several), published and oldest first."""
-        found = [release for release in self._list(PAGES * PAGE).values() if release.tag == tag]
-        if not found and self._listed == PAGES * PAGE:
-            found = self._published(tag)
-        return tuple(sorted(found, key=lambda release: (release.draft, release.id)))
+        result = [release for release in self._list(PAGES * PAGE).values() if release.tag == tag]
+        if not result and self._listed == PAGES * PAGE:
+            result = self._published(tag)
+        return tuple(sorted(result, key=lambda release: (release.draft, release.id)))
 
     def published_tags(self) -> frozenset[str]:
         """Return the tags of published releases that are no prereleases, of the newest ``PAGES`` pages.
 
         ``ensure`` reads just these, so that together they cost no request more.
         """
-        found = self._list(PAGES * PAGE).values()
-        return frozenset(one.tag for one in found if not (one.draft or one.prerelease))
+        result = self._list(PAGES * PAGE).values()
+        return frozenset(item.tag for item in result if not (item.draft or item.prerelease))
 
     def _list(self, most: int) -> dict[int, Release]:
         """Return what is known of the ``most`` newest releases; pages that have been read are not read again."""
@@ -373,10 +373,10 @@ class Releases:
         )
 
     def _ensure(self, spec: ReleaseSpec) -> ReleaseOutcome:
-        found = self.of_tag(spec.tag)
-        ours = [release for release in found if spec.adopt or is_ours(release.body)]
-        if found and not ours:
-            return ReleaseOutcome(status=ReleaseStatus.FOREIGN, release=found[0])
+        result = self.of_tag(spec.tag)
+        ours = [release for release in result if spec.adopt or is_ours(release.body)]
+        if result and not ours:
+            return ReleaseOutcome(status=ReleaseStatus.FOREIGN, release=result[0])
         if not ours:
             tag = self._tags.get(spec.tag)
             return self._publish(self._draft(spec, tag), spec, tag, ReleaseStatus.CREATED)

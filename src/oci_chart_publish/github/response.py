@@ -60,9 +60,9 @@ def listed(value: object, what: str) -> Sequence[Json]:
     return [whole(item, what) for item in value]
 
 
-def _unexpected(what: str, wanted: str, value: object) -> ForgeError:
-    found = "nothing" if value is None else f"{type(value).__name__} {str(value)[:80]!r}"
+def _unexpected(what: str, expected: str, value: object) -> ForgeError:
+    result = "nothing" if value is None else f"{type(value).__name__} {str(value)[:80]!r}"
     return ForgeError(
-        f"GitHub's answer: {what!r}: expected {wanted}, got {found}",
+        f"GitHub's answer: {what!r}: expected {expected}, got {result}",
         hint="Something between here and GitHub (a proxy, a login page) may have answered in its place.",
     )

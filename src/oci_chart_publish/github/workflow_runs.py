@@ -37,10 +37,10 @@ class WorkflowRuns:
         At most ``PAGE``, those that have ended, and none of pull requests; one request. Raises ForgeError.
         """
         path = f"{self._path}/{quote(workflow, safe='')}/runs"
-        found = response.whole(
+        result = response.whole(
             self._client.get(f"{path}?branch={quote(branch, safe='')}&per_page={PAGE}", needs=NEEDS), path
         )
-        runs = [item for item in response.objects(found, "workflow_runs") if _counts(item)]
+        runs = [item for item in response.objects(result, "workflow_runs") if _counts(item)]
         earlier = [_run(item) for item in runs if response.integer(item, "id") < run]
         return sorted(earlier, key=lambda one: -one.id)
 

@@ -24,8 +24,8 @@ class Headers:
 
     def get(self, name: str) -> str:
         """Return the value of a field, several joined by a comma, or nothing."""
-        found = self._fields.get(name.lower())
-        return "" if found is None else found[0] if len(found) == 1 else ", ".join(found)
+        result = self._fields.get(name.lower())
+        return "" if result is None else result[0] if len(result) == 1 else ", ".join(result)
 
     def all(self, name: str) -> tuple[str, ...]:
         """Return the values of a field, one an occurrence."""

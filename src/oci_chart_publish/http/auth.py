@@ -81,8 +81,8 @@ class Authorizer:
             self.learn()
         if not self._bearer:
             return Grant(value=self._password())
-        if (found := self._held(scope)) is not None:
-            return self._granted(found, scope)
+        if (result := self._held(scope)) is not None:
+            return self._granted(result, scope)
         with self._lock:
             lock = self._locks.setdefault(scope.key, threading.Lock())
         with lock:
@@ -95,11 +95,11 @@ class Authorizer:
         with self._lock:
             lock = self._locks.setdefault(scope.key, threading.Lock())
         with lock:
-            found = self._tokens.get(scope.key)
-            if found is None or not found.serves(scope.actions):
-                found = self._ask(scope)
-                self._judge(found)
-            return f"Bearer {found.text}"
+            result = self._tokens.get(scope.key)
+            if result is None or not result.serves(scope.actions):
+                result = self._ask(scope)
+                self._judge(result)
+            return f"Bearer {result.text}"
 
     def login_refused(self, answer: Answer) -> bool:
         """Tell whether an answer of the registry refuses the login that it was given itself, not through a token."""
@@ -130,8 +130,8 @@ class Authorizer:
             if 200 <= status < 400:
                 self._reusable, self._certain = True, self._certain or write
                 tokens = self._tokens.values()
-                found = (token for token in tokens if grant.value == f"Bearer {token.text}")
-                self._shared = next(found, self._shared)
+                result = (token for token in tokens if grant.value == f"Bearer {token.text}")
+                self._shared = next(result, self._shared)
             elif status in (401, 403):
                 self._reusable, self._shared = False, None
         if grant.trial:
@@ -170,21 +170,21 @@ class Authorizer:
 
     def _obtained(self, scope: Scope) -> Grant:
         """Return a token of the cache or of the token service, or begin a trial."""
-        if (found := self._held(scope)) is None and self._reusable is not None:
-            found = self._ask(scope)
-        if found is None:
+        if (result := self._held(scope)) is None and self._reusable is not None:
+            result = self._ask(scope)
+        if result is None:
             self._learning.acquire()  # until it is known what a token is good for, one at a time
             try:
-                found = self._held(scope)
-                if found is None and (other := self._candidate(scope)) is not None:
+                result = self._held(scope)
+                if result is None and (other := self._candidate(scope)) is not None:
                     return Grant(value=f"Bearer {other.text}", foreign=True, trial=True)
-                found = found or self._ask(scope)
-                self._judge(found)
+                result = result or self._ask(scope)
+                self._judge(result)
             except BaseException:
                 self._learning.release()
                 raise
             self._learning.release()
-        return self._granted(found, scope)
+        return self._granted(result, scope)
 
     def _granted(self, token: Token, scope: Scope) -> Grant:
         foreign = not self._certain and self._tokens.get(scope.key) is not token

@@ -73,7 +73,7 @@ def bundle(trust: Trust) -> str:
     Empty where there is nothing but what that library brings: no store of the system, no file that was named.
     """
     named = [path for _, path in trust.named_bundles() if path.exists()]
-    files = named or [Path(place) for place in _system_files() if Path(place).is_file()][:1]
+    files = named or [Path(system_file) for system_file in _system_files() if Path(system_file).is_file()][:1]
     if trust.everywhere is not None:
         files = [*(files or [Path(certifi.where())]), trust.everywhere]
     if not files:

@@ -37,7 +37,7 @@ class Challenge(msgspec.Struct, frozen=True, kw_only=True):
 
 def parse(headers: Iterable[str]) -> Challenge | None:
     """Return the first challenge whose scheme is known, of all in ``headers``; None where there is none."""
-    return next((found for header in headers for found in _challenges(header[:_LIMIT])), None)
+    return next((challenge for header in headers for challenge in _challenges(header[:_LIMIT])), None)
 
 
 def _challenges(header: str) -> Iterable[Challenge]:
@@ -45,16 +45,16 @@ def _challenges(header: str) -> Iterable[Challenge]:
     scheme = ""
     parameters: dict[str, str] = {}
     while position < len(header):
-        if (found := _PARAMETER.match(header, position)) and scheme:
-            quoted, plain = found.group(2), found.group(3)
+        if (result := _PARAMETER.match(header, position)) and scheme:
+            quoted, plain = result.group(2), result.group(3)
             value = re.sub(r"\\(.)", r"\1", quoted) if quoted is not None else plain
-            parameters.setdefault(found.group(1).lower(), value)
-            position = found.end()
-        elif found := _SCHEME.match(header, position):
+            parameters.setdefault(result.group(1).lower(), value)
+            position = result.end()
+        elif result := _SCHEME.match(header, position):
             if scheme in _SCHEMES:
                 yield Challenge(scheme=scheme, parameters=parameters)
-            scheme, parameters = found.group(1).lower(), {}
-            position = found.end()
+            scheme, parameters = result.group(1).lower(), {}
+            position = result.end()
         else:
             position += 1
     if scheme in _SCHEMES:

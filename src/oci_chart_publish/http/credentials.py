@@ -57,10 +57,10 @@ class Credential(msgspec.Struct, frozen=True, kw_only=True):
 
     def secrets(self) -> frozenset[str]:
         """Every text that must not be printed: each line of a secret, and the derived values."""
-        found = {self.password, self.identity_token, *self.password.splitlines()}
+        result = {self.password, self.identity_token, *self.password.splitlines()}
         if self.password:
-            found.add(self.basic.removeprefix("Basic "))
-        return frozenset(text for text in found if text.strip())
+            result.add(self.basic.removeprefix("Basic "))
+        return frozenset(text for text in result if text.strip())
 
 
 class CredentialSource(Protocol):
@@ -79,8 +79,8 @@ class Credentials:
     def find(self, repository: Repository) -> Credential | None:
         """Return the credential for ``repository``, or None for an anonymous client."""
         for source in self._sources:
-            if (found := source.find(repository)) is not None:
-                return found
+            if (result := source.find(repository)) is not None:
+                return result
         return None
 
 
@@ -168,8 +168,8 @@ class ConfigDocument:
                         origin=f"docker-credential-{suffix} of {self._origin}",
                     )
                 )
-            if (found := self._answers[asked]) is not None:
-                return found
+            if (result := self._answers[asked]) is not None:
+                return result
         return None
 
     @staticmethod

@@ -293,11 +293,11 @@ def _body(response: HTTPResponse, limit: int) -> tuple[bytes, bool]:
     if length is not None and length > limit and response.status == _OK:
         return b"", False
     parts: list[bytes] = []
-    left = limit
-    while part := response.read1(min(_CHUNK, left + 1)):
-        parts.append(part[:left] if len(part) > left else part)
-        left -= len(part)
-        if left < 0:
+    remaining = limit
+    while part := response.read1(min(_CHUNK, remaining + 1)):
+        parts.append(part[:remaining] if len(part) > remaining else part)
+        remaining -= len(part)
+        if remaining < 0:
             return b"".join(parts), False
     if response.length:
         raise ConnectionError(f"the answer ended {response.length} bytes early")

@@ -74,8 +74,8 @@ def _reason(chain: list[BaseException]) -> tuple[str, bool]:
         return "it refuses", False
     if isinstance(last, OSError) and last.strerror:
         return last.strerror.lower(), True
-    if found := re.match(r"Tunnel connection failed: ([0-9]{3})", str(last)):
-        status = int(found.group(1))
+    if result := re.match(r"Tunnel connection failed: ([0-9]{3})", str(last)):
+        status = int(result.group(1))
         return f"no tunnel: {status}", status >= 500 or status in _LATER
     if "ProxySchemeUnknown" in names or "SOCKS" in str(last)[:40]:
         return "it does not speak the protocol of its URL", False

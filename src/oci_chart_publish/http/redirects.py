@@ -26,16 +26,16 @@ def is_redirect(answer: Answer) -> bool:
 
 def target(location: str, answer: Answer, registry: Origin) -> str:
     """Return the URL that ``location``, a header of ``answer``, names; RegistryError where it is refused."""
-    said = f"{answer.method} {redact(answer.url)}: {answer.status} with a Location that is refused"
+    message = f"{answer.method} {redact(answer.url)}: {answer.status} with a Location that is refused"
     try:
         url = join(answer.url, location)
     except RegistryError as error:
-        raise RegistryError(f"{said}: {error.message}") from error
+        raise RegistryError(f"{message}: {error.message}") from error
     if origin_of(answer.url).scheme == "https":
         url = upgraded(url, str(registry))
     place = origin_of(url)
     if place.scheme == "http" and origin_of(answer.url).scheme == "https":
-        raise RegistryError(f"{said}: it goes from https to {redact(url)}")
+        raise RegistryError(f"{message}: it goes from https to {redact(url)}")
     if place.private and not registry.private:
-        raise RegistryError(f"{said}: it is the private address {redact(url)}")
+        raise RegistryError(f"{message}: it is the private address {redact(url)}")
     return url

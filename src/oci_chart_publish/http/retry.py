@@ -112,10 +112,10 @@ def retry_after(value: str | None, now: datetime | None = None) -> float | None:
     text = (value or "").strip()
     if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", text):
         return float(text)
-    if found := re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*(ns|[uµμ]s|ms|s|m|h)", text):
+    if result := re.fullmatch(r"([0-9]{1,9}(?:\.[0-9]{1,9})?)\s*(ns|[uµμ]s|ms|s|m|h)", text):
         scale = {"n": 1e-9, "u": 1e-6, "µ": 1e-6, "μ": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0}
-        unit = found.group(2)
-        return float(found.group(1)) * (scale.get(unit) or scale[unit[0]])
+        unit = result.group(2)
+        return float(result.group(1)) * (scale.get(unit) or scale[unit[0]])
     from email.utils import parsedate_to_datetime  # noqa: PLC0415 - 7 ms that hardly any run needs
 
     try:

@@ -42,7 +42,8 @@ class Trust(msgspec.Struct, frozen=True, kw_only=True):
     def knows(self, name: str) -> bool:
         """Tell whether ``name`` has TLS settings of its own."""
         return any(
-            _key(name) == _key(other) for other in (*self.ca_files, *self.insecure, *self.client_certificates)
+            _key(name) == _key(ca_file)
+            for ca_file in (*self.ca_files, *self.insecure, *self.client_certificates)
         ) or any(True for _ in self._files(name, "*.cert", "*.crt"))
 
     def checks(self, name: str) -> bool:
@@ -187,11 +188,11 @@ def _checked(variable: str, value: str) -> str:
     if scheme not in _PROXY_SCHEMES:
         raise ConfigError(f"{variable}: not a proxy that can be used", hint=_PROXY_HINT)
     authority, _, path = rest.partition("/")
-    found = _PROXY_HOST.fullmatch(authority.rpartition("@")[2])
+    result = _PROXY_HOST.fullmatch(authority.rpartition("@")[2])
     login = authority.rpartition("@")[0]
     if (
-        found is None
-        or int(found.group(1) or 1) not in range(1, 65536)
+        result is None
+        or int(result.group(1) or 1) not in range(1, 65536)
         or path
         or re.search(r"[^!-~]|[#?@]", login)
     ):

@@ -170,5 +170,5 @@ class _Redactor(logging.Filter):
 def _redact_logs() -> None:
     for name in _LOGGERS:
         logger = logging.getLogger(f"urllib3.{name}")
-        if not any(isinstance(found, _Redactor) for found in logger.filters):
+        if not any(isinstance(result, _Redactor) for result in logger.filters):
             logger.addFilter(_Redactor())

@@ -42,10 +42,10 @@ class Blobs(msgspec.Struct, frozen=True):
             return False
         try:
             with path.open("rb") as file:
-                found = hashlib.file_digest(file, descriptor.digest.algorithm).hexdigest()
+                result = hashlib.file_digest(file, descriptor.digest.algorithm).hexdigest()
         except FileNotFoundError:  # gc was faster
             return False
-        return found == descriptor.digest.hex and _touch(path)
+        return result == descriptor.digest.hex and _touch(path)
 
     def read(self, descriptor: Descriptor) -> bytes:
         """Read a blob; NotFoundError where it is missing, VerificationError where it is damaged."""
@@ -118,19 +118,19 @@ class Blobs(msgspec.Struct, frozen=True):
 
 def _verified(descriptor: Descriptor, content: Content, origin: str) -> Iterator[bytes | memoryview]:
     """Pass pieces on, and raise VerificationError at their end unless they are what the descriptor says."""
-    found, size = hashlib.new(descriptor.digest.algorithm), 0
+    result, size = hashlib.new(descriptor.digest.algorithm), 0
     for piece in content.pieces():
-        found.update(piece)
+        result.update(piece)
         size += len(piece)
         yield piece
     if size != descriptor.size:
         raise VerificationError(
             f"{origin}: {descriptor.digest} should have {descriptor.size} bytes, got {size}"
         )
-    if found.hexdigest() != descriptor.digest.hex:
+    if result.hexdigest() != descriptor.digest.hex:
         raise VerificationError(
             f"{origin}: the {size} bytes of {descriptor.digest} have another digest, "
-            f"{descriptor.digest.algorithm}:{found.hexdigest()}"
+            f"{descriptor.digest.algorithm}:{result.hexdigest()}"
         )
 
 

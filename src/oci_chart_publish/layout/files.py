@@ -28,10 +28,10 @@ _CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 def regular_size(path: Path) -> int | None:
     """Return the size in bytes of a regular file, None where there is none (a link is none)."""
     try:
-        found = path.lstat()
+        result = path.lstat()
     except (FileNotFoundError, NotADirectoryError):
         return None
-    return found.st_size if stat.S_ISREG(found.st_mode) else None
+    return result.st_size if stat.S_ISREG(result.st_mode) else None
 
 
 def read(path: Path, *, limit: int) -> bytes | None:
@@ -47,11 +47,11 @@ def read(path: Path, *, limit: int) -> bytes | None:
             ) from error
         raise VerificationError(f"cannot read {path}: {error.strerror}") from error
     with os.fdopen(handle, "rb", buffering=0) as file:
-        found = os.fstat(handle)
-        if not stat.S_ISREG(found.st_mode):
+        result = os.fstat(handle)
+        if not stat.S_ISREG(result.st_mode):
             raise VerificationError(f"{path} is not a plain file", hint="delete it")
-        if found.st_size > limit:
-            raise VerificationError(f"{path} has {found.st_size} bytes; at most {limit} are expected")
+        if result.st_size > limit:
+            raise VerificationError(f"{path} has {result.st_size} bytes; at most {limit} are expected")
         return file.readall()
 
 

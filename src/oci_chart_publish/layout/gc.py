@@ -58,10 +58,10 @@ def sweep(root: Path, roots: Iterable[Digest], *, before: float, abandoned: floa
 
 def _stored(root: Path) -> Iterator[tuple[Digest, _Stored]]:
     for algorithm in ("sha256", "sha512"):
-        for path, found in _files(root / "blobs" / algorithm):
+        for path, result in _files(root / "blobs" / algorithm):
             with suppress(VerificationError):  # another tool's file
                 digest = Digest.parse(f"{algorithm}:{path.name}")
-                yield digest, _Stored(path, found.st_size, found.st_mtime)
+                yield digest, _Stored(path, result.st_size, result.st_mtime)
 
 
 def _files(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
@@ -69,9 +69,9 @@ def _files(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
         with os.scandir(folder) as entries:
             for entry in entries:
                 with suppress(FileNotFoundError):
-                    found = entry.stat(follow_symlinks=False)
-                    if stat.S_ISREG(found.st_mode):
-                        yield Path(entry.path), found
+                    result = entry.stat(follow_symlinks=False)
+                    if stat.S_ISREG(result.st_mode):
+                        yield Path(entry.path), result
     except FileNotFoundError:
         return
 
@@ -81,21 +81,21 @@ def _reachable(blobs: Blobs, stored: dict[Digest, _Stored], roots: Iterable[Dige
 
     Any mention counts, whatever the media type: to keep too much costs disk, to delete too much costs an artifact.
     """
-    seen: set[Digest] = set()
+    digests: set[Digest] = set()
     waiting = list(roots)
     referrers: dict[Digest, list[Digest]] | None = None
     while True:
         while waiting:
             digest = waiting.pop()
-            if digest not in seen:
-                seen.add(digest)
+            if digest not in digests:
+                digests.add(digest)
                 waiting.extend(_mentioned(_json(blobs, stored, digest)))
                 if referrers is not None:
                     waiting.extend(referrers.get(digest, ()))
         if referrers is not None:
-            return seen
-        referrers = _referrers(blobs, stored, seen)
-        waiting.extend(referrer for digest in seen for referrer in referrers.get(digest, ()))
+            return digests
+        referrers = _referrers(blobs, stored, digests)
+        waiting.extend(referrer for digest in digests for referrer in referrers.get(digest, ()))
 
 
 def _json(blobs: Blobs, stored: dict[Digest, _Stored], digest: Digest) -> bytes:
@@ -122,18 +122,18 @@ def _mentioned(data: bytes) -> Iterator[Digest]:
 
 
 def _referrers(blobs: Blobs, stored: dict[Digest, _Stored], known: set[Digest]) -> dict[Digest, list[Digest]]:
-    found: dict[Digest, list[Digest]] = defaultdict(list)
+    result: dict[Digest, list[Digest]] = defaultdict(list)
     for digest in stored.keys() - known:
         data = _json(blobs, stored, digest)
         if b'"subject"' in data:
             with suppress(VerificationError, ValueError, RecursionError, TypeError, KeyError, AttributeError):
-                found[Digest.parse(json.loads(data)["subject"]["digest"])].append(digest)
-    return found
+                result[Digest.parse(json.loads(data)["subject"]["digest"])].append(digest)
+    return result
 
 
 def _sweep_ingest(root: Path, before: float) -> None:
-    for path, found in _files(root / INGEST):
-        if path.name != LOCK and found.st_mtime < before:
+    for path, result in _files(root / INGEST):
+        if path.name != LOCK and result.st_mtime < before:
             _unlink(path)
 
 

@@ -79,26 +79,26 @@ class Index(msgspec.Struct, frozen=True, dict=True):
     @locked_cached_property
     def names(self) -> Mapping[str, Descriptor]:
         """What each name stands for, in the order of the file; of two entries with one name, the first."""
-        found: dict[str, Descriptor] = {}
+        result: dict[str, Descriptor] = {}
         for entry in self.entries:
             name = _name(entry)
-            if name is not None and name not in found:
+            if name is not None and name not in result:
                 descriptor = _descriptor(entry)
                 if descriptor is not None:
-                    found[name] = descriptor
-        return found
+                    result[name] = descriptor
+        return result
 
     def named(self, names: Mapping[str, Descriptor]) -> Index:
         """Return the index where ``names`` stand for these manifests: known names in place, new ones at the end."""
-        left = dict(names)
+        remaining = dict(names)
         entries: list[Mapping[str, Any]] = []
         for entry in self.entries:
             name = _name(entry)
             if name is None or name not in names:
                 entries.append(entry)
-            elif name in left:
-                entries.append(_moved(entry, name, left.pop(name)))
-        entries.extend(_entry(name, descriptor) for name, descriptor in left.items())
+            elif name in remaining:
+                entries.append(_moved(entry, name, remaining.pop(name)))
+        entries.extend(_entry(name, descriptor) for name, descriptor in remaining.items())
         index = Index({**self.document, "manifests": entries})
         # Known already: reading thousands of descriptors again for each write costs more than the write.
         changed = {name: _descriptor(entry) for entry in entries if (name := _name(entry)) in names}

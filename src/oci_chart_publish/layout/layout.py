@@ -89,9 +89,9 @@ class ImageLayout(msgspec.Struct, frozen=True):
     def resolve(self, name: str) -> Descriptor | None:
         """Return what a name, or the text of a digest, stands for; None if nothing here has it."""
         index = self._index()
-        found = index.names.get(name)
-        if found is not None:
-            return found
+        result = index.names.get(name)
+        if result is not None:
+            return result
         try:
             digest = Digest.parse(name)
         except VerificationError:
@@ -166,10 +166,10 @@ class ImageLayout(msgspec.Struct, frozen=True):
     def remove(self, name: str) -> Descriptor | None:
         """Drop a name and return what it stood for, None if it was not here; blobs stay until ``gc``."""
         with self._writing() as index:
-            found = index.names.get(name)
-            if found is not None:
+            result = index.names.get(name)
+            if result is not None:
                 self._write_index(index, index.without(name))
-        return found
+        return result
 
     def gc(self, older_than: timedelta = HOUR) -> Collected:
         """Remove blobs that no entry of the index leads to and that nobody wrote or asked for since ``older_than``.
@@ -257,14 +257,14 @@ def _is_layout(root: Path) -> bool:
 def _moving(index: Index, names: Mapping[str, Descriptor]) -> dict[str, Descriptor]:
     """Return the names that do not stand for these manifests yet."""
     known = index.names
-    return {name: wanted for name, wanted in names.items() if not _same(known.get(name), wanted)}
+    return {name: expected for name, expected in names.items() if not _same(known.get(name), expected)}
 
 
-def _same(found: Descriptor | None, wanted: Descriptor) -> bool:
+def _same(found: Descriptor | None, descriptor: Descriptor) -> bool:
     return found is not None and (found.media_type, found.digest, found.size) == (
-        wanted.media_type,
-        wanted.digest,
-        wanted.size,
+        descriptor.media_type,
+        descriptor.digest,
+        descriptor.size,
     )
 
 

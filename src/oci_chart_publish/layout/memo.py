@@ -57,13 +57,13 @@ class Memo(msgspec.Struct, frozen=True):
             if size > 4 * self.limit:  # not ours, or of a program that did not keep to the limit
                 path.unlink()
                 return {}
-            found = _parse(files.read(path, limit=4 * self.limit) or b"")
+            result = _parse(files.read(path, limit=4 * self.limit) or b"")
             if size > self.limit:
-                found = dict(list(found.items())[len(found) // 2 :])
-                self._rewrite(path, found)
+                result = dict(list(result.items())[len(result) // 2 :])
+                self._rewrite(path, result)
         except (OSError, VerificationError):
             return {}
-        return found
+        return result
 
     def _rewrite(self, path: Path, entries: dict[str, object]) -> None:
         data = b"".join(b"%s\n" % _line(key, value) for key, value in entries.items())
@@ -87,13 +87,13 @@ def _line(key: str, value: object) -> bytes:
 
 
 def _parse(data: bytes) -> dict[str, object]:
-    found: dict[str, object] = {}
+    result: dict[str, object] = {}
     for line in data.split(b"\n"):
         with suppress(ValueError, RecursionError):
             match json.loads(line):
                 case [str(key), value]:
-                    found.pop(key, None)  # put again: it is younger now
-                    found[key] = value
+                    result.pop(key, None)  # put again: it is younger now
+                    result[key] = value
                 case _:
                     pass
-    return found
+    return result

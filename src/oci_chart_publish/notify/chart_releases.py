@@ -125,10 +125,10 @@ class Releaser(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             charts.append(done)
         if refused:
             problems.append(self._refused(refused, denied) if denied else refused)
-        left = sum(1 for chart in charts if chart.status == "published" and not chart.git_tag)
-        if left and self.stopping.is_set():
+        remaining = sum(1 for chart in charts if chart.status == "published" and not chart.git_tag)
+        if remaining and self.stopping.is_set():
             what = "tag" if self.kind == "tag" else "release"
-            lack = f"{counted(left, 'chart')} {'has' if left == 1 else 'have'} no {what} yet"
+            lack = f"{counted(remaining, 'chart')} {'has' if remaining == 1 else 'have'} no {what} yet"
             note = f"{lack}: the run was interrupted, run it again"
             report = replace(report, notes=(*report.notes, note))
         return compose.concluded(replace(report, charts=tuple(charts)), problems)
@@ -249,7 +249,7 @@ class Releaser(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         version = ChartVersion.parse(chart.version)
         released = self.charts.versions(chart, self.github.releases.published_tags())
         later = [ChartVersion.parse(chart.later_version)] if chart.later_version else []
-        return not any(one > version and not one.prerelease for one in (*released, *later))
+        return not any(item > version and not item.prerelease for item in (*released, *later))
 
     def _said(self, chart: document.Chart, tag: str) -> str:
         """Return the notes that the release of an unchanged chart has, empty where they do not hold its digest.
@@ -258,8 +258,8 @@ class Releaser(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         """
         if chart.status != "unchanged" or not chart.digest:
             return ""
-        said = (sections.section(release.body) for release in self.github.releases.of_tag(tag))
-        return next((part for part in said if chart.digest in part), "")
+        message = (sections.section(release.body) for release in self.github.releases.of_tag(tag))
+        return next((part for part in message if chart.digest in part), "")
 
     def _assets(self, chart: document.Chart, report: document.Report) -> tuple[AssetFile, ...]:
         if chart.layer is None:
@@ -281,8 +281,8 @@ class Releaser(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
 def _ends(error: ForgeError, before: Sequence[PublishError] = ()) -> bool:
     """Whether what failed for one chart fails for the others, too; ``before`` is what failed for those before it."""
-    down = error.temporary and any(isinstance(one, ForgeError) and one.temporary for one in before)
-    hidden = error.message.startswith("GET ") and any(one.message == error.message for one in before)
+    down = error.temporary and any(isinstance(item, ForgeError) and item.temporary for item in before)
+    hidden = error.message.startswith("GET ") and any(item.message == error.message for item in before)
     everywhere = isinstance(error, ReadOnlyError | ForbiddenError)
     return everywhere or error.limited or error.status == 401 or down or hidden
 
@@ -302,8 +302,8 @@ def _archive(chart: document.Chart) -> str:
 
 def _incomplete(release: Release, chart: document.Chart) -> bool:
     """Whether a published release of ours lacks a file, or its notes the digest, and can still be given it."""
-    said = chart.digest is None or chart.digest in sections.section(release.body)
-    return not said or (not release.immutable and lacks(release, (_archive(chart), SUMS, REPORT)))
+    message = chart.digest is None or chart.digest in sections.section(release.body)
+    return not message or (not release.immutable and lacks(release, (_archive(chart), SUMS, REPORT)))
 
 
 def _warnings(chart: document.Chart, tag: str, outcome: ReleaseOutcome, commit: str) -> list[str]:

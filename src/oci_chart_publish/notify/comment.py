@@ -172,10 +172,10 @@ class Commenter(msgspec.Struct, frozen=True, kw_only=True, dict=True):
                 publishes=self._publishes(pull_request.base_ref),
             )
         elif event.workflow_run is not None:
-            found = self.github.pulls.of_workflow_run(event.workflow_run)
-            if found is not None:
-                create = found.open and self._worth(report)
-                yield self._pull(found, create=create)
+            result = self.github.pulls.of_workflow_run(event.workflow_run)
+            if result is not None:
+                create = result.open and self._worth(report)
+                yield self._pull(result, create=create)
             elif report.command == "publish":
                 yield from (self._pull(pull, create=False) for pull in self._merged(report))
         elif event.name == "push":
@@ -205,8 +205,8 @@ class Commenter(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         run = self.event.workflow_run
         last = [str(run.get("head_sha") or ""), report.revision or ""] if run else [self.event.revision]
         commits = self.pushed.commits() or frozenset(filter(None, last))
-        found = self.github.pulls.merged_with(sorted(commits), named=self.event.named).values()
-        brought = {pull.number: pull for pull in found if pull.merge_commit in commits}
+        result = self.github.pulls.merged_with(sorted(commits), named=self.event.named).values()
+        brought = {pull.number: pull for pull in result if pull.merge_commit in commits}
         return [brought[number] for number in sorted(brought)]
 
     def _worth(self, report: document.Report) -> bool:

@@ -64,16 +64,16 @@ def copy_attachments(source: Source, target: Target, manifest: Manifest) -> int:
 
 def _all_of(source: Source, manifest: Manifest) -> Iterable[Digest]:
     """Yield the digests of a manifest and of all that an index holds, each once."""
-    seen: set[Digest] = set()
+    digests: set[Digest] = set()
     waiting = [manifest]
     while waiting:
         current = waiting.pop()
-        if current.descriptor.digest in seen:
+        if current.descriptor.digest in digests:
             continue
-        seen.add(current.descriptor.digest)
+        digests.add(current.descriptor.digest)
         yield current.descriptor.digest
-        children = (child for child in current.manifests if child.digest not in seen)
-        waiting += [found for child in children if (found := source.manifest(child.digest)) is not None]
+        children = (child for child in current.manifests if child.digest not in digests)
+        waiting += [result for child in children if (result := source.manifest(child.digest)) is not None]
 
 
 def _referring(attachments: Attachments, digest: Digest) -> int:
@@ -127,16 +127,16 @@ def _attached(attachments: Attachments, digest: Digest) -> int:
     copied = 0
     for kind in ATTACHED:
         tag = f"{digest.algorithm}-{digest.hex}.{kind}"
-        found = attachments.source.manifest(tag)
-        if found is not None:
-            if _attach(attachments, tag, found):
+        result = attachments.source.manifest(tag)
+        if result is not None:
+            if _attach(attachments, tag, result):
                 attachments.tagged.add(digest)
                 copied += 1
-            copied += _referring(attachments, found.descriptor.digest)
+            copied += _referring(attachments, result.descriptor.digest)
     return copied
 
 
-def _attach(attachments: Attachments, tag: str, ours: Manifest) -> bool:
+def _attach(attachments: Attachments, tag: str, manifest: Manifest) -> bool:
     """Copy one; what the destination has under the tag is replaced only where nothing of it is lost.
 
     A signature that is made later is appended: the tag then stands for a manifest with one layer more. The signature
@@ -144,7 +144,7 @@ def _attach(attachments: Attachments, tag: str, ours: Manifest) -> bool:
     """
     theirs = attachments.target.manifest(tag)
     if theirs is not None:
-        here, there = _parts(ours), _parts(theirs)
+        here, there = _parts(manifest), _parts(theirs)
         if here <= there:
             return False
         if not there <= here:
@@ -153,7 +153,7 @@ def _attach(attachments: Attachments, tag: str, ours: Manifest) -> bool:
                 "and the other way round",
                 hint="delete the tag there to have this one; sign at one of the two places only to keep all",
             )
-    copy(attachments.source, attachments.target, ours, name=tag)
+    copy(attachments.source, attachments.target, manifest, name=tag)
     return True
 
 

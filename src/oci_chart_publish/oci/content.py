@@ -48,14 +48,14 @@ class InFile(msgspec.Struct, frozen=True, kw_only=True):
 
     def pieces(self) -> Iterator[bytes | memoryview]:
         """Read them; OSError where the file has fewer by now."""
-        left = self.size
+        remaining = self.size
         with self.path.open("rb", buffering=0) as file:
             file.seek(self.start)
-            while left:
-                piece = file.read(min(PIECE, left))
+            while remaining:
+                piece = file.read(min(PIECE, remaining))
                 if not piece:
-                    raise OSError(f"{self.path} lost {left} bytes while it was read")
-                left -= len(piece)
+                    raise OSError(f"{self.path} lost {remaining} bytes while it was read")
+                remaining -= len(piece)
                 yield piece
 
 

@@ -36,8 +36,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def blobs(self) -> tuple[Descriptor, ...]:
         """The layers and the config, each digest once: what has to be stored before the manifest."""
-        found = {blob.digest: blob for blob in (*self.layers, *([self.config] if self.config else []))}
-        return tuple(found.values())
+        result = {blob.digest: blob for blob in (*self.layers, *([self.config] if self.config else []))}
+        return tuple(result.values())
 
     def known_as(self, digest: Digest) -> Manifest:
         """Return the manifest under the digest that it was asked for by, which may be of another algorithm."""
@@ -69,12 +69,12 @@ _BY_FOLDED = {name.casefold(): name for name in _FIELDS}
 
 def _unambiguous(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Refuse an object with a key twice: of which one holds, readers are not agreed."""
-    found = dict(pairs)
-    if len(found) != len(pairs):
+    result = dict(pairs)
+    if len(result) != len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
         raise VerificationError(f"a manifest with the key {twice[:100]!r} twice", hint=_AMBIGUOUS)
-    return found
+    return result
 
 
 _AMBIGUOUS = "programs differ in what they read of it: push the chart again as a new version"

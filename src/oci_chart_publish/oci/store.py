@@ -70,11 +70,11 @@ def copy(source: Source, target: Target, manifest: Manifest, *, name: str | None
 
     Each child is visited once, however many indexes list it, and to any depth.
     """
-    done: set[Digest] = set()
+    digests: set[Digest] = set()
     waiting = [(manifest, manifest.descriptor.digest, name)]
     while waiting:
         current, digest, title = waiting[-1]
-        missing = [child for child in current.manifests if child.digest not in done]
+        missing = [child for child in current.manifests if child.digest not in digests]
         if missing:
             # A digest cannot be among its own children, so this ends.
             child = missing[0].digest
@@ -82,18 +82,18 @@ def copy(source: Source, target: Target, manifest: Manifest, *, name: str | None
             continue
         waiting.pop()
         for blob in current.blobs:
-            if blob.digest not in done:
+            if blob.digest not in digests:
                 copy_blob(source, target, blob)
-                done.add(blob.digest)
+                digests.add(blob.digest)
         target.put_manifest(current, title)
-        done.add(digest)
+        digests.add(digest)
 
 
 def _child(source: Source, parent: Manifest, digest: Digest) -> Manifest:
-    found = source.manifest(digest)
-    if found is None:
+    result = source.manifest(digest)
+    if result is None:
         raise NotFoundError(f"{source.title}: {digest} of {parent.descriptor.digest} is missing")
-    return found
+    return result
 
 
 def copy_blob(source: Source, target: Target, blob: Descriptor) -> None:

@@ -34,8 +34,8 @@ def published_versions(store: Target) -> tuple[ChartVersion, ...]:
     """Return the versions that a repository's tags stand for, lowest first; tags that are no versions are left out."""
     if not isinstance(store, Listing):
         return ()
-    found = (ChartVersion.from_tag(tag) for tag in store.tags())
-    return tuple(sorted(version for version in found if version is not None))
+    result = (ChartVersion.from_tag(tag) for tag in store.tags())
+    return tuple(sorted(version for version in result if version is not None))
 
 
 def published(store: Target) -> tuple[ChartVersion, ...]:
@@ -53,12 +53,12 @@ def overtaken(version: ChartVersion, published: Iterable[ChartVersion]) -> Chart
     are lower: 1.4.3 goes on with 1.4.2 whatever comes after it.
     """
     # Once it is pushed, the version is among them itself.
-    releases = [one for one in published if not one.prerelease and one != version]
+    releases = [release for release in published if not release.prerelease and release != version]
     highest = max(releases, default=version)
     if highest <= version:
         return None
-    major = [one for one in releases if one.major == version.major]
-    minor = [one for one in major if one.minor == version.minor]
+    major = [release for release in releases if release.major == version.major]
+    minor = [release for release in major if release.minor == version.minor]
     goes_on = any(line and max(line) < version for line in (major, minor))
     return None if goes_on else highest
 

@@ -96,8 +96,10 @@ def sign(plan: Plan, signers: Sequence[Signer], gather: Gather[PublishError | No
     """
     if not signers or plan.failures or not (plan.going or plan.status == "unchanged"):
         return plan
-    same = [one for one in plan.findings if one.state is State.SAME and one.manifest is not None]
-    held = [(one.site, one.manifest.descriptor) for one in same if one.manifest is not None]
+    same = [
+        finding for finding in plan.findings if finding.state is State.SAME and finding.manifest is not None
+    ]
+    held = [(finding.site, finding.manifest.descriptor) for finding in same if finding.manifest is not None]
     targets = [*held, *((site, plan.manifest.descriptor) for site in plan.missing)]
     targets = [(site, subject) for site, subject in targets if site.registry]
     steps = [_step(lambda s=site, d=subject: attach(s.store, d, signers)) for site, subject in targets]  # type: ignore[misc]

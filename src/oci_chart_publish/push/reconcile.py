@@ -116,8 +116,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
 
     def skipped(self, why: str) -> Plan:
         """Return the plan with all that was to be written left alone, which is no failure of this chart."""
-        left = tuple((site.reference, SkippedError(why)) for site in self.missing)
-        return replace(self, failures=(*self.failures, *left))
+        remaining = tuple((site.reference, SkippedError(why)) for site in self.missing)
+        return replace(self, failures=(*self.failures, *remaining))
 
 
 def look_up(
@@ -143,18 +143,18 @@ def look_up(
 def _found(
     artifact: ChartArtifact, site: Destination, here: Target, verdicts: Verdicts, ignored: Ignored | None
 ) -> Observation:
-    found = site.store.resolve(site.name)
-    if found is None:
+    result = site.store.resolve(site.name)
+    if result is None:
         return Observation(site=site, state=State.ABSENT)
-    if found.digest == artifact.digest and not artifact.unresolved:
+    if result.digest == artifact.digest and not artifact.unresolved:
         return Observation(site=site, state=State.SAME, manifest=artifact.manifest)
     # A manifest that was read before is in the layout: then the look-up above was the only request.
-    theirs = here.manifest(found.digest)
+    theirs = here.manifest(result.digest)
     if theirs is None:
-        theirs = site.store.manifest(found.digest)
+        theirs = site.store.manifest(result.digest)
         if theirs is None:
             raise NotFoundError(
-                f"{site.reference} names {found.digest}, and no manifest of that digest is there"
+                f"{site.reference} names {result.digest}, and no manifest of that digest is there"
             )
         here.put_manifest(theirs)
     if _verdict(artifact, theirs, site, here, verdicts):
@@ -165,36 +165,36 @@ def _found(
     return Observation(site=site, state=State.DIFFERENT, manifest=theirs)
 
 
-def _key(artifact: ChartArtifact, theirs: Manifest) -> str:
+def _key(artifact: ChartArtifact, manifest: Manifest) -> str:
     lacking = "".join(
         f"-{'/'.join(f'{name}@{version}' for name, version in (*need.within, (need.name, need.version)))}"
         for need in artifact.unresolved
     )
-    return f"{artifact.digest.hex}-{theirs.descriptor.digest.hex}{lacking}"
+    return f"{artifact.digest.hex}-{manifest.descriptor.digest.hex}{lacking}"
 
 
 def _verdict(
-    artifact: ChartArtifact, theirs: Manifest, site: Destination, here: Source, verdicts: Verdicts
+    artifact: ChartArtifact, manifest: Manifest, site: Destination, here: Source, verdicts: Verdicts
 ) -> bool:
-    key = _key(artifact, theirs)
+    key = _key(artifact, manifest)
     known = verdicts.get("same", key)
     if isinstance(known, bool):
         return known
-    verdict = same(artifact.manifest, here, theirs, site.store, unresolved=artifact.unresolved)
+    verdict = same(artifact.manifest, here, manifest, site.store, unresolved=artifact.unresolved)
     verdicts.put("same", key, verdict)
     return verdict
 
 
 def _differing(
-    artifact: ChartArtifact, theirs: Manifest, site: Destination, here: Source, verdicts: Verdicts
+    artifact: ChartArtifact, manifest: Manifest, site: Destination, here: Source, verdicts: Verdicts
 ) -> tuple[str, ...] | None:
-    key = _key(artifact, theirs)
+    key = _key(artifact, manifest)
     known = verdicts.get("differing", key)
     if isinstance(known, list):
         return tuple(map(str, known)) or None
-    found = differing(artifact.manifest, here, theirs, site.store, unresolved=artifact.unresolved)
-    verdicts.put("differing", key, list(found or ()))
-    return found
+    result = differing(artifact.manifest, here, manifest, site.store, unresolved=artifact.unresolved)
+    verdicts.put("differing", key, list(result or ()))
+    return result
 
 
 def decide(artifact: ChartArtifact, findings: tuple[Observation, ...], *, overwrite: bool = False) -> Plan:

@@ -27,33 +27,33 @@ _NOT_COMPARED_AS_BYTES = frozenset({"Chart.yaml", "Chart.lock", "requirements.lo
 
 
 def same(
-    ours: Manifest,
+    manifest: Manifest,
     here: Source,
     theirs: Manifest,
-    there: Source,
+    source: Source,
     *,
     unresolved: Sequence[Need] = (),
 ) -> bool:
-    """Tell whether ``theirs``, stored ``there``, is the same chart as ``ours``, stored ``here``.
+    """Tell whether ``theirs``, stored ``source``, is the same chart as ``manifest``, stored ``here``.
 
     Of ``unresolved`` dependencies, which ours or a subchart in it lacks, theirs has to hold the version that is locked,
     or one that satisfies the constraint.
     """
-    if ours.descriptor.digest == theirs.descriptor.digest:
+    if manifest.descriptor.digest == theirs.descriptor.digest:
         return True
-    our_layer, their_layer = chart_layer(ours), chart_layer(theirs)
-    if not our_layer or not their_layer or not ours.config or not theirs.config:
+    our_layer, their_layer = chart_layer(manifest), chart_layer(theirs)
+    if not our_layer or not their_layer or not manifest.config or not theirs.config:
         return False
     if len(chart_layers(theirs)) != 1:
         return False
-    if ours.config.digest != theirs.config.digest and not _same_config(
-        here.blob(ours.config), there.blob(theirs.config)
+    if manifest.config.digest != theirs.config.digest and not _same_config(
+        here.blob(manifest.config), source.blob(theirs.config)
     ):
         return False
     if our_layer.digest == their_layer.digest:
         return not unresolved
     try:
-        published = load_archive(there.blob(their_layer), title=f"{there.title}@{theirs.descriptor.digest}")
+        published = load_archive(source.blob(their_layer), title=f"{source.title}@{theirs.descriptor.digest}")
     except ChartError:
         return False  # what is published there is no chart that Helm would load
     return (
@@ -62,23 +62,23 @@ def same(
 
 
 def differing(
-    ours: Manifest, here: Source, theirs: Manifest, there: Source, *, unresolved: Sequence[Need] = ()
+    manifest: Manifest, here: Source, theirs: Manifest, source: Source, *, unresolved: Sequence[Need] = ()
 ) -> tuple[str, ...] | None:
     """Return the files, by path inside the chart, in which two artifacts that are not the same differ.
 
     None where files do not tell it all: another set of subcharts, a config that is not of these files, no chart.
     """
-    our_layer, their_layer = chart_layer(ours), chart_layer(theirs)
-    if not our_layer or not their_layer or not ours.config or not theirs.config:
+    our_layer, their_layer = chart_layer(manifest), chart_layer(theirs)
+    if not our_layer or not their_layer or not manifest.config or not theirs.config:
         return None
     try:
-        published = load_archive(there.blob(their_layer), title=f"{there.title}@{theirs.descriptor.digest}")
+        published = load_archive(source.blob(their_layer), title=f"{source.title}@{theirs.descriptor.digest}")
     except ChartError:
         return None
-    found = differing_files(load_archive(here.blob(our_layer), title="this build"), published, unresolved)
-    if found is None or "Chart.yaml" in found:
-        return found
-    return found if _same_config(here.blob(ours.config), there.blob(theirs.config)) else None
+    result = differing_files(load_archive(here.blob(our_layer), title="this build"), published, unresolved)
+    if result is None or "Chart.yaml" in result:
+        return result
+    return result if _same_config(here.blob(manifest.config), source.blob(theirs.config)) else None
 
 
 def differing_files(ours: Chart, theirs: Chart, unresolved: Sequence[Need] = ()) -> tuple[str, ...] | None:
@@ -86,12 +86,12 @@ def differing_files(ours: Chart, theirs: Chart, unresolved: Sequence[Need] = ())
 
     None where they have other subcharts, or what is published does not meet a need in ``unresolved``.
     """
-    found = ["Chart.yaml"] if ours.metadata != theirs.metadata else []
+    result = ["Chart.yaml"] if ours.metadata != theirs.metadata else []
     our_lock, their_lock = _lock(ours), _lock(theirs)
     if our_lock is not None and our_lock != their_lock:
-        found.append("Chart.lock" if ours.file("Chart.lock") is not None else "requirements.lock")
+        result.append("Chart.lock" if ours.file("Chart.lock") is not None else "requirements.lock")
     our_files, their_files = _files(ours), _files(theirs)
-    found += sorted(path for path in our_files | their_files if our_files.get(path) != their_files.get(path))
+    result += sorted(path for path in our_files | their_files if our_files.get(path) != their_files.get(path))
     our_subcharts, their_subcharts = _by_version(ours.subcharts), _by_version(theirs.subcharts)
     resolved = [chart for key, chart in their_subcharts.items() if key not in our_subcharts]
     lacking = [need for need in unresolved if not need.within]
@@ -104,8 +104,8 @@ def differing_files(ours: Chart, theirs: Chart, unresolved: Sequence[Need] = ())
         below = differing_files(chart, their_subcharts[key], needs)
         if below is None:
             return None
-        found += [f"charts/{chart.name}/{path}" for path in below]
-    return tuple(found)
+        result += [f"charts/{chart.name}/{path}" for path in below]
+    return tuple(result)
 
 
 def _by_version(charts: Iterable[Chart]) -> dict[tuple[str, str], Chart]:

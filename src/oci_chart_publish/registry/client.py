@@ -57,16 +57,16 @@ class RegistryRepository:
 
         AuthError where the registry does not say, unless it is known to answer so for what is not there.
         """
-        found = self.lookup(name)
-        if found.error is not None and not found.maybe_absent:
-            raise found.error
-        return found.descriptor
+        result = self.lookup(name)
+        if result.error is not None and not result.maybe_absent:
+            raise result.error
+        return result.descriptor
 
     def lookup(self, name: str) -> Lookup:
         """Look a tag (or digest) up and tell present, absent and hidden apart; RegistryError for the rest."""
-        found = manifests.look_up(self.asking, name)
-        self._last = found.manifest
-        return found
+        result = manifests.look_up(self.asking, name)
+        self._last = result.manifest
+        return result
 
     def manifest(self, target: str | Digest) -> Manifest | None:
         """Read the manifest of a tag or digest and check it; None only for a genuine "not found"."""

@@ -116,9 +116,9 @@ class Registries:
     def _is_ours(self, repository: Repository) -> bool:
         """Tell whether a repository is where this run publishes."""
         return any(
-            repository.registry == place.registry
-            and f"{repository.path}/".startswith(f"{place.path}/".lstrip("/"))
-            for place in self._options.destinations
+            repository.registry == destination.registry
+            and f"{repository.path}/".startswith(f"{destination.path}/".lstrip("/"))
+            for destination in self._options.destinations
         )
 
     def _authorizer(self, repository: Repository, host: Host, *, lenient: bool = False) -> Authorizer:

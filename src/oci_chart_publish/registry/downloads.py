@@ -70,17 +70,17 @@ class Download:
 
     def check(self, origin: str) -> None:
         """Raise VerificationError unless what has arrived is what the descriptor says."""
-        wanted = self.descriptor
+        expected = self.descriptor
         if self.too_much:
-            raise VerificationError(f"{origin}: {wanted.digest} has more than its {wanted.size} bytes")
-        if self.got != wanted.size:
+            raise VerificationError(f"{origin}: {expected.digest} has more than its {expected.size} bytes")
+        if self.got != expected.size:
             raise VerificationError(
-                f"{origin}: {wanted.digest} should have {wanted.size} bytes, got {self.got}"
+                f"{origin}: {expected.digest} should have {expected.size} bytes, got {self.got}"
             )
-        if (digest := self._hash.hexdigest()) != wanted.digest.hex:
+        if (digest := self._hash.hexdigest()) != expected.digest.hex:
             raise VerificationError(
-                f"{origin}: the {wanted.size} bytes of {wanted.digest} have another digest, "
-                f"{wanted.digest.algorithm}:{digest}"
+                f"{origin}: the {expected.size} bytes of {expected.digest} have another digest, "
+                f"{expected.digest.algorithm}:{digest}"
             )
 
 

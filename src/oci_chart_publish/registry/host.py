@@ -200,8 +200,8 @@ class Host:
                     continue  # refused before it was looked at, so nothing can have been stored
                 if last or not self._waiting.put_off(answer, attempt - 1):
                     return answer
-            if call.recheck is not None and (found := call.recheck()) is not None:
-                return found
+            if call.recheck is not None and (result := call.recheck()) is not None:
+                return result
 
     def speaks(self) -> bool:
         """Tell whether this host was ever seen speaking the registry API, asking ``/v2/`` if need be."""
@@ -344,14 +344,14 @@ class Host:
     def _warned(self, answer: Answer) -> None:
         """Pass a registry's warning on, once (distribution-spec, warnings)."""
         for value in answer.headers.all("Warning"):
-            found = _WARNING.match(value)
+            result = _WARNING.match(value)
             with self._lock:
-                fits = found is not None and value not in self._warnings
+                fits = result is not None and value not in self._warnings
                 fits = fits and sum(map(len, self._warnings)) + len(value) <= _WARNINGS_LIMIT
                 if fits:
                     self._warnings.add(value)
-            if found is not None and fits:
-                text = found.group(1).replace('\\"', '"')
+            if result is not None and fits:
+                text = result.group(1).replace('\\"', '"')
                 self._on_warning(f"{self.name}: {self._mask(text)}")
 
     def _probe(self) -> tuple[challenge.Challenge | None, str]:
@@ -363,12 +363,12 @@ class Host:
         return challenge.parse(answer.headers.all("WWW-Authenticate")), answer.url
 
     def _fetch_token(self, method: str, url: str, headers: Mapping[str, str], body: bytes | None) -> Answer:
-        wanted = {**self._headers, **headers}
-        if "Authorization" in wanted or body:
+        expected = {**self._headers, **headers}
+        if "Authorization" in expected or body:
             self._check_clear(method, url)
         began = self._tokens.begin(method, url)
         try:
-            answer = self._sender().send(method, url, wanted, body, limit=TOKEN_LIMIT)
+            answer = self._sender().send(method, url, expected, body, limit=TOKEN_LIMIT)
         except ConnectionFailed as failure:
             # The request that the token is for is tried again, and with it the token.
             self._tokens.failed(began, failure)

@@ -31,8 +31,8 @@ Page = Callable[[str], Answer | None]
 
 def tags(page: Page, first: str) -> tuple[str, ...]:
     """Return all tags, without those that only hold signatures and the like (``sha256-<hex>…``)."""
-    found = _names(page, first, "tags")
-    return tuple(tag for tag in found or () if not _REFERRER_TAG.fullmatch(tag))
+    result = _names(page, first, "tags")
+    return tuple(tag for tag in result or () if not _REFERRER_TAG.fullmatch(tag))
 
 
 def refuses_number(answer: Answer) -> bool:
@@ -46,17 +46,17 @@ def _names(page: Page, path: str, key: str) -> dict[str, None] | None:
 
     A page that repeats what is known and names another one after it is a list that goes in circles.
     """
-    found: dict[str, None] = {}
+    result: dict[str, None] = {}
     answer: Answer | None = None
     for answer in _numbered(page, path):
         names = listed(answer).get(key) or []
         if not isinstance(names, list):
             raise RegistryError(f"GET {redact(answer.url)}: {key!r} is not a list")
-        new = [name for name in names if isinstance(name, str) and name not in found]
+        new = [name for name in names if isinstance(name, str) and name not in result]
         if names and not new and _next(answer):
             raise _endless(answer)
-        found.update(dict.fromkeys(new))
-    return None if answer is None else found
+        result.update(dict.fromkeys(new))
+    return None if answer is None else result
 
 
 def _numbered(page: Page, path: str) -> Iterator[Answer]:
@@ -88,10 +88,10 @@ def _endless(answer: Answer) -> RegistryError:
 
 
 def _next(answer: Answer) -> str | None:
-    found = _NEXT.search(answer.header("Link"))
-    if not found:
+    result = _NEXT.search(answer.header("Link"))
+    if not result:
         return None
-    url = upgraded(join(answer.url, found.group(1)), answer.url)
+    url = upgraded(join(answer.url, result.group(1)), answer.url)
     if origin_of(url) != origin_of(answer.url):
         raise RegistryError(f"GET {redact(answer.url)}: the next page is on another host, {redact(url)}")
     return url

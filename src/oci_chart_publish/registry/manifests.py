@@ -175,17 +175,17 @@ def _checked(asking: Asking, answer: Answer, target: str | Digest) -> Manifest:
     if isinstance(target, str) and ":" in target:
         target = Digest.parse(target)
     stated = answer.header("Docker-Content-Digest")
-    wanted = target if isinstance(target, Digest) else _digest(stated)
+    expected = target if isinstance(target, Digest) else _digest(stated)
     if isinstance(target, Digest) and _digest(stated) not in (None, target):
         raise VerificationError(f"{origin}: asked for {target}, got {stated}")
-    if wanted is not None and not wanted.matches(answer.body):
-        raise VerificationError(f"{origin}: the bytes do not have the digest {wanted}")
+    if expected is not None and not expected.matches(answer.body):
+        raise VerificationError(f"{origin}: the bytes do not have the digest {expected}")
     media_type = answer.header("Content-Type").partition(";")[0].strip()
     try:
         manifest = Manifest.parse(answer.body, media_type)
     except VerificationError as error:
         raise VerificationError(f"{origin}: {error.message}", hint=error.hint) from error
-    return manifest if wanted is None else manifest.known_as(wanted)
+    return manifest if expected is None else manifest.known_as(expected)
 
 
 def _stored(asking: Asking, path: str, digest: Digest) -> Answer | None:

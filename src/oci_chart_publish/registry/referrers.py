@@ -92,7 +92,7 @@ def _is_listed(client: Client, subject: Digest, referrer: Digest) -> bool:
 
 def _by_api(client: Client, digest: Digest) -> tuple[Descriptor, ...] | None:
     """Return what the referrers API lists; None where the registry has none."""
-    found: list[Descriptor] = []
+    descriptors: list[Descriptor] = []
     there = False
 
     def page(target: str) -> Answer | None:
@@ -108,8 +108,8 @@ def _by_api(client: Client, digest: Digest) -> tuple[Descriptor, ...] | None:
 
     for answer in listing.pages(page, f"/referrers/{digest}"):
         there = True
-        found.extend(Manifest.parse(answer.body, mediatype.OCI_INDEX).manifests)
-    return tuple(found) if there else None
+        descriptors.extend(Manifest.parse(answer.body, mediatype.OCI_INDEX).manifests)
+    return tuple(descriptors) if there else None
 
 
 def _add_to_index(client: Client, subject: Digest, manifest: Manifest) -> None:
@@ -166,10 +166,10 @@ def _type(client: Client, entry: Descriptor) -> str:
     """Return the artifact type; old indexes have none, or the empty type, so the manifest is asked."""
     if entry.artifact_type and entry.artifact_type != mediatype.OCI_EMPTY:
         return entry.artifact_type
-    found = client.manifest(entry.digest)
-    if found is None:
+    result = client.manifest(entry.digest)
+    if result is None:
         return ""
-    return found.artifact_type or (found.config.media_type if found.config else "")
+    return result.artifact_type or (result.config.media_type if result.config else "")
 
 
 def _tag(digest: Digest) -> str:

@@ -67,8 +67,8 @@ def is_immutable(answer: Answer) -> bool:
     """
     if answer.status in (409, 412, 423) or _IMMUTABLE_CODES & set(codes_of(answer)):
         return True
-    said = answer.body[:4096].lower()
-    return any(word in said for word in _IMMUTABLE_WORDS)
+    message = answer.body[:4096].lower()
+    return any(word in message for word in _IMMUTABLE_WORDS)
 
 
 def refusal(answer: Answer, *, kind: hints.RegistryProfile, path: str, hint: str = "") -> RegistryError:
@@ -91,9 +91,9 @@ def page_of(answer: Answer) -> str:
     if not answer.body or answer.encoded:
         return ""
     text = answer.body[:4096].decode("utf-8", "replace")
-    found = re.search(r"<title[^>]*>([^<]*)", text, re.IGNORECASE)
-    if found or "<html" in text[:500].lower():
-        title = " ".join(found.group(1).split()) if found else ""
+    result = re.search(r"<title[^>]*>([^<]*)", text, re.IGNORECASE)
+    if result or "<html" in text[:500].lower():
+        title = " ".join(result.group(1).split()) if result else ""
         return _clean(f"an HTML page '{title}'" if title else "an HTML page")
     return "" if text.lstrip().startswith(("{", "[")) else _clean(text.strip().partition("\n")[0][:200])
 

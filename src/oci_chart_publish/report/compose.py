@@ -157,13 +157,13 @@ def concluded(report: document.Report, problems: Sequence[PublishError]) -> docu
     if not problems:
         return report
     code = worst([ExitCode(report.exit_code), *(problem.exit_code for problem in problems)])
-    said = tuple(line(problem) for problem in problems)
+    message = tuple(line(problem) for problem in problems)
     return replace(
         report,
         exit_code=int(code),
         conclusion=conclusion(report.charts, code),
-        notes=(*report.notes, *said),
-        failures=(*report.failures, *said),
+        notes=(*report.notes, *message),
+        failures=(*report.failures, *message),
     )
 
 

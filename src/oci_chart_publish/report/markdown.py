@@ -262,17 +262,17 @@ class _Room(msgspec.Struct):
 
         ``around`` of them are for what stands around all.
         """
-        found: list[str] = []
+        result: list[str] = []
         used = around
         for text in texts:
             needed = self.needs(text) + 1
             if used + needed > min(most, self.left):
                 break
             used += needed
-            found.append(text)
-        if found:
+            result.append(text)
+        if result:
             self.left -= used
-        return found
+        return result
 
 
 def _fitted(parts: _Parts, room: _Room, elsewhere: str) -> str:

@@ -38,7 +38,7 @@ def outputs(report: Report) -> dict[str, str]:
     matrix = _json({"include": [_row(chart) for chart in moved(report)]})
     if units(matrix) > LIMIT * 9 // 10:
         matrix = _json({"include": []})
-    found = {
+    result = {
         "published": str(any(chart.status == "published" for chart in report.charts)).lower(),
         "matrix": matrix,
         "digest": (one.digest or "") if one else "",
@@ -47,8 +47,8 @@ def outputs(report: Report) -> dict[str, str]:
         "size": str(one.size) if one and one.size is not None else "",
         "conclusion": report.conclusion,
     }
-    room = LIMIT - sum(units(name) + units(value) for name, value in found.items())
-    return {**found, "charts": next(text for text in _charts(report) if units(text) <= room)}
+    room = LIMIT - sum(units(name) + units(value) for name, value in result.items())
+    return {**result, "charts": next(text for text in _charts(report) if units(text) <= room)}
 
 
 def _one(report: Report) -> Chart | None:
@@ -97,15 +97,15 @@ def checksums(report: Report) -> str:
     They are what the registries hold and this run built, byte for byte: what it published, then what an earlier run
     did. What somebody else packed is not among it, though the chart be the same: nobody saw how that was made.
     """
-    found = []
+    result = []
     for status in ("published", "unchanged"):
-        found += [
+        result += [
             f"{target.digest.partition(':')[2]}  {target.reference.rpartition(':')[0]}"
             for chart in report.charts
             for target in chart.targets
             if target.status == status and target.digest and target.digest == chart.built_digest
         ]
-    return "".join(f"{line}\n" for line in list(dict.fromkeys(found))[:CHECKSUMS])
+    return "".join(f"{line}\n" for line in list(dict.fromkeys(result))[:CHECKSUMS])
 
 
 def artifacts(report: Report) -> str:

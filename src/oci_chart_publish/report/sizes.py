@@ -52,14 +52,16 @@ def diagram(chart: Chart) -> str:
         f'  y-axis "KiB" 0 --> {max(sizes) / 1024 * 1.1:.{digits}f}',
         f"  bar [{bars}]",
     ]
-    said = f"Sizes of {len(recent)} versions, {size(min(sizes))} to {size(max(sizes))}:"
-    return "\n".join([said, "", "```mermaid", *lines, "```"])
+    message = f"Sizes of {len(recent)} versions, {size(min(sizes))} to {size(max(sizes))}:"
+    return "\n".join([message, "", "```mermaid", *lines, "```"])
 
 
 def _recent(chart: Chart) -> list[Size]:
     """Return the last versions; one for each label, since those that are equal would be drawn as one bar."""
-    found = {label: one for one in chart.recent_sizes if (label := _label(one.version))}
-    return list(found.values())[-_MOST:]
+    result = {
+        label: recent_size for recent_size in chart.recent_sizes if (label := _label(recent_size.version))
+    }
+    return list(result.values())[-_MOST:]
 
 
 def _label(version: str) -> str:
@@ -70,5 +72,5 @@ def _label(version: str) -> str:
 
 def _spread(chart: Chart) -> float:
     """Return how many times the smallest recent size the largest is."""
-    sizes = [one.size for one in _recent(chart)]
+    sizes = [item.size for item in _recent(chart)]
     return max(sizes) / max(1, min(sizes))

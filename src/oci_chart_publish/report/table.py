@@ -119,9 +119,9 @@ def show(report: Report, stream: TextIO, *, everything: bool = False) -> None:
     if place:
         lines.append((place, None))
     if listed:
-        found = rows(listed)
-        table = _fitting([HEAD, *(row.cells for row in found)], width)
-        lines += [(table[0], None), *((line, row.word) for line, row in zip(table[1:], found, strict=True))]
+        result = rows(listed)
+        table = _fitting([HEAD, *(row.cells for row in result)], width)
+        lines += [(table[0], None), *((line, row.word) for line, row in zip(table[1:], result, strict=True))]
     lines += [(line, None) for line in dict.fromkeys(folded.values())]
     lines.append((summary(report), None))
     for line, word in lines:
@@ -143,13 +143,13 @@ def _folded(report: Report, width: int) -> dict[int, str]:
     """Return by the identity of a chart the line that it is folded into."""
     quiet = [chart for chart in ordered(report) if shown(chart) == "unchanged"]
     names = (f"{plain(chart.name)} {plain(chart.version)}" for chart in quiet)
-    found = dict.fromkeys(map(id, quiet), listing("unchanged", names, width, " (--all lists them)"))
+    result = dict.fromkeys(map(id, quiet), listing("unchanged", names, width, " (--all lists them)"))
     for group in grouped(report.charts):
         if len(group.charts) > _ALONE:
             names = (plain(chart.name) for chart in group.charts)
             line = listing(shown(group.chart), names, width)
-            found |= {id(chart): line for chart in group.charts if len(chart.targets) <= 1}
-    return found
+            result |= {id(chart): line for chart in group.charts if len(chart.targets) <= 1}
+    return result
 
 
 def _console(stream: TextIO) -> Console:

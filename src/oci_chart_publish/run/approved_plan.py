@@ -45,12 +45,12 @@ class ApprovedPlan(msgspec.Struct, frozen=True, kw_only=True):
     def check(self, plan: Plan) -> None:
         """Raise VerificationError unless what is about to be published is what was planned."""
         name = f"{plan.artifact.name}:{plan.artifact.version}"
-        digest, wanted = str(plan.manifest.descriptor.digest), self.digests.get(name)
-        if wanted is None:
+        digest, expected = str(plan.manifest.descriptor.digest), self.digests.get(name)
+        if expected is None:
             raise VerificationError(f"{name} would be published and is not in the plan", hint="plan again")
-        if digest != wanted:
+        if digest != expected:
             raise VerificationError(
-                f"{name} was planned as {wanted} and is {digest} now",
+                f"{name} was planned as {expected} and is {digest} now",
                 hint="plan again, with these settings, with this version of the tool, and with every file committed",
             )
 

@@ -97,12 +97,12 @@ def lacks_of(
     around = Surroundings(links=node.links, charts=charts, aliases=run.policy.dependencies.aliases)
 
     def lacks(chart: Chart) -> tuple[Need, ...]:
-        found = needs(chart, node.source.path, around, locked=not run.options.update_dependencies)
+        result = needs(chart, node.source.path, around, locked=not run.options.update_dependencies)
         return tuple(
             replace(need, version=moved[need.name], locked=True)
             if need.name in moved and need.folder is not None
             else need
-            for need in found
+            for need in result
         )
 
     return lacks

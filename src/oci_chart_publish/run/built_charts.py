@@ -247,11 +247,13 @@ class BuiltCharts(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             files = _packed(needs, published.subcharts)
         if published is not None:
             needs = [_at_version(need, published.subcharts) for need in needs]
-        wanted = [need for need in needs if not files]
+        expected = [need for need in needs if not files]
         try:
-            fetched, warnings = archives(wanted, self.run.policy.dependencies.fetcher(), self.workers.gather)
+            fetched, warnings = archives(
+                expected, self.run.policy.dependencies.fetcher(), self.workers.gather
+            )
         except PublishError as error:
-            raise self._unfit(node, wanted, error) from error
+            raise self._unfit(node, expected, error) from error
         return {**files, **fetched}, warnings
 
     def _unfit(self, node: ChartNode, needs: Iterable[Need], error: PublishError) -> PublishError:

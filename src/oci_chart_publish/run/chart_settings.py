@@ -76,14 +76,14 @@ class ChartSettingsResolver(msgspec.Struct, frozen=True, kw_only=True):
 
     def belonging(self, name: str, folder: str, related: Mapping[str, str] | None = None) -> Belonging:
         """Return which files belong to a chart, those of the ``related`` charts (names by folder) included."""
-        extra = self._of_chart_alone(name, lambda one: one.extra_paths) or ()
+        extra = self._of_chart_alone(name, lambda item: item.extra_paths) or ()
         below = f"{folder}/" if folder else ""
         # Whatever charts a run is about, the files of one are not those of another.
         inner = nested_in(folder, tuple(dict.fromkeys((*self.folders, *self.files.folders))))
         return Belonging(
             folder=folder,
             nested=tuple(
-                one for one in inner if not self.files.packs(folder, one.removeprefix(below), is_dir=True)
+                item for item in inner if not self.files.packs(folder, item.removeprefix(below), is_dir=True)
             ),
             extra=(*extra, *self.files.links_below(folder)),
             ignore=self._ignore(name),
@@ -105,5 +105,5 @@ class ChartSettingsResolver(msgspec.Struct, frozen=True, kw_only=True):
     def _of_chart_alone(self, name: str, value: Callable[[ChartSettings], T]) -> T | None:
         """Return a setting of a chart alone, the plainest name that fits first; None where there is none."""
         keys: Sequence[str] = matching(name, self.settings.chart_settings)
-        found = (value(self.settings.chart_settings[key]) for key in reversed(keys))
-        return next((one for one in found if one), None)
+        result = (value(self.settings.chart_settings[key]) for key in reversed(keys))
+        return next((item for item in result if item), None)

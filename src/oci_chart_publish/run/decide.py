@@ -76,22 +76,22 @@ class _Candidate(msgspec.Struct, frozen=True, kw_only=True):
     def published(self) -> list[ChartVersion]:
         """Return the versions that the registries have, as far as they may be read."""
         run, metadata = self.built.run, self.node.metadata
-        found: list[ChartVersion] = []
+        versions: list[ChartVersion] = []
         for site in destinations_of(metadata.name, metadata.version, run):
             try:
-                found += published_versions(site.store) if site.registry else ()
+                versions += published_versions(site.store) if site.registry else ()
             except AuthError as error:
                 if not run.options.tags_suffice:
                     raise
                 self.unread.append(error)  # as for a look-up: it is unknown, and nothing is pushed then
-        return found
+        return versions
 
     def told(self, decision: VersionDecision) -> VersionDecision:
         """Return the decision with a warning where a registry may not be read."""
         if not self.unread:
             return decision
-        said = f"git tags alone decided, what is published is not known: {self.unread[0].message}"
-        return replace(decision, warning="; ".join(filter(None, (decision.warning, said))))
+        message = f"git tags alone decided, what is published is not known: {self.unread[0].message}"
+        return replace(decision, warning="; ".join(filter(None, (decision.warning, message))))
 
     def is_same(self, version: ChartVersion) -> bool:
         """Tell whether this very chart is published as a version, as far as it is published."""

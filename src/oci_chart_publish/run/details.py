@@ -174,8 +174,8 @@ def detailed(
             return Described(entry=entry)
         return describe(entry, outcome, run.policy.layout, size_budget=run.options.size_budget)
 
-    found = workers.each(described, zip(entries, outcomes, strict=True))
-    return with_sizes(found, run.policy.memo, workers.gather, stopping=run.listener.stopping.is_set)
+    result = workers.each(described, zip(entries, outcomes, strict=True))
+    return with_sizes(result, run.policy.memo, workers.gather, stopping=run.listener.stopping.is_set)
 
 
 def with_sizes(

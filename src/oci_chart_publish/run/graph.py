@@ -46,7 +46,7 @@ class ChartGraph(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def failures(self) -> tuple[Failure, ...]:
         """What is wrong with charts of the run."""
-        return tuple(found for found in self.broken.values() if found.inside)
+        return tuple(result for result in self.broken.values() if result.inside)
 
     @property
     def order(self) -> Mapping[str, tuple[str, ...]]:
@@ -88,10 +88,10 @@ class ChartReader(msgspec.Struct, frozen=True, kw_only=True, dict=True):
                 self._read[folder] = read_metadata(tree) if tree else None
             except PublishError as error:
                 self._read[folder] = error
-        found = self._read[folder]
-        if isinstance(found, PublishError):
-            raise found
-        return found
+        result = self._read[folder]
+        if isinstance(result, PublishError):
+            raise result
+        return result
 
     def readable(self, folder: str) -> ChartMetadata | None:
         """Return what Chart.yaml says, None for one that is broken too: that is told where it is built."""
@@ -139,14 +139,14 @@ class ChartReader(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 
     def related(self, folder: str) -> tuple[str, ...]:
         """Return the folders of all charts that the one in a folder embeds, directly or not; circles are no matter."""
-        found: dict[str, None] = {}
+        result: dict[str, None] = {}
         waiting = [folder]
         while waiting:
             for target in self.links(waiting.pop()).values():
-                if target not in found and target != folder:
-                    found[target] = None
+                if target not in result and target != folder:
+                    result[target] = None
                     waiting.append(target)
-        return tuple(found)
+        return tuple(result)
 
     def _targets(self, dependency: Dependency, folder: str) -> tuple[str, ...]:
         """Return the folders of this repository that a dependency of the chart in ``folder`` comes from.

@@ -13,7 +13,7 @@ def check_writable(*names: str) -> None:
     for name in filter(None, names):
         path = Path(name)
         try:
-            there = next(place for place in (path, *path.absolute().parents) if place.exists())
+            there = next(parent for parent in (path, *path.absolute().parents) if parent.exists())
         except OSError as error:  # a name that no file may have
             raise ConfigError(
                 f"cannot write {name[:100]!r}: {error.strerror}", hint="name another file"

@@ -243,17 +243,17 @@ class ChartNode(msgspec.Struct, frozen=True, kw_only=True):
 Outcome = Plan | Failure
 
 
-def failure(one: ChartNode, error: PublishError) -> Failure:
+def failure(node: ChartNode, error: PublishError) -> Failure:
     """Return that a chart failed, the path of the file named from the top of the repository, the line where known."""
-    error = _lined(one.source.tree, error)
-    if one.source.path and (error.path or isinstance(error, ChartError)):
-        error = error.within(one.source.path)
+    error = _lined(node.source.tree, error)
+    if node.source.path and (error.path or isinstance(error, ChartError)):
+        error = error.within(node.source.path)
     return Failure(
-        path=one.source.path,
+        path=node.source.path,
         error=error,
-        name=one.metadata.name,
-        version=one.metadata.version,
-        dependencies=one.dependencies,
+        name=node.metadata.name,
+        version=node.metadata.version,
+        dependencies=node.dependencies,
     )
 
 

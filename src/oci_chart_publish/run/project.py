@@ -196,18 +196,18 @@ class Project(msgspec.Struct, frozen=True, kw_only=True, dict=True):
             raise ConfigError(
                 f"{self.root} is a bare repository, without the files of any chart", hint="clone it first"
             )
-        found = find.charts(self.settings.charts, base=self.folder, files=self.files)
+        result = find.charts(self.settings.charts, base=self.folder, files=self.files)
         if since := self.settings.changed_since:
             narrowing = changed_since.ChangedSince(
                 repository=self.repository,
                 files=self.files,
                 dependencies=self.dependencies,
-                charts=self.chart_settings(source.path for source in found),
+                charts=self.chart_settings(source.path for source in result),
             )
-            found = narrowing.since(found, since, head=self.revision if self.planned else None)
+            result = narrowing.since(result, since, head=self.revision if self.planned else None)
         if self.planned:
-            self.planned.check_charts([source.path for source in found])
-        return found
+            self.planned.check_charts([source.path for source in result])
+        return result
 
     def run(self, sources: Sequence[ChartSource], listener: RunListener) -> Run:
         """Return what the stages need for these charts, by the settings."""

@@ -176,8 +176,8 @@ class Changes(msgspec.Struct, frozen=True, kw_only=True, dict=True):
 def _newest(repository: GitRepository, commits: Sequence[str]) -> str:
     """Return the commit that has the others among its ancestors."""
     newest = commits[0]
-    for other in commits[1:]:
-        newest = other if repository.is_ancestor(newest, other) else newest
+    for commit in commits[1:]:
+        newest = commit if repository.is_ancestor(newest, commit) else newest
     return newest
 
 

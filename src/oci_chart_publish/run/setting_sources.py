@@ -204,13 +204,13 @@ def _document(text: bytes, path: Path) -> Mapping[str, Any]:
     named = [key for key in ("chart-settings", "charts") if isinstance(document.get(key), dict)]
     by_chart: dict[str, ChartSettings] = {}
     for key in named:
-        found = _by_chart(document.pop(key), f"{path}: {key}")
-        twice = next((name for name in found if name in by_chart), None)
+        result = _by_chart(document.pop(key), f"{path}: {key}")
+        twice = next((name for name in result if name in by_chart), None)
         if twice is not None:
             raise ConfigError(
                 f"{path}: {twice!r} stands under {' and '.join(named)}", hint="keep one of them"
             )
-        by_chart |= found
+        by_chart |= result
     return {**document, "chart-settings": by_chart} if named else document
 
 

@@ -117,10 +117,10 @@ def credentials(settings: Settings, environment: Mapping[str, str]) -> Credentia
             origin="github-token",
             note="it takes the job's own token and personal ones with packages; those of Apps it does not take",
         )
-    found = discover(environment, document=settings.registry_auth, fallback=token)
+    result = discover(environment, document=settings.registry_auth, fallback=token)
     if not settings.password:
-        return found
-    host = _the_one_without(settings.registries, found)
+        return result
+    host = _the_one_without(settings.registries, result)
     own = {host: Credential(username=settings.username, password=settings.password)}
     return discover(environment, explicit=own, document=settings.registry_auth, fallback=token)
 

@@ -65,14 +65,14 @@ def unused_settings(
 
 def _inside(paths: Iterable[str], folders: set[str]) -> frozenset[str]:
     """Return the paths of files below each of the chart folders that they are in."""
-    found: set[str] = set()
+    result: set[str] = set()
     for path in paths:
         folder = path
         while folder:
             folder = posixpath.dirname(folder)
             if folder in folders:
-                found.add(path.removeprefix(f"{folder}/") if folder else path)
-    return frozenset(found)
+                result.add(path.removeprefix(f"{folder}/") if folder else path)
+    return frozenset(result)
 
 
 def _fitting_nothing(origin: str, lines: Iterable[str], files: frozenset[str], what: str) -> Iterator[str]:
@@ -111,38 +111,46 @@ def unused_credentials(settings: Settings) -> tuple[str, ...]:
             if store
             else ("registry-auth: there is nothing below 'auths', so it is a login to no registry",)
         )
-    registries = [Repository.parse(one) for one in (*everywhere(settings), *filter(None, [settings.preview]))]
+    registries = [
+        Repository.parse(registry) for registry in (*everywhere(settings), *filter(None, [settings.preview]))
+    ]
     elsewhere = settings.username or settings.password
     waiting = [
-        one for one in registries if not elsewhere and not (one.registry == GHCR and settings.github_token)
+        registry
+        for registry in registries
+        if not elsewhere and not (registry.registry == GHCR and settings.github_token)
     ]
-    if not waiting or any(key.startswith(normalise(one.registry)) for one in waiting for key in held):
+    if not waiting or any(
+        key.startswith(normalise(registry.registry)) for registry in waiting for key in held
+    ):
         return ()
-    asked = ", ".join(sorted({one.registry for one in waiting}))
+    asked = ", ".join(sorted({registry.registry for registry in waiting}))
     return (f"registry-auth: {', '.join(sorted(held))} is no registry of this run, which asks {asked}",)
 
 
 def names(files: Files, tree: Callable[[str], Tree | None]) -> Iterator[str]:
     """Give the names of all charts that git knows of, as far as they can be read."""
     for path in files.named(CHART_FILE):
-        found = tree(posixpath.dirname(path))
+        result = tree(posixpath.dirname(path))
         with suppress(ChartError):
-            if found is not None:
-                yield read_metadata(found).name
+            if result is not None:
+                yield read_metadata(result).name
 
 
 def _unmatched(
     keys: Iterable[str], names: Iterable[str], others: Callable[[], Iterable[str]]
 ) -> Iterator[str]:
     known = set(names)
-    left = [key for key in keys if not _fits(key, known)]
-    known |= set(others()) if left else set()
-    for key in left:
+    remaining = [key for key in keys if not _fits(key, known)]
+    known |= set(others()) if remaining else set()
+    for key in remaining:
         if not _fits(key, known):
             # People write the folder of a chart, or its name with a typing error.
             close = difflib.get_close_matches(posixpath.basename(key), sorted(known), n=1)
-            said = f"did you mean {close[0]!r}?" if close else "keys are names of charts, or globs of names"
-            yield f"chart-settings: no chart is called {key!r}, so what stands there has no effect: {said}"
+            message = (
+                f"did you mean {close[0]!r}?" if close else "keys are names of charts, or globs of names"
+            )
+            yield f"chart-settings: no chart is called {key!r}, so what stands there has no effect: {message}"
 
 
 def _fits(key: str, names: Iterable[str]) -> bool:

@@ -88,10 +88,10 @@ class Versions(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     ) -> str:
         """Return the git tag of a version of a chart where its files differ from this tree; empty where none does."""
         name, repository = metadata.name, self.repository
-        found = self.releases.tag(name, self.charts.template(name), ChartVersion.parse(version))
-        if found is None or repository is None:
+        result = self.releases.tag(name, self.charts.template(name), ChartVersion.parse(version))
+        if result is None or repository is None:
             return ""
-        tag, commit = found
+        tag, commit = result
         head = None if self.revision == "HEAD" and not repository.bare else self.revision
         belonging = self.charts.belonging(name, folder, related)
         return tag if belonging.changed_by(repository.changed_files(commit, head)) else ""
@@ -134,13 +134,13 @@ class Versions(msgspec.Struct, frozen=True, kw_only=True, dict=True):
         try:
             after = decide(replace(history, changes=(squashed, *others)))
         except PublishError as error:
-            said = f"would fail: {error.message}"
+            message = f"would fail: {error.message}"
         else:
-            said = f"makes it {after.version}" if after.version != decision.version else ""
-        if not said:
+            message = f"makes it {after.version}" if after.version != decision.version else ""
+        if not message:
             return decision
         where = "" if len(self._arriving) > 1 else ", where the repository takes titles for one commit too,"
-        return _warned(decision, f"a squash merge as {pull_request.title!r}{where} {said}")
+        return _warned(decision, f"a squash merge as {pull_request.title!r}{where} {message}")
 
     @locked_cached_property
     def _arriving(self) -> frozenset[str]:

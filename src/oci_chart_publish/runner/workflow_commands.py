@@ -41,12 +41,12 @@ def annotate(annotations: Iterable[Annotation], stream: TextIO) -> None:
     by_level: dict[str, list[Annotation]] = {}
     for annotation in annotations:
         by_level.setdefault(annotation.level, []).append(annotation)
-    for level, found in by_level.items():
-        shown = found if len(found) <= ANNOTATIONS else found[: ANNOTATIONS - 1]
-        for one in shown:
-            _print(one, stream)
-        if len(found) > len(shown):
-            more = f"… and {len(found) - len(shown)} more; the step summary has them all."
+    for level, result in by_level.items():
+        shown = result if len(result) <= ANNOTATIONS else result[: ANNOTATIONS - 1]
+        for item in shown:
+            _print(item, stream)
+        if len(result) > len(shown):
+            more = f"… and {len(result) - len(shown)} more; the step summary has them all."
             print_command(command(level, more, {}), stream)
 
 
