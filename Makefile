@@ -19,6 +19,8 @@ VENV := .venv
 RUN := $(VENV)/bin/python
 INSTALL := $(RUN) -m pip install --quiet --disable-pip-version-check --require-hashes --only-binary :all:
 export PYTHONPATH := src
+# The tests start the command hundreds of times: without bytecode each start compiles it anew.
+unexport PYTHONDONTWRITEBYTECODE
 DEMO := .cache/demo
 
 help:
