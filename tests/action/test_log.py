@@ -29,7 +29,9 @@ def test_charts_say_nothing_to_the_runner(repo: GitRepo, runner: Runner) -> None
     assert step.code == 3, step.errors + step.log
     assert "stop-commands" in step.log + step.errors
     assert step.commands
-    assert step.commands == [line for line in step.annotations if line.startswith("::error file=charts/")]
+    nowhere = "::warning::no registry is set: 3 charts would be saved in the layout and published nowhere"
+    errors = [line for line in step.annotations if line.startswith("::error file=charts/")]
+    assert sorted(step.commands) == sorted([*errors, nowhere])
 
 
 def test_commits_say_nothing_to_the_runner(repo: GitRepo, runner: Runner) -> None:
@@ -44,12 +46,12 @@ def test_commits_say_nothing_to_the_runner(repo: GitRepo, runner: Runner) -> Non
 
 def test_a_saved_report_says_nothing_to_the_runner(repo: GitRepo, runner: Runner) -> None:
     chart = {
-        "name": EVIL,
-        "version": LEGACY,
-        "path": f"a\n{EVIL}",
+        "name": "evil",
+        "version": "1.0.0",
+        "path": "charts/evil",
         "status": "failed",
-        "error": {"kind": "chart", "message": f"m\n{EVIL}", "hint": LEGACY, "path": f"p\n{EVIL}"},
-        "targets": [{"registry": "r", "reference": f"{EVIL}:1", "status": "failed"}],
+        "error": {"kind": "chart", "message": f"m\n{EVIL}", "hint": LEGACY},
+        "targets": [{"registry": "r.example", "reference": "r.example/evil:1.0.0", "status": "failed"}],
         "warnings": [f"w\r{EVIL}", LEGACY],
     }
     report = {
@@ -68,6 +70,23 @@ def test_a_saved_report_says_nothing_to_the_runner(repo: GitRepo, runner: Runner
         assert "stop-commands" in step.log + step.errors
         assert step.commands == []
         assert not options or json.loads(step.log)["notes"] == report["notes"]
+
+
+@pytest.mark.parametrize(
+    "field", [{"version": LEGACY}, {"path": f"a\n{EVIL}"}, {"version": f"1.0.0\n{EVIL}"}]
+)
+def test_a_saved_report_with_commands_for_names_is_refused_and_they_are_none(
+    repo: GitRepo, runner: Runner, field: dict[str, str]
+) -> None:
+    chart = {"name": "evil", "version": "1.0.0", "path": "charts/evil", "status": "failed", **field}
+    report = {"command": "plan", "dry_run": True, "conclusion": "success", "exit_code": 0, "charts": [chart]}
+    (repo.root / "report.json").write_text(json.dumps(report))
+    step = runner.step(
+        "workflow_run", {}, ref=MAIN, sha="1" * 40, command="report report.json", github_token=""
+    )
+    assert step.code == 2
+    (command,) = step.commands
+    assert command.startswith("::error::report.json is no report of schema 1")
 
 
 def test_outside_of_actions_text_stays_as_it_is(repo: GitRepo, runner: Runner) -> None:

@@ -128,7 +128,7 @@ def test_story_of_a_chart(
     github.forget()
     step = runner.step("push", {"before": first}, ref=MAIN, sha=merged, registries=registry)
     assert (step.code, step.outputs["conclusion"], step.outputs["published"]) == (0, "nothing", "false")
-    assert [method for method, _, _ in plain_registry.requests()] == ["HEAD", "HEAD"]
+    assert [method for method, _, _ in plain_registry.requests()] == ["GET", "GET"]
     assert github.sent("POST", "releases") == []
 
     # A crash between registry and release is repaired by running again.
