@@ -248,7 +248,7 @@ def test_every_answer_says_what_is_left_of_the_rate_limit_and_nothing_goes_beyon
             with urlopen(request, timeout=5) as answer:
                 assert answer.headers["X-RateLimit-Remaining"] == left
         status, said = send(fake, "POST", RELEASES, {"tag_name": "a-1.0.0"})
-        assert (status, said["message"]) == (403, "API rate limit exceeded for installation ID 1234.")
+        assert (status, said["message"]) == (403, "API rate limit exceeded for installation ID 19416693.")
         assert fake.state.releases == {}
         query = {"query": "query { viewer { login } }"}  # its points are counted apart
         assert send(fake, "POST", "/graphql", query)[0] == 200
