@@ -127,7 +127,7 @@ class Transporting(Protocol):
         limit: int,
         sink: Sink | None = None,
     ) -> Answer:
-        """Send and return the answer with at most ``limit`` bytes of body; NoAnswer where there is none.
+        """Send and return the answer with at most ``limit`` bytes of body; ConnectionFailed where there is none.
 
         What ``sink`` takes is not in the answer, and does not count for ``limit``.
         """

@@ -72,7 +72,7 @@ class Transport:
         limit: int,
         sink: Sink | None = None,
     ) -> Answer:
-        """Send one request and read its answer; NoAnswer where there is none."""
+        """Send one request and read its answer; ConnectionFailed where there is none."""
         end = url.find("/", 8)
         root = url[:end] if end > 0 else url.partition("?")[0]
         lane = self._lanes.get(root) or self._lane(root)

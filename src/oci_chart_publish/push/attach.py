@@ -6,12 +6,11 @@ What is attached already is left alone, so another run adds what is missing and 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+from typing import Protocol
 
 from oci_chart_publish.errors import ConfigError
+from oci_chart_publish.oci.attachments import Referring
 from oci_chart_publish.oci.descriptor import Descriptor
-from oci_chart_publish.oci.digest import Digest
-from oci_chart_publish.oci.manifest import Manifest
 from oci_chart_publish.oci.store import Target
 from oci_chart_publish.sign.referrer import Referrer
 
@@ -28,17 +27,6 @@ class Signer(Protocol):
 
     def recognises(self, listed: Descriptor, made: Referrer) -> bool:
         """Tell whether a referrer that a registry lists is this signature already."""
-
-
-@runtime_checkable
-class Referring(Protocol):
-    """A store that lists what refers to a manifest."""
-
-    def referrers(self, digest: Digest) -> tuple[Descriptor, ...]:
-        """Return the manifests that refer to a digest."""
-
-    def put_referrer(self, manifest: Manifest) -> bool:
-        """Store a manifest that refers to another one, so that it is listed there."""
 
 
 def attach(store: Target, subject: Descriptor, signers: Sequence[Signer]) -> tuple[str, ...]:

@@ -135,7 +135,7 @@ class Host:
     def request(self, call: Call, auth: Authorizer | None) -> Answer:
         """Send ``call`` until there is an answer that waiting will not change, or patience ends.
 
-        Returns answers of every status; NoAnswer where the last try had none.
+        Returns answers of every status; ConnectionFailed where the last try had none.
         """
         if auth is None or not auth.lenient or call.method not in ("GET", "HEAD"):
             return self._patiently(call, auth)
