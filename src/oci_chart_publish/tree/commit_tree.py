@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import posixpath
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from oci_chart_publish.errors import ChartError
 from oci_chart_publish.git.repository import GitRepository, failure_of
 from oci_chart_publish.singleflight import locked_cached_property
+from oci_chart_publish.tree.conversions import conversions
 from oci_chart_publish.tree.links import HOPS, leads_nowhere, leaves_repository, refuse_circle
 from oci_chart_publish.tree.missing import (
     SUBMODULE,
@@ -22,8 +23,6 @@ from oci_chart_publish.tree.missing import (
 from oci_chart_publish.tree.tree import Entry
 
 _LINK = "120000"
-_ATTRIBUTES = ("text", "eol", "filter", "ident", "working-tree-encoding")
-_OFF = {"unspecified", "unset"}
 
 
 class CommitFiles:
@@ -158,22 +157,9 @@ class CommitFiles:
     @locked_cached_property
     def converted(self) -> Mapping[str, str]:
         """The paths whose bytes git changes on checkout, and the program that filters them ("" for git itself)."""
-        git = self.repository.git
-        outside_submodules = [
-            path for path in self.blobs if self.modes[path] != _LINK and not self._submodule(path)
-        ]
-        names = b"".join(os.fsencode(path) + b"\0" for path in outside_submodules)
-        out = git.output("check-attr", "-z", "--stdin", *_ATTRIBUTES, stdin=names, attributes=self.sha)
-        fields = [os.fsdecode(field) for field in out.split(b"\0")[:-1]]
-        crlf = _crlf_by_default(self.repository)
-        by_path: dict[str, dict[str, str]] = {}
-        for path, name, value in zip(fields[::3], fields[1::3], fields[2::3], strict=True):
-            by_path.setdefault(path, {})[name] = value
-        return {
-            path: "" if attributes["filter"] in _OFF else attributes["filter"]
-            for path, attributes in by_path.items()
-            if _converts(attributes, crlf=crlf)
-        }
+        paths = (path for path in self.blobs if self.modes[path] != _LINK and not self._submodule(path))
+        # What Git LFS filters is stored as a pointer, which is resolved without its program.
+        return conversions(self.repository.git, paths, commit=self.sha, resolved=frozenset({"lfs"}))
 
     def stored(self, path: str) -> bytes:
         """Return the bytes of a file as git stores them."""
@@ -321,26 +307,3 @@ def _upwards(folder: str) -> Iterator[str]:
     while folder:
         folder = folder.rpartition("/")[0]
         yield folder
-
-
-def _converts(attributes: Mapping[str, str], *, crlf: bool) -> bool:
-    """Tell whether a checkout may change the bytes."""
-    # What Git LFS filters is stored as a pointer, which is resolved without its program.
-    if attributes["filter"] not in {*_OFF, "lfs"}:
-        return True
-    if any(attributes[name] not in _OFF for name in ("ident", "working-tree-encoding")):
-        return True
-    return attributes["eol"] == "crlf" or (crlf and attributes["text"] != "unset")
-
-
-def _crlf_by_default(repository: GitRepository) -> bool:
-    done = repository.git.run("config", "-z", "--get-regexp", r"^core\.(autocrlf|eol)$")
-    settings = _pairs(os.fsdecode(done.stdout).split("\0"))
-    return (
-        settings.get("core.autocrlf", "").lower() in {"true", "yes", "on", "1"}
-        or settings.get("core.eol") == "crlf"
-    )
-
-
-def _pairs(records: Iterable[str]) -> dict[str, str]:
-    return {name.lower(): value for name, _, value in (record.partition("\n") for record in records)}

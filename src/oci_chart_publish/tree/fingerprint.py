@@ -10,19 +10,18 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from oci_chart_publish.git.repository import Git
+from oci_chart_publish.tree.conversions import conversions
 
 WORTHWHILE: Final = 8
 """Folders from which asking git costs less than reading them."""
 _PLAIN_MODES = frozenset({"100644", "100755"})
-_ATTRIBUTES = ("text", "eol", "filter", "ident", "working-tree-encoding")
-_UNCHANGED = frozenset({"unspecified", "unset"})
 
 
 class Vouched(msgspec.Struct, frozen=True):
@@ -38,39 +37,16 @@ def vouched_for(git: Git, ids: Mapping[str, tuple[str, str]]) -> Vouched:
     ``ids`` are mode and blob id by path, as ``git ls-files`` lists them for this one work tree; links, submodules and
     what is marked "assume unchanged" are not to be among them.
     """
-    if _converts_line_ends(git):
-        return Vouched({}, frozenset())
     touched = frozenset(_paths(git.output("diff-files", "-z", "--name-only", "--ignore-submodules=all")))
     plain = {path: f"{mode} {blob}" for path, (mode, blob) in ids.items() if mode in _PLAIN_MODES}
     vouched = {path: known for path, known in plain.items() if path not in touched}
-    converted = _converted(git, vouched)
-    known = {path: described for path, described in vouched.items() if path not in converted}
+    changed = conversions(git, vouched)
+    known = {path: described for path, described in vouched.items() if path not in changed}
     return Vouched(known, touched)
 
 
 def _paths(listing: bytes) -> list[str]:
     return [os.fsdecode(path) for path in listing.split(b"\0")[:-1]]
-
-
-def _converts_line_ends(git: Git) -> bool:
-    settings = git.run("config", "-z", "--get-regexp", r"^core\.(autocrlf|eol|attributesfile)$").stdout
-    values = dict(record.partition("\n")[::2] for record in os.fsdecode(settings).split("\0") if record)
-    return (
-        values.get("core.autocrlf", "").lower() in {"true", "yes", "on", "1"}
-        or values.get("core.eol", "") == "crlf"
-        or "core.attributesfile" in values
-    )
-
-
-def _converted(git: Git, paths: Iterable[str]) -> frozenset[str]:
-    """Return the paths whose bytes a checkout may change, by any attribute that could."""
-    names = b"".join(os.fsencode(path) + b"\0" for path in paths)
-    fields = _paths(git.output("check-attr", "-z", "--stdin", *_ATTRIBUTES, stdin=names))
-    return frozenset(
-        path
-        for path, name, value in zip(fields[::3], fields[1::3], fields[2::3], strict=True)
-        if value not in _UNCHANGED and (name not in {"text", "eol"} or value == "crlf")
-    )
 
 
 def fingerprint(root: Path, folder: str, vouched: Vouched) -> str | None:
