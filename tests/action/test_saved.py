@@ -8,6 +8,7 @@ import pytest
 from tests.action.project import Project, charts, notes
 from tests.fakes.github import FakeGitHub
 from tests.real.registries import Registry
+from tests.real.tools import REPOSITORY as ROOT
 
 
 @pytest.fixture
@@ -20,6 +21,9 @@ def test_a_push_without_a_registry_publishes_nothing(project: Project, kind: str
     step = project.push(registries="", release=kind)
     assert (step.code, step.outputs["published"]) == (0, "false"), step.errors + step.log
     assert step.outputs["conclusion"] == "nothing"
+    # The workflow of this repository, which no test can start, runs the action so and compares these words.
+    workflow = (ROOT / ".github/workflows/ci.yml").read_text()
+    assert f'= "{step.outputs["published"]} {step.outputs["conclusion"]}"' in workflow
     assert step.outputs["matrix"] == '{"include":[]}'
     assert {name: chart["status"] for name, chart in charts(step).items()} == {"web": "saved"}
     assert step.annotations == [
