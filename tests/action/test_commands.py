@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from pathlib import Path
 
 import pytest
@@ -12,6 +11,7 @@ from tests.action.minirunner import Runner
 from tests.fakes.git import GitRepo
 from tests.fakes.github import FakeGitHub
 from tests.real.registries import Registry
+from tests.real.tools import as_root, tool
 
 from oci_chart_publish.action.action import on_runner
 
@@ -133,8 +133,8 @@ def test_steps_of_a_job_leave_files_of_their_own(
         assert Path(step.outputs["checksums"]).read_text().endswith(f"  {registry}/web\n")
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to another user")
 def test_what_root_leaves_in_the_workspace_belongs_to_its_owner(repo: GitRepo, runner: Runner) -> None:
+    as_root("only root can give a folder to another user")
     head = repo.git("rev-parse", "HEAD")
     for path in (repo.root, *repo.root.rglob("*")):
         os.chown(path, 1001, 1001)
@@ -147,15 +147,13 @@ def test_what_root_leaves_in_the_workspace_belongs_to_its_owner(repo: GitRepo, r
     assert [path for path in written if path.lstat().st_uid != 1001] == []
 
 
-@pytest.mark.skipif(
-    os.geteuid() != 0 or shutil.which("setpriv") is None,
-    reason="needs root, and setpriv to take rights from it",
-)
 def test_where_root_may_give_nothing_away_the_run_goes_on(repo: GitRepo, runner: Runner) -> None:
+    as_root("only root can take rights from a process")
+    setpriv = tool("setpriv")
     head = repo.git("rev-parse", "HEAD")
     for path in (repo.root, *repo.root.rglob("*")):
         os.chown(path, 1001, 1001)
-    runner.entry = ("setpriv", "--bounding-set=-chown", "--inh-caps=-chown", *runner.entry)
+    runner.entry = (setpriv, "--bounding-set=-chown", "--inh-caps=-chown", *runner.entry)
     step = runner.step("push", {}, ref="refs/heads/x", sha=head, layout="plan")
     assert (step.code, step.outputs["conclusion"]) == (0, "success"), step.errors
     assert (repo.root / "plan/index.json").lstat().st_uid == 0
@@ -207,7 +205,6 @@ def test_paths_stay_outside_a_container() -> None:
     assert on_runner("/github/home/x", {"RUNNER_TEMP": "/github/runner_temp"}) == "/github/home/x"
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can write what is not its owner's")
 @pytest.mark.parametrize(
     "command",
     [
@@ -219,6 +216,7 @@ def test_paths_stay_outside_a_container() -> None:
 def test_files_in_the_workspace_belong_to_its_owner_after_every_command(
     runner: Runner, repo: GitRepo, command: str
 ) -> None:
+    as_root("only root can write what is not its owner's")
     plan = runner.step("workflow_dispatch", {}, ref="refs/heads/topic", sha="1" * 40, layout="layout")
     (repo.root / "plan.json").write_bytes(Path(plan.outputs["report"]).read_bytes())
     for folder, folders, names in os.walk(repo.root):

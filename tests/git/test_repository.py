@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from tests.fakes.git import ENV, GitRepo
 from tests.git.repositories import opened
+from tests.real.tools import as_root
 
 from oci_chart_publish.errors import ConfigError
 from oci_chart_publish.git.remote import web_url
@@ -79,8 +80,8 @@ def test_a_git_file_that_leads_nowhere_is_an_error_and_not_a_folder_without_git(
         GitRepository.open(tmp_path, ENV)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to another user")
 def test_the_workspace_of_another_user_is_trusted_for_this_process_alone(tmp_path: Path) -> None:
+    as_root("only root can give a folder to another user")
     repo = GitRepo(tmp_path / "repo")
     repo.write({"a.txt": "a\n"})
     sha = repo.commit("one")
@@ -96,9 +97,9 @@ def test_the_workspace_of_another_user_is_trusted_for_this_process_alone(tmp_pat
         repo.git("status")
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to another user")
 @pytest.mark.parametrize("workspace", ["", "elsewhere"])
 def test_a_repository_of_another_user_runs_no_program_of_its_own(tmp_path: Path, workspace: str) -> None:
+    as_root("only root can give a folder to another user")
     repo = GitRepo(tmp_path / "repo")
     repo.commit("one")
     given_away(repo.root)
@@ -108,8 +109,8 @@ def test_a_repository_of_another_user_runs_no_program_of_its_own(tmp_path: Path,
     assert f"git config --global --add safe.directory {repo.root}" in raised.value.hint
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a folder to another user")
 def test_what_root_fetches_belongs_to_the_owner_of_the_workspace(tmp_path: Path) -> None:
+    as_root("only root can give a folder to another user")
     origin = GitRepo(tmp_path / "origin")
     for number in range(3):
         origin.commit(f"{number}")

@@ -48,6 +48,12 @@ def tool(name: str) -> str:
     return str(found)
 
 
+def as_root(reason: str) -> None:
+    """End a test that only root can do; where CI runs as root, and says so by ROOT_REQUIRED, that is a failure."""
+    if os.geteuid() != 0:
+        cannot(reason, "ROOT_REQUIRED")
+
+
 def cannot(reason: str, required: str = "CI") -> NoReturn:
     """End a test that lacks something: skipped with the reason, failed where the variable ``required`` is "true"."""
     if _STARTED_WITH.get(required) == "true":
